@@ -1,0 +1,193 @@
+"""Every setting: its section, name, kind and default. docs/configuration.md says what each one means.
+
+A `Config` is immutable and plain, so that it can be handed to worker processes.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple, get_args, get_type_hints
+
+import msgspec
+
+from registry.config.kinds import (
+    Choice,
+    Duration,
+    Flag,
+    Kind,
+    Listen,
+    Networks,
+    Origins,
+    Size,
+    Text,
+    Url,
+    Whole,
+    split_listen,
+)
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
+_KIB, _MIB, _GIB = 2**10, 2**20, 2**30
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings under one heading of the file."""
+
+
+class Server(Section, frozen=True, kw_only=True):
+    """Where the server listens, what it works with, how it stops."""
+
+    listen: Annotated[str, Listen()] = "127.0.0.1:5000"
+    root: Annotated[str, Text("a folder")] = ""
+    workers: Annotated[int, Whole(1, 256)] = 1
+    drain_timeout: Annotated[float, Duration(0, _DAY)] = 30.0
+    public_url: Annotated[str, Url()] = ""
+    absolute_locations: Annotated[bool, Flag()] = False
+    trusted_proxies: Annotated[tuple[str, ...], Networks()] = ()
+    backlog: Annotated[int, Whole(1, 65535)] = 1024
+
+    @property
+    def host(self) -> str:
+        """The host of `listen`, without brackets."""
+        return split_listen(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        """The port of `listen`; 0 lets the system choose one."""
+        return split_listen(self.listen)[1]
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach `listen`."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class Access(Section, frozen=True, kw_only=True):
+    """What somebody without a name may do."""
+
+    anonymous: Annotated[str, Choice(("", "pull", "push", "full"))] = ""
+
+
+class Tls(Section, frozen=True, kw_only=True):
+    """Certificate and key, both or neither."""
+
+    certificate: Annotated[str, Text("a PEM file")] = ""
+    key: Annotated[str, Text("a PEM file")] = ""
+
+
+class Storage(Section, frozen=True, kw_only=True):
+    """Where the bytes of blobs are kept."""
+
+    driver: Annotated[str, Choice(("filesystem", "memory"))] = "filesystem"
+    path: Annotated[str, Text("a folder")] = ""
+
+
+class Database(Section, frozen=True, kw_only=True):
+    """Where repositories, manifests, tags and sessions are kept."""
+
+    url: Annotated[str, Text("the URL of a database file, such as sqlite:////var/lib/entrepot/entrepot.db")] = ""
+
+
+class Limits(Section, frozen=True, kw_only=True):
+    """What a client may ask for, in size, number and time."""
+
+    manifest_size: Annotated[int, Size(_KIB, 64 * _MIB)] = 4 * _MIB
+    body_size: Annotated[int, Size(_KIB, 64 * _MIB)] = 64 * _KIB
+    header_size: Annotated[int, Size(_KIB, _MIB)] = 32 * _KIB
+    header_count: Annotated[int, Whole(8, 10_000)] = 100
+    request_line: Annotated[int, Size(512, _MIB)] = 8 * _KIB
+    header_timeout: Annotated[float, Duration(0.1, _HOUR)] = 10.0
+    body_timeout: Annotated[float, Duration(0.1, _HOUR)] = 60.0
+    body_rate: Annotated[int, Size(0, _GIB)] = _KIB
+    keep_alive: Annotated[float, Duration(0, _HOUR)] = 75.0
+    connections: Annotated[int, Whole(1, 1_000_000)] = 4096
+    uploads_per_client: Annotated[int, Whole(1, 1_000_000)] = 1000
+    page_size: Annotated[int, Whole(1, 10_000)] = 1000
+    json_depth: Annotated[int, Whole(4, 256)] = 32
+    ranges: Annotated[int, Whole(1, 256)] = 16
+
+
+class Uploads(Section, frozen=True, kw_only=True):
+    """Upload sessions."""
+
+    expire_after: Annotated[float, Duration(1, 365 * _DAY)] = _DAY
+    threads: Annotated[int, Whole(1, 256)] = 8
+
+
+class Verify(Section, frozen=True, kw_only=True):
+    """The background check that what is stored is still what was pushed."""
+
+    enabled: Annotated[bool, Flag()] = True
+    rate: Annotated[int, Size(_KIB, 64 * _GIB)] = 16 * _MIB
+    every: Annotated[float, Duration(0.1, _DAY)] = 10.0
+    again_after: Annotated[float, Duration(1, 3650 * _DAY)] = _DAY
+
+
+class Cors(Section, frozen=True, kw_only=True):
+    """Which web pages of other origins may use the API."""
+
+    allow_origins: Annotated[tuple[str, ...], Origins()] = ()
+    allow_credentials: Annotated[bool, Flag()] = False
+    max_age: Annotated[float, Duration(0, _DAY)] = 600.0
+
+
+class Log(Section, frozen=True, kw_only=True):
+    """What the server writes about itself and its requests."""
+
+    level: Annotated[str, Choice(("debug", "info", "warning", "error"))] = "info"
+    format: Annotated[str, Choice(("text", "json"))] = "text"
+    access: Annotated[bool, Flag()] = True
+    access_file: Annotated[str, Text("a file")] = ""
+
+
+class MetricsSection(Section, frozen=True, kw_only=True):
+    """The numbers at /metrics."""
+
+    enabled: Annotated[bool, Flag()] = True
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration, complete and checked."""
+
+    server: Server = Server()
+    access: Access = Access()
+    tls: Tls = Tls()
+    storage: Storage = Storage()
+    database: Database = Database()
+    limits: Limits = Limits()
+    uploads: Uploads = Uploads()
+    verify: Verify = Verify()
+    cors: Cors = Cors()
+    log: Log = Log()
+    metrics: MetricsSection = MetricsSection()
+
+
+class Setting(NamedTuple):
+    """One setting as it is declared above."""
+
+    section: str
+    name: str
+    kind: Kind
+    default: object
+
+    @property
+    def key(self) -> str:
+        """Its name in files and messages."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return f"ENTREPOT_{self.section}_{self.name}".upper()
+
+
+def _declared() -> Iterator[Setting]:
+    for section, kind_of_section in SECTIONS.items():
+        defaults = kind_of_section()
+        for name, hint in get_type_hints(kind_of_section, include_extras=True).items():
+            yield Setting(section, name, get_args(hint)[1], getattr(defaults, name))
+
+
+SECTIONS: dict[str, type[Section]] = get_type_hints(Config)
+SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _declared()}
