@@ -56,6 +56,8 @@ def _too_deep(payload: bytes, max_depth: int) -> bool:
         return False
     bare = payload.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in payload else payload
     rest = b"".join(bare.translate(None, _DROPPED).split(b'"')[::2]).translate(_BRACKETS)
+    if b"(" * (max_depth + 1) in rest:
+        return True
     for _ in range(max_depth):
         shorter = rest.replace(b"()", b"")
         if len(shorter) == len(rest):

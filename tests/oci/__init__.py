@@ -1,0 +1,1 @@
+"""Tests of the OCI words: tables from the specs, and properties."""
