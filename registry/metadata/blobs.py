@@ -1,0 +1,166 @@
+"""Blobs, and which repositories see them.
+
+A blob's row is shared by every repository; membership is a row of its own. A quarantined blob keeps its memberships,
+so that the push that repairs it makes it visible again wherever it was.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, select, text, update
+
+from registry.metadata.models import (
+    IS_PRESENT,
+    IS_QUARANTINED,
+    READ_SINCE_VERIFIED,
+    STATE_PRESENT,
+    blobs,
+    repositories,
+    repository_blobs,
+)
+from registry.metadata.session import Session
+from registry.metadata.statement import ONE, Statement, insert_into, limited
+
+_DIGEST = blobs.c.digest == bindparam("digest")
+_IS_MEMBER = repository_blobs.c.blob_id == blobs.c.id
+
+_SIZE_IN = Statement(
+    select(blobs.c.size)
+    .select_from(repositories)
+    .join(blobs, _DIGEST)
+    .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
+    .where(repositories.c.name == bindparam("repository"), blobs.c.state == IS_PRESENT)
+)
+_MEMBER = Statement(
+    select(blobs.c.id)
+    .join(repository_blobs, _IS_MEMBER)
+    .where(_DIGEST, blobs.c.state == IS_PRESENT, repository_blobs.c.repository_id == bindparam("repository_id"))
+)
+_PRESENT = Statement(select(blobs.c.size).where(_DIGEST, blobs.c.state == IS_PRESENT))
+_STATE = Statement(select(blobs.c.state).where(_DIGEST))
+_PUBLISH = Statement(
+    lambda dialect: (
+        insert_into(dialect, blobs)
+        .values(
+            digest=bindparam("digest"),
+            size=bindparam("size"),
+            state=IS_PRESENT,
+            created_at=bindparam("at"),
+            changed_at=bindparam("at"),
+            read_at=text("0"),
+            verified_at=bindparam("at"),
+        )
+        .on_conflict_do_update(
+            index_elements=["digest"],
+            set_={
+                "size": bindparam("size"),
+                "state": IS_PRESENT,
+                "reason": text("''"),
+                "changed_at": bindparam("at"),
+                "verified_at": bindparam("at"),
+            },
+        )
+    )
+)
+_LINK = Statement(
+    lambda dialect: (
+        insert_into(dialect, repository_blobs)
+        .from_select(
+            ["repository_id", "blob_id", "linked_at"],
+            select(bindparam("repository_id", type_=repository_blobs.c.repository_id.type), blobs.c.id)
+            .add_columns(bindparam("at", type_=repository_blobs.c.linked_at.type))
+            .where(_DIGEST),
+        )
+        .on_conflict_do_nothing()
+    )
+)
+_UNLINK = Statement(
+    delete(repository_blobs).where(
+        repository_blobs.c.repository_id
+        == select(repositories.c.id).where(repositories.c.name == bindparam("repository")).scalar_subquery(),
+        repository_blobs.c.blob_id == select(blobs.c.id).where(_DIGEST).scalar_subquery(),
+    )
+)
+_ANYWHERE = Statement(
+    limited(
+        select(repositories.c.name)
+        .select_from(blobs)
+        .join(repository_blobs, _IS_MEMBER)
+        .join(repositories, repositories.c.id == repository_blobs.c.repository_id)
+        .where(_DIGEST, blobs.c.state == IS_PRESENT),
+        ONE,
+    )
+)
+_QUARANTINE = Statement(
+    update(blobs)
+    .where(_DIGEST, blobs.c.state == IS_PRESENT)
+    .values(state=IS_QUARANTINED, reason=bindparam("why"), changed_at=bindparam("at"))
+)
+_TOUCH = Statement(update(blobs).where(_DIGEST, blobs.c.state == IS_PRESENT).values(read_at=bindparam("at")))
+_VERIFIED = Statement(update(blobs).where(_DIGEST, blobs.c.state == IS_PRESENT).values(verified_at=bindparam("at")))
+_DUE = select(blobs.c.digest, blobs.c.size).where(blobs.c.verified_at < bindparam("before"))
+_READ_SINCE = Statement(limited(_DUE.where(READ_SINCE_VERIFIED).order_by(blobs.c.read_at.desc())))
+_LONGEST = Statement(limited(_DUE.where(STATE_PRESENT).order_by(blobs.c.verified_at)))
+
+
+def size_in(s: Session, repository: str, digest: str) -> int | None:
+    """The size of a blob that this repository sees, or None."""
+    row = s.one(_SIZE_IN, repository=repository, digest=digest)
+    return None if row is None else row[0]
+
+
+def present(s: Session, digest: str) -> int | None:
+    """The size of a blob that is there and not quarantined, whoever sees it, or None."""
+    row = s.one(_PRESENT, digest=digest)
+    return None if row is None else row[0]
+
+
+def publish(s: Session, digest: str, size: int, at: int) -> str | None:
+    """Record that the bytes are there and were verified now; the state the blob had before, None for a new one."""
+    row = s.one(_STATE, digest=digest)
+    s.run(_PUBLISH, digest=digest, size=size, at=at)
+    return None if row is None else row[0]
+
+
+def link(s: Session, repository_id: int, digest: str, at: int) -> bool:
+    """Let the repository see a published blob; False when it did already (or the blob is unknown)."""
+    return s.run(_LINK, repository_id=repository_id, digest=digest, at=at) > 0
+
+
+def unlink(s: Session, repository: str, digest: str) -> bool:
+    """Take the blob out of the repository; False when it was not in it."""
+    return s.run(_UNLINK, repository=repository, digest=digest) > 0
+
+
+def readable_anywhere(s: Session, digest: str) -> str | None:
+    """The name of some repository that sees the blob, or None."""
+    row = s.one(_ANYWHERE, digest=digest)
+    return None if row is None else row[0]
+
+
+def quarantine(s: Session, digest: str, reason: str, at: int) -> bool:
+    """Hide a damaged blob everywhere until it is published again; False when it was not present."""
+    return s.run(_QUARANTINE, digest=digest, why=reason, at=at) > 0
+
+
+def touch_read(s: Session, digest: str, at: int) -> None:
+    """Remember that the blob was read, so that it is checked sooner."""
+    s.run(_TOUCH, digest=digest, at=at)
+
+
+def to_verify(s: Session, before: int, limit: int) -> list[tuple[str, int]]:
+    """Blobs (digest, size) last verified before then: those read since, latest first; then the longest unverified."""
+    due: dict[str, int] = dict(s.all(_READ_SINCE, before=before, limit=limit))
+    if len(due) < limit:
+        for digest, size in s.all(_LONGEST, before=before, limit=limit):
+            due.setdefault(digest, size)
+    return list(due.items())[:limit]
+
+
+def verified(s: Session, digest: str, at: int) -> None:
+    """Record that the bytes were read and are what the digest says."""
+    s.run(_VERIFIED, digest=digest, at=at)
+
+
+def missing_in(s: Session, repository_id: int, digests: Sequence[str]) -> list[str]:
+    """Those of the digests that are not present blobs of the repository, in the order given."""
+    return [digest for digest in digests if s.one(_MEMBER, digest=digest, repository_id=repository_id) is None]

@@ -1,0 +1,177 @@
+"""Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam, insert, select, update
+
+from registry.metadata import tags as tag_store
+from registry.metadata.clock import now_ms
+from registry.metadata.models import manifest_references, manifests, repositories, tags
+from registry.metadata.session import Session
+from registry.metadata.statement import Statement, limited, named
+
+
+class ManifestRow(NamedTuple):
+    """A manifest as it is served."""
+
+    digest: str
+    media_type: str
+    payload: bytes
+
+
+class ReferrerRow(NamedTuple):
+    """A manifest as it is listed among the referrers of its subject."""
+
+    digest: str
+    media_type: str
+    size: int
+    artifact_type: str
+    annotations_json: str
+
+
+_BY_NAME = repositories.c.name == bindparam("repository")
+_IN_REPOSITORY = manifests.c.repository_id == repositories.c.id
+_DIGEST = manifests.c.digest == bindparam("digest")
+_SERVED = (manifests.c.digest, manifests.c.media_type, manifests.c.payload)
+
+_BY_TAG = Statement(
+    select(*_SERVED)
+    .select_from(repositories)
+    .join(tags, tags.c.repository_id == repositories.c.id)
+    .join(manifests, manifests.c.id == tags.c.manifest_id)
+    .where(_BY_NAME, tags.c.name == bindparam("tag"))
+)
+_BY_DIGEST = Statement(
+    select(*_SERVED).select_from(repositories).join(manifests, _IN_REPOSITORY).where(_BY_NAME, _DIGEST)
+)
+_FIND = Statement(
+    select(manifests.c.id, manifests.c.repository_id)
+    .select_from(repositories)
+    .join(manifests, _IN_REPOSITORY)
+    .where(_BY_NAME, _DIGEST)
+)
+_KNOWN = Statement(
+    select(manifests.c.id, manifests.c.media_type).where(
+        manifests.c.repository_id == bindparam("repository_id"), _DIGEST
+    )
+)
+_COLUMNS = ("repository_id", "digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at")
+_INSERT = Statement(insert(manifests).values(named((*_COLUMNS, "payload"))).returning(manifests.c.id))
+_RETYPE = Statement(
+    update(manifests)
+    .where(manifests.c.id == bindparam("manifest_id"))
+    .values(
+        media_type=bindparam("media_type"),
+        subject=bindparam("subject"),
+        artifact_type=bindparam("artifact_type"),
+        annotations=bindparam("annotations"),
+    )
+)
+_REFER = Statement(insert(manifest_references).values(named(("manifest_id", "kind", "digest"))))
+_TAGS_ON = Statement(select(tags.c.name).where(tags.c.manifest_id == bindparam("manifest_id")).order_by(tags.c.name))
+_DELETE = Statement(sa.delete(manifests).where(manifests.c.id == bindparam("manifest_id")))
+_OF_SUBJECT = limited(
+    select(
+        manifests.c.digest,
+        manifests.c.media_type,
+        manifests.c.size,
+        manifests.c.artifact_type,
+        manifests.c.annotations,
+    )
+    .select_from(repositories)
+    .join(manifests, _IN_REPOSITORY)
+    .where(_BY_NAME, manifests.c.subject == bindparam("subject"), manifests.c.digest > bindparam("after"))
+    .order_by(manifests.c.digest)
+)
+_REFERRERS = Statement(_OF_SUBJECT)
+_REFERRERS_OF_TYPE = Statement(_OF_SUBJECT.where(manifests.c.artifact_type == bindparam("artifact_type")))
+
+
+def by_tag(s: Session, repository: str, tag: str) -> ManifestRow | None:
+    """The manifest that the tag points at, or None."""
+    row = s.one(_BY_TAG, repository=repository, tag=tag)
+    return None if row is None else ManifestRow._make(row)
+
+
+def by_digest(s: Session, repository: str, digest: str) -> ManifestRow | None:
+    """The manifest of this digest in the repository, or None."""
+    row = s.one(_BY_DIGEST, repository=repository, digest=digest)
+    return None if row is None else ManifestRow._make(row)
+
+
+def exists(s: Session, repository: str, digest: str) -> bool:
+    """Whether the repository holds a manifest of this digest."""
+    return s.one(_FIND, repository=repository, digest=digest) is not None
+
+
+def put(
+    s: Session,
+    repository_id: int,
+    digest: str,
+    media_type: str,
+    payload: bytes,
+    subject: str | None,
+    artifact_type: str,
+    annotations_json: str,
+    references: Sequence[tuple[str, str]],
+    at: int,
+) -> bool:
+    """Hold the manifest and what it refers to, as (kind, digest); False when it was held already.
+
+    The same bytes pushed again under another media type take the new one.
+    """
+    known = s.one(_KNOWN, repository_id=repository_id, digest=digest)
+    described = {"media_type": media_type, "subject": subject, "artifact_type": artifact_type}
+    if known is not None:
+        if known[1] != media_type:
+            s.run(_RETYPE, manifest_id=known[0], annotations=annotations_json, **described)
+        return False
+    manifest_id = s.insert(
+        _INSERT,
+        repository_id=repository_id,
+        digest=digest,
+        size=len(payload),
+        annotations=annotations_json,
+        created_at=at,
+        payload=payload,
+        **described,
+    )
+    s.many(
+        _REFER,
+        [{"manifest_id": manifest_id, "kind": kind, "digest": child} for kind, child in dict.fromkeys(references)],
+    )
+    return True
+
+
+def delete(s: Session, repository: str, digest: str, at: int | None = None, actor: str = "") -> list[str] | None:
+    """Remove the manifest and every tag on it; those tags, or None when the manifest is unknown."""
+    row = s.one(_FIND, repository=repository, digest=digest)
+    if row is None:
+        return None
+    manifest_id = row[0]
+    gone = [name for (name,) in s.all(_TAGS_ON, manifest_id=manifest_id)]
+    s.run(_DELETE, manifest_id=manifest_id)
+    when = now_ms() if at is None else at
+    for tag in gone:
+        tag_store.record(s, repository, tag, "", digest, when, actor)
+    return gone
+
+
+def referrers(
+    s: Session, repository: str, subject: str, artifact_type: str | None, after: str, limit: int
+) -> list[ReferrerRow]:
+    """Manifests of the repository whose subject is this digest, in order of their digests after this one."""
+    if artifact_type is None:
+        rows = s.all(_REFERRERS, repository=repository, subject=subject, after=after, limit=limit)
+    else:
+        rows = s.all(
+            _REFERRERS_OF_TYPE,
+            repository=repository,
+            subject=subject,
+            artifact_type=artifact_type,
+            after=after,
+            limit=limit,
+        )
+    return [ReferrerRow._make(row) for row in rows]

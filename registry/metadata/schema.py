@@ -1,0 +1,103 @@
+"""The version of the tables: which one a database has, and the way up and down. The steps are in `migrations`.
+
+Several processes may start at once on a new folder: they take turns on a lock, and those that come later find the
+work done. On SQLite a whole upgrade is one transaction, so that a kill in the middle leaves the old version.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+
+_LOCK_NUMBER = 0x656E7472  # any number, the same in every process
+
+
+def current(url: str) -> str | None:
+    """The version of the database, or None when it is not there or holds no tables."""
+    parsed = make_url(url)
+    if _file(parsed) is not None and not Path(parsed.database or "").exists():
+        return None
+    with _connected(parsed) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return version
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the tables up to this version, making them when there are none."""
+    if revision == "head" and current(url) == HEAD:
+        return
+    from alembic import command  # slow to import, and not needed at an ordinary start
+
+    _migrate(url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Bring the tables down to this version; "base" removes them."""
+    from alembic import command  # slow to import, and not needed at an ordinary start
+
+    _migrate(url, lambda config: command.downgrade(config, revision))
+
+
+def _migrate(url: str, step: "Callable[[Config], None]") -> None:
+    from alembic.config import Config  # slow to import, and not needed at an ordinary start
+
+    parsed = make_url(url)
+    config = Config()
+    with resources.as_file(resources.files("migrations")) as scripts, _turn(parsed), _connected(parsed) as connection:
+        config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            connection.exec_driver_sql("BEGIN EXCLUSIVE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+        step(config)
+        connection.commit()
+
+
+@contextlib.contextmanager
+def _turn(url: URL) -> Iterator[None]:
+    """Wait for the processes that migrate the same file; a kill frees the lock."""
+    file = _file(url)
+    if file is None:
+        yield
+        return
+    lock = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _connected(url: URL) -> Iterator[Connection]:
+    file = _file(url)
+    engine = create_engine(
+        url, poolclass=NullPool, connect_args={} if file is None else {"isolation_level": None, "timeout": 60.0}
+    )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _file(url: URL) -> Path | None:
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

@@ -1,0 +1,171 @@
+"""All that is only true of SQLite.
+
+The database is in write-ahead logging mode. A commit waits for the disk when `synchronous` is FULL and does not when it
+is NORMAL; either way a kill of the process loses nothing, and a later durable commit makes earlier ones durable too,
+since they stand before it in the one log. The log is copied into the database by a thread of its own (a passive
+checkpoint, which stops neither readers nor writers), so that no commit has to wait for that.
+"""
+
+import contextlib
+import sqlite3
+import threading
+
+from sqlalchemy import Dialect, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
+
+from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+
+BUSY_TIMEOUT = 10.0
+CACHE_KIB = 16 * 1024
+CHECKPOINT_WRITES = 500
+"""A checkpoint is made in the background after this many writes."""
+CHECKPOINT_PAGES = 8192
+"""A commit that finds the log this long (32 MiB) makes the checkpoint itself, so that the log is bounded."""
+
+_SHM_FULL = sqlite3.SQLITE_IOERR_SHMSIZE
+_OUTSIDE = {
+    sqlite3.SQLITE_FULL: DatabaseFull,
+    sqlite3.SQLITE_READONLY: DatabaseReadOnly,
+    sqlite3.SQLITE_PERM: DatabaseReadOnly,
+    sqlite3.SQLITE_BUSY: DatabaseUnavailable,
+    sqlite3.SQLITE_LOCKED: DatabaseUnavailable,
+    sqlite3.SQLITE_IOERR: DatabaseUnavailable,
+    sqlite3.SQLITE_CORRUPT: DatabaseUnavailable,
+    sqlite3.SQLITE_CANTOPEN: DatabaseUnavailable,
+    sqlite3.SQLITE_PROTOCOL: DatabaseUnavailable,
+    sqlite3.SQLITE_NOTADB: DatabaseUnavailable,
+    sqlite3.SQLITE_NOMEM: DatabaseUnavailable,
+    sqlite3.SQLITE_INTERRUPT: DatabaseUnavailable,
+}
+
+
+class Sqlite:
+    """The embedded database in one file."""
+
+    inline_reads = True
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        if parsed.database in (None, "", ":memory:"):
+            raise ValueError(
+                f"database url {url} names no file: write sqlite:///PATH, each connection needs the same one"
+            )
+        self._engine = create_engine(
+            parsed,
+            poolclass=NullPool,
+            paramstyle="named",
+            connect_args={
+                "isolation_level": None,
+                "timeout": BUSY_TIMEOUT,
+                "cached_statements": 256,
+                "check_same_thread": False,
+            },
+        )
+        event.listen(self._engine, "connect", _prepare)
+        self._synchronous = ""
+        self._writes = 0
+        self._checkpointer: _Checkpointer | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that statements are compiled for."""
+        return self._engine.dialect
+
+    def connect(self, *, writer: bool) -> PoolProxiedConnection:
+        """A new connection in autocommit; one that is not for the writer refuses to write."""
+        connection = self._engine.raw_connection()
+        cursor = connection.cursor()
+        if writer:
+            self._synchronous = ""
+        else:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+        return connection
+
+    def begin(self, cursor: DBAPICursor, *, durable: bool) -> None:
+        """Begin a write transaction at once, so that it cannot fail half-way for another's lock."""
+        wanted = "FULL" if durable else "NORMAL"
+        if wanted != self._synchronous:  # takes effect only outside of a transaction
+            cursor.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
+        cursor.execute("BEGIN IMMEDIATE")
+
+    def translate(self, error: BaseException) -> DatabaseError | None:
+        """A new error of ours for one that comes from outside this program; None for any other."""
+        if isinstance(error, DatabaseError):
+            return type(error)(*error.args)
+        if not isinstance(error, sqlite3.DatabaseError):
+            return None
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        kind = DatabaseFull if code == _SHM_FULL else _OUTSIDE.get(code & 0xFF)
+        if kind is None:
+            return None
+        return kind(f"database {self._engine.url.database}: {error} ({error.sqlite_errorname})")
+
+    def committed(self, writes: int) -> None:
+        """Count writes, and have the log copied into the database now and then."""
+        self._writes += writes
+        if self._writes < CHECKPOINT_WRITES:
+            return
+        self._writes = 0
+        if self._checkpointer is None:
+            self._checkpointer = _Checkpointer(self)
+        self._checkpointer.wake()
+
+    def close(self) -> None:
+        """Stop what runs in the background."""
+        if self._checkpointer is not None:
+            self._checkpointer.stop()
+        self._engine.dispose()
+
+
+def _prepare(connection: sqlite3.Connection, record: object) -> None:
+    cursor = connection.cursor()
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    cursor.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * 4096}")
+    cursor.close()
+
+
+class _Checkpointer:
+    """Copies the log into the database when it is woken, and again while writers add to it meanwhile."""
+
+    _ROUNDS = 3
+
+    def __init__(self, backend: Sqlite) -> None:
+        self._backend = backend
+        self._wanted = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="metadata-checkpoint", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wanted.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._wanted.wait() and not self._stopping:
+            self._wanted.clear()
+            # A full or failing disk shows itself to the writers; the log is only copied later.
+            with contextlib.suppress(sqlite3.Error):
+                self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        with contextlib.closing(self._backend.connect(writer=False)) as connection:
+            cursor = connection.cursor()
+            for _ in range(self._ROUNDS):
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                [(busy, logged, copied)] = cursor.fetchall()
+                if busy or copied >= logged:
+                    break
+            cursor.close()

@@ -1,0 +1,175 @@
+"""Group commit: one thread, one connection, and one transaction for everything that waits to be written.
+
+Rules:
+1. A write's result is handed over only after the commit that holds it.
+2. A write that raises is undone alone, by its savepoint; the others of its batch are not touched.
+3. An error of the database itself, or a commit that fails, fails every write of the batch: nothing of it is there.
+4. A batch commits durably when any write in it asks for that.
+5. Results are delivered with one call into each event loop per batch, however many writes the batch had.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from sqlalchemy.pool import PoolProxiedConnection
+
+from registry.metadata.backend import Backend
+from registry.metadata.errors import DatabaseUnavailable
+from registry.metadata.session import Session
+
+MAX_BATCH = 256
+"""Writes in one transaction at most, so that the first of them does not wait for ever more."""
+
+
+class _Write(NamedTuple):
+    run: Callable[[Session], Any]
+    durable: bool
+    loop: asyncio.AbstractEventLoop | None
+    future: "asyncio.Future[Any] | Future[Any]"
+
+
+class _Outcome(NamedTuple):
+    write: _Write
+    result: Any
+    error: BaseException | None
+
+
+class GroupWriter:
+    """Runs writes in batches on its own thread, which starts with the first write."""
+
+    def __init__(self, backend: Backend, observe: Callable[[str, float], None] | None) -> None:
+        self._backend = backend
+        self._observe = observe
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._connection: PoolProxiedConnection | None = None
+        self._session: Session | None = None
+
+    def submit(
+        self,
+        run: Callable[[Session], Any],
+        durable: bool,
+        loop: asyncio.AbstractEventLoop | None,
+        future: "asyncio.Future[Any] | Future[Any]",
+    ) -> None:
+        """Queue a write; its outcome goes to the future, through the loop when there is one."""
+        with self._gate:
+            if self._closed:
+                raise DatabaseUnavailable("database is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
+                self._thread.start()
+            self._queue.put(_Write(run, durable, loop, future))
+
+    def close(self) -> None:
+        """Commit what is queued, refuse what comes after, and end the thread."""
+        with self._gate:
+            self._closed = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, last = self._gather(first)
+            started = perf_counter()
+            outcomes = self._settle(batch)
+            if self._observe is not None:
+                self._observe("write", perf_counter() - started)
+            _deliver(outcomes)
+            self._backend.committed(len(batch))
+            del first, batch, outcomes  # what a write holds is not kept until the next one
+            if last:
+                break
+        self._disconnect()
+
+    def _gather(self, first: _Write) -> tuple[list[_Write], bool]:
+        batch = [first]
+        with contextlib.suppress(queue.Empty):
+            while len(batch) < MAX_BATCH:
+                write = self._queue.get_nowait()
+                if write is None:
+                    return batch, True
+                batch.append(write)
+        return batch, False
+
+    def _settle(self, batch: list[_Write]) -> list[_Outcome]:
+        try:
+            return self._commit(batch)
+        except BaseException as error:
+            self._disconnect()  # also rolls back; a connection that met an error of the disk is not trusted again
+            return [_Outcome(write, None, self._named(error)) for write in batch]
+
+    def _commit(self, batch: list[_Write]) -> list[_Outcome]:
+        session = self._session or self._connect()
+        self._backend.begin(session.cursor, durable=any(write.durable for write in batch))
+        outcomes = [self._attempt(session, write) for write in batch]
+        session.cursor.execute("COMMIT")
+        return outcomes
+
+    def _attempt(self, session: Session, write: _Write) -> _Outcome:
+        cursor = session.cursor
+        cursor.execute("SAVEPOINT one_write")
+        try:
+            result = write.run(session)
+        except BaseException as error:
+            if self._backend.translate(error) is not None:
+                raise  # the transaction may be gone already
+            cursor.execute("ROLLBACK TO SAVEPOINT one_write")
+            cursor.execute("RELEASE SAVEPOINT one_write")
+            return _Outcome(write, None, error)
+        cursor.execute("RELEASE SAVEPOINT one_write")
+        return _Outcome(write, result, None)
+
+    def _named(self, error: BaseException) -> BaseException:
+        ours = self._backend.translate(error)
+        if ours is None:
+            return error
+        ours.__cause__ = error
+        return ours
+
+    def _connect(self) -> Session:
+        self._connection = self._backend.connect(writer=True)
+        self._session = Session(self._connection.cursor(), self._backend.dialect)
+        return self._session
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._session = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(Exception):  # it is being thrown away
+                connection.close()
+
+
+def _deliver(outcomes: list[_Outcome]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.write.loop is None:
+            _hand_over(outcome)
+        else:
+            by_loop.setdefault(outcome.write.loop, []).append(outcome)
+    for loop, theirs in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_hand_over_all, theirs)
+
+
+def _hand_over_all(outcomes: list[_Outcome]) -> None:
+    for outcome in outcomes:
+        _hand_over(outcome)
+
+
+def _hand_over(outcome: _Outcome) -> None:
+    future = outcome.write.future
+    if future.done():  # the caller was cancelled; the write stands
+        return
+    if outcome.error is not None:
+        future.set_exception(outcome.error)
+    else:
+        future.set_result(outcome.result)
