@@ -1,0 +1,1 @@
+"""Acked means safe: kills, bad disks, I/O errors and power cuts against a record of what was acknowledged."""

@@ -1,0 +1,150 @@
+"""The registry as a real process group which a test can start, kill outright and start again on the same root."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.faults.wire import Cut, Wire
+
+
+def free_port() -> int:
+    """A free port below the ephemeral range, where no client's own port can take it while the server is down."""
+    candidates: list[int] = [*range(5160, 5190), *random.sample(range(20000, 32000), 50)]
+    for port in candidates:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port for the server")
+
+
+def in_session(session: int) -> list[int]:
+    """Processes of the session that still run, whoever their parent is now."""
+    alive = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] not in "ZX":
+            alive.append(int(entry))
+    return alive
+
+
+class Server:
+    """`entrepot serve` on a root; the same port for all its lives."""
+
+    def __init__(
+        self,
+        root: Path,
+        log: Path,
+        *,
+        workers: int = 1,
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.port = free_port()
+        self.log = log
+        self.starts = 0
+        serve = [sys.executable, "-m", "registry.cli", "serve", "--root", str(root)]
+        self._command = [*prefix, *serve, "--listen", f"127.0.0.1:{self.port}", "--workers", str(workers)]
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start; it may not listen yet."""
+        if self._process is not None:
+            raise RuntimeError("the server runs already")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, start_new_session=True, env=self._environment
+            )
+        self.starts += 1
+
+    def wait_ready(self, timeout: float = 30.0, path: str = "/readyz") -> None:
+        """Wait until the path answers 200."""
+        deadline = time.monotonic() + timeout
+        last = "no answer"
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError(f"the server ended while it started:\n{self.tail()}")
+            try:
+                with Wire(self.port, timeout=5.0) as wire:
+                    answer = wire.ask("GET", path)
+                if answer.status == 200:
+                    return
+                last = answer.brief()
+            except Cut as cut:
+                last = str(cut)
+            time.sleep(0.01)
+        raise RuntimeError(f"{path} did not answer 200 in {timeout:.0f} s, but: {last}\n{self.tail()}")
+
+    def processes(self) -> list[int]:
+        """Every process of the server, the first one included."""
+        return in_session(self._running().pid)
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group at once; returns when every process is gone."""
+        process = self._running()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+        self._process = None
+        deadline = time.monotonic() + 20
+        while left := in_session(process.pid):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"processes outlived SIGKILL: {left}")
+            for pid in left:
+                # A worker that was being started left the group's reach for an instant, or has a session of its own.
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            time.sleep(0.002)
+
+    def stop(self, timeout: float = 30.0) -> int:
+        """SIGTERM, as an operator stops it; answers the exit status."""
+        process = self._running()
+        process.terminate()
+        status = process.wait(timeout)
+        self._process = None
+        return status
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._process is not None:
+            self.kill()
+
+    def tail(self, size: int = 4000) -> str:
+        return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""
+
+    def tracebacks(self) -> str:
+        """What the log shows from the first unhandled exception on, or nothing."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        at = text.find("Traceback (most recent call last)")
+        return text[max(0, at - 500) : at + 3500] if at >= 0 else ""
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
