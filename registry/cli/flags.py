@@ -1,0 +1,38 @@
+"""The flags that choose the configuration, the same for every verb that reads it."""
+
+import os
+from collections.abc import Callable
+
+import click
+
+from registry.config import SETTINGS, Loaded, file_from, load
+
+# The settings with a flag of their own, and what its value is called; the file and the environment have all of them.
+FLAGS = {
+    "listen": ("server.listen", "HOST:PORT", "Where to listen."),
+    "root": ("server.root", "DIR", "The folder everything is kept in."),
+    "workers": ("server.workers", "N", "How many processes answer requests."),
+    "anonymous": ("access.anonymous", "pull|push|full", "What anybody may do without a name."),
+    "log_level": ("log.level", "LEVEL", "debug, info, warning or error."),
+    "log_format": ("log.format", "FORMAT", "text or json."),
+}
+
+
+def configured(verb: Callable[..., object]) -> Callable[..., object]:
+    """Give `verb` the option --config and the flags; it gets them as `given`, for `configuration`."""
+
+    def call(config: str | None, **flags: str | None) -> object:
+        return verb((config, {FLAGS[name][0]: value for name, value in flags.items() if value is not None}))
+
+    call.__doc__ = verb.__doc__
+    wrapped: Callable[..., object] = call
+    for name, (key, metavar, help) in reversed(FLAGS.items()):
+        assert key in SETTINGS
+        wrapped = click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=help)(wrapped)
+    return click.option("--config", metavar="FILE", help="The TOML file to read (or ENTREPOT_CONFIG).")(wrapped)
+
+
+def configuration(given: tuple[str | None, dict[str, str]]) -> Loaded:
+    """Return the configuration the flags, the environment and the file make together."""
+    path, flags = given
+    return load(path or file_from(os.environ), os.environ, flags)

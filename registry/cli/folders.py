@@ -1,0 +1,28 @@
+"""Makes the folders the server works in, or says in one line what stands in the way."""
+
+import os
+
+import click
+
+from registry.config import Config
+
+
+def make_folders(config: Config) -> None:
+    """Make sure the root and the storage folder exist and can be written to."""
+    _make(config.server.root, "server.root", "--root DIR")
+    if config.storage.path:
+        _make(config.storage.path, "storage.path", "storage.path in the configuration")
+
+
+def _make(path: str, key: str, remedy: str) -> None:
+    try:
+        os.makedirs(path, mode=0o750, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(
+            f"{key} {path} cannot be made: {reason}; make it yourself or choose another with {remedy}"
+        ) from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise click.ClickException(
+            f"{key} {path} is not writable for user {os.geteuid()}; change its owner or choose another with {remedy}"
+        )

@@ -1,0 +1,17 @@
+"""`entrepot migrate`: brings the database to the form this version needs; `serve` does the same when it starts."""
+
+import click
+
+from registry.cli.flags import configuration, configured
+from registry.cli.folders import make_folders
+from registry.metadata.schema import HEAD, upgrade
+
+
+@click.command(help="Bring the database to the form this version needs, as serve does when it starts.")
+@configured
+def command(given: tuple[str | None, dict[str, str]]) -> None:
+    """Upgrade, and say to what."""
+    config = configuration(given).config
+    make_folders(config)
+    upgrade(config.database.url)
+    click.echo(f"{config.database.url} is at revision {HEAD}")
