@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of every parser: harnesses, their corpus, and the runner."""
