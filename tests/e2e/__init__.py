@@ -1,0 +1,1 @@
+"""Real clients, real images and real daemons against a running registry."""

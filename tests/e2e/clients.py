@@ -1,0 +1,43 @@
+"""Client programs as the tests call them: each with an environment of its own and options it is always given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.processes import TAIL, Output, clean_environment, run
+from tests.e2e.tools import system_tool
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client program with its environment and the options it is always given."""
+
+    program: Path
+    env: Mapping[str, str]
+    options: tuple[str, ...] = ()
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The whole command line."""
+        return [str(self.program), *self.options, *(str(argument) for argument in arguments)]
+
+    def __call__(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> str:
+        """Run it, fail unless it exits 0, and return its standard output without the last newline."""
+        return self.run(*arguments, cwd=cwd, timeout=timeout).out.rstrip("\n")
+
+    def run(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120, check: bool = True) -> Output:
+        """Run it and return everything it printed."""
+        return run(self.command(*arguments), env=self.env, cwd=cwd, timeout=timeout, check=check)
+
+    def fails(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> str:
+        """Run it, fail if it succeeds, and return everything it printed."""
+        output = self.run(*arguments, cwd=cwd, timeout=timeout, check=False)
+        assert output.code != 0, f"{' '.join(self.command(*arguments))} succeeded: {output.text[-TAIL:]}"
+        return output.text
+
+
+def skopeo_at(home: Path) -> Client:
+    """skopeo with its record of known layers under that home.
+
+    Root's record is otherwise the machine's, /var/lib/containers/cache: a run would find what the run before pushed.
+    """
+    return Client(system_tool("skopeo"), {**clean_environment(home), "_CONTAINERS_ROOTLESS_UID": "1"})

@@ -1,0 +1,111 @@
+"""Fixtures: one registry, one set of images, and one engine of each kind for the whole run; clients with empty homes.
+
+Tests keep apart by repository name: each test file pushes under its own first component.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clients import Client, skopeo_at
+from tests.e2e.engines import running_containerd, running_dockerd, short_folder
+from tests.e2e.images import Images, make_images
+from tests.e2e.processes import clean_environment
+from tests.e2e.server import Registry
+from tests.e2e.tools import go_tool, system_tool
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The server most tests share; it must survive them all and stop in order."""
+    server = Registry(tmp_path_factory.mktemp("registry"))
+    server.start()
+    try:
+        yield server
+        server.stop()
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def own_registry(tmp_path: Path) -> Iterator[Registry]:
+    """A started server for one test alone, which may stop it and start it again."""
+    server = Registry(tmp_path)
+    server.start()
+    try:
+        yield server
+        if server.running:
+            server.stop()
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """The images to push, as one OCI layout."""
+    return make_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="session")
+def containerd() -> Iterator[Path]:
+    """The socket of a containerd of our own."""
+    with running_containerd() as socket:
+        yield socket
+
+
+@pytest.fixture(scope="session")
+def docker(containerd: Path, registry: Registry) -> Iterator[Client]:
+    """The docker command with a Docker engine of our own behind it."""
+    with running_dockerd(containerd, registry.host) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def ctr(containerd: Path) -> Client:
+    """containerd's own command, in a namespace of its own."""
+    options = ("--address", str(containerd), "--namespace", "tests")
+    return Client(system_tool("ctr"), clean_environment(containerd.parent), options)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty home folder for the clients that keep settings or caches there."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def go_client(home: Path) -> Callable[[str], Client]:
+    """Makes a client of one of the programs built from Go's module proxy."""
+    return lambda name: Client(go_tool(name), clean_environment(home))
+
+
+@pytest.fixture(scope="session")
+def crane(go_client: Callable[[str], Client]) -> Client:
+    """crane, of go-containerregistry."""
+    return go_client("crane")
+
+
+@pytest.fixture(scope="session")
+def skopeo(home: Path) -> Client:
+    """skopeo, which takes its options for plain HTTP per side of a copy."""
+    return skopeo_at(home)
+
+
+@pytest.fixture(scope="session")
+def containers_storage() -> Iterator[tuple[str, ...]]:
+    """Options that give podman and buildah a storage of their own, emptied at the end."""
+    with short_folder("storage") as folder:
+        options = ("--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "overlay")
+        yield options
+        buildah = Client(system_tool("buildah"), clean_environment(folder), options)
+        buildah("rm", "--all")
+
+
+@pytest.fixture(autouse=True)
+def _still_serving(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test the shared server still answers, and no request of the test ended in a server error."""
+    yield
+    if "registry" in request.fixturenames:
+        server: Registry = request.getfixturevalue("registry")
+        assert server.server_errors() == []
