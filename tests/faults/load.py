@@ -155,9 +155,9 @@ class Pusher(Client):
         return bool(held) and self.delete(Key(TAG, self.repository, held[0]), {})
 
     def delete_manifest(self) -> bool:
-        """With it go the tags that point at it."""
+        """With it go the tags that point at it; not when it is unknown whether a tag does."""
         held = self._some(MANIFEST, 1)
-        if not held:
+        if not held or self.record.doubtful(self.repository, held[0]):
             return False
         tags = self.record.sure(self.repository, TAG)
         also = {Key(TAG, self.repository, tag): "" for tag, digest in tags.items() if digest == held[0]}
@@ -243,6 +243,7 @@ class Load:
     seed: str
     clients: int = 4
     epoch: int = 0
+    judge: Judge = never
     # Set before the server is killed; an answer that is lost earlier is a defect.
     killing: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -266,7 +267,7 @@ class Load:
         rng = random.Random(f"{self.seed} {number}")
         repository = f"team-{number}/app-{self.epoch}"
         with Wire(self.port) as wire:
-            pusher = Pusher(number, wire, self.record, rng, repository)
+            pusher = Pusher(number, wire, self.record, rng, repository, self.judge)
             try:
                 while not self._stop.is_set():
                     pusher.act()

@@ -30,11 +30,11 @@ class Oracle:
     def check_touched(self, also: int, rng: random.Random) -> list[str]:
         """Look at all that was written since the last look, and at a sample of the rest."""
         touched = self._record.touched()
-        rest = sorted(set(self._record.keys()) - set(touched))
+        rest = sorted(set(self._record.known()) - set(touched))
         return self.check([*touched, *rng.sample(rest, min(also, len(rest)))])
 
     def check_all(self) -> list[str]:
-        return self.check(sorted(self._record.keys()))
+        return self.check(sorted(self._record.known()))
 
     def check_uploads(self, chosen: Iterable[Upload]) -> list[str]:
         """Ask each session for its offset; a session that still lives is resumed there and closed."""

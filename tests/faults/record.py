@@ -134,12 +134,18 @@ class Record:
                     found[key.name] = values.pop()
             return found
 
+    def doubtful(self, repository: str, digest: str) -> bool:
+        """Whether some tag of the repository may, or may not, point at this manifest."""
+        with self._lock:
+            tags = [self.allowed(key) for key in self._writes[repository] if key.kind == TAG]
+            return any(digest in values and len(values) > 1 for values in tags)
+
     def possible(self, repository: str) -> bool:
         """Whether the repository may hold anything at all."""
         with self._lock:
             return any(self.allowed(key) != {ABSENT} for key in self._writes[repository])
 
-    def keys(self, repository: str | None = None) -> list[Key]:
+    def known(self, repository: str | None = None) -> list[Key]:
         with self._lock:
             chosen = list(self._writes) if repository is None else [repository]
             return [key for name in chosen for key in self._writes[name]]

@@ -100,20 +100,29 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL to the whole group at once; returns when every process is gone."""
+        os.killpg(self._running().pid, signal.SIGKILL)
+        self._gone()
+
+    def kill_first(self) -> None:
+        """SIGKILL to the first process only: the others must not live on without it."""
+        os.kill(self._running().pid, signal.SIGKILL)
+        self._gone()
+
+    def kill_worker(self, rng: random.Random) -> None:
+        """SIGKILL to one of several workers: the server goes on."""
+        first = self._running().pid
+        os.kill(rng.choice([pid for pid in in_session(first) if pid != first]), signal.SIGKILL)
+
+    def _gone(self) -> None:
         process = self._running()
-        os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
         self._process = None
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 10
         while left := in_session(process.pid):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"processes outlived SIGKILL: {left}")
-            for pid in left:
-                # A worker that was being started left the group's reach for an instant, or has a session of its own.
-                try:
+                for pid in left:
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+                raise RuntimeError(f"processes outlived the first one: {left}")
             time.sleep(0.002)
 
     def stop(self, timeout: float = 30.0) -> int:

@@ -28,6 +28,7 @@ class Run:
     server: Server
     root: Path
     seed: str
+    workers: int
     rng: random.Random
     record: Record = field(default_factory=Record)
     kills: int = 0
@@ -48,6 +49,9 @@ class Run:
         load.start()
         time.sleep(self.rng.uniform(0.02, 0.5))
         load.killing.set()
+        if self.workers > 1 and self.rng.random() < 0.25:
+            self.server.kill_worker(self.rng)
+            time.sleep(self.rng.uniform(0.0, 0.2))
         self._kill()
         load.join()
         self.record.died()
@@ -69,7 +73,11 @@ class Run:
         return "\n".join([*lines, "the end of the server's log:", self.server.tail(2000)])
 
     def _kill(self) -> None:
-        self.server.kill()
+        """The whole group, as a rule; at times its first process only, which the others must not outlive."""
+        if self.rng.random() < 0.2:
+            self.server.kill_first()
+        else:
+            self.server.kill()
         self.kills += 1
 
 
@@ -78,7 +86,7 @@ class Run:
 def test_nothing_acknowledged_is_lost(workers: int, kills: int, seed: str, tmp_path: Path) -> None:
     root, began = tmp_path / "root", time.monotonic()
     with Server(root, tmp_path / "server.log", workers=workers) as server:
-        run = Run(server, root, seed, random.Random(f"{seed} {workers}"))
+        run = Run(server, root, seed, workers, random.Random(f"{seed} {workers}"))
         for number in range(kills):
             run.round(number)
         server.start()

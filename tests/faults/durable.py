@@ -1,0 +1,84 @@
+"""The order in which an answer must have been made safe, judged from the system calls that led to it.
+
+A file is published by a rename. What must have happened, in this order, each step ended before the next begins:
+1. the file is synced after the last write to it, and then renamed;
+2. the folder it was renamed into is synced, and so is the parent of each folder made on the way;
+3. the database's log is written and synced;
+4. the answer leaves.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from tests.faults.strace import Call
+
+RENAMES = {"rename", "renameat", "renameat2", "link", "linkat"}
+SYNCS = {"fsync", "fdatasync"}
+WRITES = {"write", "writev", "pwrite64", "pwritev", "pwritev2", "splice", "copy_file_range", "sendfile", "ftruncate"}
+FOLDERS = {"mkdir", "mkdirat"}
+SENDS = {"sendto", "sendmsg", "write", "writev"}
+TRACED = ",".join(sorted(RENAMES | SYNCS | WRITES | FOLDERS | SENDS))
+
+BLOB = re.compile(r"/blobs/\w+/\w\w/(\w+)/data$")
+
+
+def answer(calls: Sequence[Call], status: int) -> Call:
+    """The call that sent the answer with this status, the last of them."""
+    sent = [call for call in calls if call.name in SENDS and f'"HTTP/1.1 {status} ' in call.arguments]
+    if not sent:
+        raise AssertionError(f"no answer {status} among {len(calls)} calls")
+    return sent[-1]
+
+
+def unsafe(calls: Sequence[Call], sent: Call) -> list[str]:
+    """What was not safe when the answer was sent."""
+    before = [call for call in calls if call.ended < sent.began and call.ok]
+    problems = [problem for call in _published(before) for problem in _unsafe_file(before, call)]
+    return problems + _unsafe_database(before)
+
+
+def published(calls: Sequence[Call]) -> list[str]:
+    """The digests, without their algorithm, of the blobs that appeared."""
+    return [found[1] for call in _published(calls) if (found := BLOB.search(call.paths()[-1]))]
+
+
+def _published(calls: Sequence[Call]) -> list[Call]:
+    return [call for call in calls if call.name in RENAMES and call.ok and BLOB.search(call.paths()[-1])]
+
+
+def _unsafe_file(before: Sequence[Call], rename: Call) -> list[str]:
+    problems = []
+    source, target = rename.paths()[0], PurePath(rename.paths()[-1])
+    writes = [
+        call.ended for call in before if call.name in WRITES and call.path == source and call.ended < rename.began
+    ]
+    last = max(writes, default=-1)
+    if not any(_syncs(call, source) and last < call.began and call.ended < rename.began for call in before):
+        problems.append(f"{source} is not synced between its last write and its rename")
+    if not any(_syncs(call, str(target.parent)) and rename.ended < call.began for call in before):
+        problems.append(f"the folder {target.parent} is not synced after the rename into it")
+    for made in before:
+        folder = PurePath(made.paths()[-1]) if made.name in FOLDERS and made.paths() else None
+        if folder is None or folder not in target.parents:
+            continue
+        if not any(_syncs(call, str(folder.parent)) and made.ended < call.began for call in before):
+            problems.append(f"the new folder {folder} is not synced in its parent")
+    return problems
+
+
+def _unsafe_database(before: Sequence[Call]) -> list[str]:
+    """SQLite's log is synced after the last frame of this request's commit, which is written after the publishing."""
+    start = max((call.ended for call in _published(before)), default=-1)
+    writes = [call for call in before if call.name in WRITES and call.path.endswith("-wal") and call.began > start]
+    if not writes:
+        return ["the database is not written before the answer"]
+    if not any(
+        _syncs(call, call.path) and call.path.endswith("-wal") and call.began > writes[0].ended for call in before
+    ):
+        return ["the database is not synced before the answer"]
+    return []
+
+
+def _syncs(call: Call, path: str) -> bool:
+    return call.name in SYNCS and call.path == path

@@ -1,0 +1,43 @@
+"""The power fails under a loaded server: after the reboot all that was acknowledged is on the disk."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.disk import small_disk
+from tests.faults.judges import any_503
+from tests.faults.oracle import damaged_files
+from tests.faults.scene import Scene
+
+pytestmark = pytest.mark.faults
+
+CUTS = 12
+
+
+@pytest.mark.timeout(120)
+def test_power_cuts(seed: str, tmp_path: Path) -> None:
+    """The disk stops in the middle of everything, and keeps only what was synced to it by then."""
+    rng = random.Random(seed)
+    with small_disk(tmp_path) as disk, Scene(tmp_path, seed, root=disk.path / "root") as scene:
+        for _ in range(CUTS):
+            scene.start()
+            scene.look()
+            # Between the cut and the kill the server meets a dead disk: it may say so, and may acknowledge nothing.
+            load = scene.begin_load(any_503, clients=4)
+            time.sleep(rng.uniform(0.05, 0.6))
+            disk.cut_power()
+            time.sleep(rng.uniform(0.0, 0.1))
+            load.killing.set()
+            scene.kill()
+            load.join()
+            scene.record.died()
+            scene.no_complaints()
+            disk.unmount()
+            disk.mount()
+        scene.start()
+        scene.look()
+        assert scene.server.stop() == 0
+        assert damaged_files(disk.path) == []
+        print(f"{CUTS} cuts: {dict(sorted(scene.record.counts.items()))}")
