@@ -41,11 +41,11 @@ def downgrade() -> None:
 
 
 def _text(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column[str]:
-    return sa.Column(name, WORDS, nullable=nullable, server_default=default)
+    return sa.Column(name, WORDS, nullable=nullable, server_default=None if default is None else sa.text(default))
 
 
 def _number(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column[int]:
-    return sa.Column(name, TIME, nullable=nullable, server_default=default)
+    return sa.Column(name, TIME, nullable=nullable, server_default=None if default is None else sa.text(default))
 
 
 def _key(name: str) -> sa.Column[int]:
@@ -71,7 +71,7 @@ def _contents() -> None:
         _text("digest"),
         _number("size"),
         _text("state"),
-        _text("reason", default=""),
+        _text("reason", default="''"),
         _number("created_at"),
         _number("changed_at"),
         _number("read_at"),
@@ -173,10 +173,10 @@ def _sessions() -> None:
         _text("payload"),
         _number("every_ms", nullable=True),
         _number("run_at"),
-        _text("owner", default=""),
+        _text("owner", default="''"),
         _number("leased_until", default="0"),
         _number("attempts", default="0"),
-        _text("error", default=""),
+        _text("error", default="''"),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
         sqlite_autoincrement=True,
     )

@@ -25,6 +25,8 @@ from registry.metadata.sqlite import Sqlite
 from registry.metadata.statement import Statement, insert_into, named
 from registry.metadata.writer import GroupWriter
 
+__all__ = ["BACKENDS", "Database", "Session", "backend_for"]
+
 T = TypeVar("T")
 
 BACKENDS: dict[str, Callable[[str], Backend]] = {"sqlite": Sqlite}
@@ -128,6 +130,7 @@ class Database:
         if self._pool is not None:
             self._pool.shutdown()
         self._backend.close()
+        self._local = threading.local()
         for connection in self._readers:
             connection.close()
         self._readers.clear()

@@ -9,6 +9,7 @@ checkpoint, which stops neither readers nor writers), so that no commit has to w
 import contextlib
 import sqlite3
 import threading
+import time
 
 from sqlalchemy import Dialect, create_engine, event
 from sqlalchemy.engine import make_url
@@ -23,6 +24,10 @@ CHECKPOINT_WRITES = 500
 """A checkpoint is made in the background after this many writes."""
 CHECKPOINT_PAGES = 8192
 """A commit that finds the log this long (32 MiB) makes the checkpoint itself, so that the log is bounded."""
+
+# SQLite's own waiting for another process backs off to a tenth of a second, with commits that take a thousandth.
+_FIRST_PAUSE = 0.0002
+_LONGEST_PAUSE = 0.002
 
 _SHM_FULL = sqlite3.SQLITE_IOERR_SHMSIZE
 _OUTSIDE = {
@@ -46,7 +51,7 @@ class Sqlite:
 
     inline_reads = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         parsed = make_url(url)
         if parsed.database in (None, "", ":memory:"):
             raise ValueError(
@@ -58,12 +63,13 @@ class Sqlite:
             paramstyle="named",
             connect_args={
                 "isolation_level": None,
-                "timeout": BUSY_TIMEOUT,
+                "timeout": busy_timeout,
                 "cached_statements": 256,
                 "check_same_thread": False,
             },
         )
         event.listen(self._engine, "connect", _prepare)
+        self._busy_timeout = busy_timeout
         self._synchronous = ""
         self._writes = 0
         self._checkpointer: _Checkpointer | None = None
@@ -79,6 +85,7 @@ class Sqlite:
         cursor = connection.cursor()
         if writer:
             self._synchronous = ""
+            cursor.execute("PRAGMA busy_timeout = 0")
         else:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
@@ -90,7 +97,17 @@ class Sqlite:
         if wanted != self._synchronous:  # takes effect only outside of a transaction
             cursor.execute(f"PRAGMA synchronous = {wanted}")
             self._synchronous = wanted
-        cursor.execute("BEGIN IMMEDIATE")
+        deadline = time.monotonic() + self._busy_timeout
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def translate(self, error: BaseException) -> DatabaseError | None:
         """A new error of ours for one that comes from outside this program; None for any other."""
@@ -168,4 +185,10 @@ class _Checkpointer:
                 [(busy, logged, copied)] = cursor.fetchall()
                 if busy or copied >= logged:
                     break
+            else:
+                # Writers add as fast as it copies. The little that is left is copied while they wait, once the log is
+                # long, so that the next of them starts it anew.
+                if logged > 2 * CHECKPOINT_PAGES:
+                    cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                    cursor.fetchall()
             cursor.close()

@@ -1,0 +1,1 @@
+"""Tests of registry.metadata and migrations, on real databases."""

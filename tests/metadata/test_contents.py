@@ -1,0 +1,249 @@
+"""Contract of the stores of repositories, blobs, manifests and tags."""
+
+import pytest
+
+from registry.metadata import blobs, manifests, repositories, tags
+from registry.metadata.database import Database
+from registry.metadata.errors import UnknownManifest
+from registry.metadata.manifests import ManifestRow, ReferrerRow
+from registry.metadata.session import Session
+from registry.metadata.tags import HistoryRow
+
+
+def digest(number: int) -> str:
+    return f"sha256:{number:064x}"
+
+
+def add_blob(s: Session, repository: str, number: int, at: int = 1) -> None:
+    blobs.publish(s, digest(number), 10 + number, at)
+    blobs.link(s, repositories.ensure(s, repository, at), digest(number), at)
+
+
+def add_manifest(
+    s: Session,
+    repository: str,
+    number: int,
+    *,
+    subject: str | None = None,
+    artifact_type: str = "",
+    references: tuple[tuple[str, str], ...] = (),
+) -> bool:
+    repository_id = repositories.ensure(s, repository, 1)
+    payload = b'{"n":%d}' % number
+    return manifests.put(
+        s, repository_id, digest(number), "text/m", payload, subject, artifact_type, '{"a":"b"}', references, 1
+    )
+
+
+def test_a_repository_has_one_id(database: Database) -> None:
+    first = database.write_now(lambda s: repositories.ensure(s, "team/app", 1))
+    assert database.write_now(lambda s: repositories.ensure(s, "team/app", 2)) == first
+    assert database.read_now(lambda s: repositories.find(s, "team/app")) == first
+    assert database.read_now(lambda s: repositories.find(s, "team/ap")) is None
+
+
+def test_repositories_are_named_in_byte_order_after_the_last(database: Database) -> None:
+    names = ["a", "a-b", "a/b", "a0", "ab", "b.c", "z_z"]
+    database.write_now(lambda s: [repositories.ensure(s, name, 1) for name in reversed(names)])
+    assert database.read_now(lambda s: repositories.names(s, "", 100)) == sorted(names)
+    assert database.read_now(lambda s: repositories.names(s, "a", 2)) == ["a-b", "a/b"]
+    assert database.read_now(lambda s: repositories.names(s, "a1", 2)) == ["ab", "b.c"]
+    assert database.read_now(lambda s: repositories.names(s, "", 0)) == []
+
+
+def test_only_an_empty_repository_is_dropped(database: Database) -> None:
+    def fill(s: Session) -> int:
+        add_blob(s, "app", 1)
+        return repositories.ensure(s, "app", 1)
+
+    repository_id = database.write_now(fill)
+    assert not database.write_now(lambda s: repositories.drop_if_empty(s, repository_id))
+    database.write_now(lambda s: (add_manifest(s, "app", 2), blobs.unlink(s, "app", digest(1))))
+    assert not database.write_now(lambda s: repositories.drop_if_empty(s, repository_id))
+    database.write_now(lambda s: manifests.delete(s, "app", digest(2)))
+    assert database.write_now(lambda s: repositories.drop_if_empty(s, repository_id))
+    assert database.read_now(lambda s: repositories.names(s, "", 9)) == []
+
+
+def test_a_blob_is_seen_only_where_it_is_linked(database: Database) -> None:
+    database.write_now(lambda s: add_blob(s, "app", 1))
+    database.write_now(lambda s: repositories.ensure(s, "other", 1))
+    assert database.read_now(lambda s: blobs.size_in(s, "app", digest(1))) == 11
+    assert database.read_now(lambda s: blobs.size_in(s, "other", digest(1))) is None
+    assert database.read_now(lambda s: blobs.size_in(s, "nobody", digest(1))) is None
+    assert database.read_now(lambda s: blobs.present(s, digest(1))) == 11
+    assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) == "app"
+    assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(2))) is None
+
+
+def test_linking_says_whether_it_is_new(database: Database) -> None:
+    def link(s: Session) -> list[bool]:
+        repository_id = repositories.ensure(s, "app", 1)
+        blobs.publish(s, digest(1), 1, 1)
+        return [blobs.link(s, repository_id, digest(n), 1) for n in (1, 1, 2)]
+
+    assert database.write_now(link) == [True, False, False]
+    assert database.write_now(lambda s: blobs.unlink(s, "app", digest(1)))
+    assert not database.write_now(lambda s: blobs.unlink(s, "app", digest(1)))
+    assert database.read_now(lambda s: blobs.size_in(s, "app", digest(1))) is None
+    assert database.read_now(lambda s: blobs.present(s, digest(1))) == 1
+
+
+def test_a_quarantined_blob_is_seen_nowhere_until_published_again(database: Database) -> None:
+    database.write_now(lambda s: add_blob(s, "app", 1))
+    database.write_now(lambda s: add_blob(s, "other", 1))
+    assert database.write_now(lambda s: blobs.quarantine(s, digest(1), "truncated", 2))
+    assert not database.write_now(lambda s: blobs.quarantine(s, digest(1), "truncated", 3))
+    assert database.read_now(lambda s: blobs.size_in(s, "app", digest(1))) is None
+    assert database.read_now(lambda s: blobs.present(s, digest(1))) is None
+    assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) is None
+    assert database.read_now(lambda s: blobs.to_verify(s, 99, 9)) == []
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 11, 4)) == "quarantined"
+    assert database.read_now(lambda s: blobs.size_in(s, "other", digest(1))) == 11
+
+
+def test_publishing_tells_the_state_before(database: Database) -> None:
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 1)) is None
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 1)) == "present"
+
+
+def test_blobs_are_verified_read_ones_first_then_longest_unverified(database: Database) -> None:
+    def fill(s: Session) -> None:
+        for number in range(1, 6):
+            blobs.publish(s, digest(number), number, number)
+        blobs.touch_read(s, digest(4), 20)
+        blobs.touch_read(s, digest(3), 30)
+        blobs.touch_read(s, digest(9), 30)
+
+    database.write_now(fill)
+    due = database.read_now(lambda s: blobs.to_verify(s, 5, 9))
+    assert due == [(digest(3), 3), (digest(4), 4), (digest(1), 1), (digest(2), 2)]
+    assert database.read_now(lambda s: blobs.to_verify(s, 5, 1)) == due[:1]
+    assert database.read_now(lambda s: blobs.to_verify(s, 5, 3)) == due[:3]
+    database.write_now(lambda s: blobs.verified(s, digest(3), 40))
+    assert database.read_now(lambda s: blobs.to_verify(s, 5, 9)) == due[1:]
+
+
+def test_missing_digests_are_those_not_present_in_the_repository(database: Database) -> None:
+    def fill(s: Session) -> int:
+        for number in (1, 2):
+            add_blob(s, "app", number)
+        add_blob(s, "other", 3)
+        blobs.quarantine(s, digest(2), "gone", 1)
+        return repositories.ensure(s, "app", 1)
+
+    repository_id = database.write_now(fill)
+    asked = [digest(n) for n in (4, 3, 2, 1)]
+    assert database.read_now(lambda s: blobs.missing_in(s, repository_id, asked)) == asked[:3]
+    assert database.read_now(lambda s: blobs.missing_in(s, repository_id, [])) == []
+
+
+def test_a_manifest_is_served_by_digest_and_by_tag(database: Database) -> None:
+    def fill(s: Session) -> list[bool]:
+        new = [add_manifest(s, "app", 1), add_manifest(s, "app", 1)]
+        tags.put(s, repositories.ensure(s, "app", 1), "latest", digest(1), 1, "me")
+        return new
+
+    assert database.write_now(fill) == [True, False]
+    row = ManifestRow(digest(1), "text/m", b'{"n":1}')
+    assert database.read_now(lambda s: manifests.by_digest(s, "app", digest(1))) == row
+    assert database.read_now(lambda s: manifests.by_tag(s, "app", "latest")) == row
+    assert database.read_now(lambda s: manifests.by_tag(s, "app", "lates")) is None
+    assert database.read_now(lambda s: manifests.by_tag(s, "ap", "latest")) is None
+    assert database.read_now(lambda s: manifests.by_digest(s, "ap", digest(1))) is None
+    assert database.read_now(lambda s: manifests.exists(s, "app", digest(1)))
+    assert not database.read_now(lambda s: manifests.exists(s, "app", digest(2)))
+
+
+def test_a_manifest_pushed_again_takes_the_new_media_type(database: Database) -> None:
+    def again(s: Session) -> bool:
+        add_manifest(s, "app", 1)
+        repository_id = repositories.ensure(s, "app", 1)
+        return manifests.put(s, repository_id, digest(1), "text/n", b'{"n":1}', None, "", "{}", (), 2)
+
+    assert not database.write_now(again)
+    found = database.read_now(lambda s: manifests.by_digest(s, "app", digest(1)))
+    assert found is not None
+    assert found.media_type == "text/n"
+
+
+def test_a_manifest_may_name_a_child_twice(database: Database) -> None:
+    twice = (("layer", digest(5)), ("layer", digest(5)), ("config", digest(5)))
+    assert database.write_now(lambda s: add_manifest(s, "app", 1, references=twice))
+
+
+def test_deleting_a_manifest_takes_its_tags_and_records_that(database: Database) -> None:
+    def fill(s: Session) -> None:
+        repository_id = repositories.ensure(s, "app", 1)
+        for number, tag in ((1, "b"), (1, "a"), (2, "c")):
+            add_manifest(s, "app", number, references=(("layer", digest(7)),))
+            tags.put(s, repository_id, tag, digest(number), 1, "me")
+
+    database.write_now(fill)
+    assert database.write_now(lambda s: manifests.delete(s, "app", digest(1), 5, "you")) == ["a", "b"]
+    assert database.write_now(lambda s: manifests.delete(s, "app", digest(1))) is None
+    assert database.read_now(lambda s: tags.names(s, "app", "", 9)) == ["c"]
+    assert database.read_now(lambda s: manifests.by_tag(s, "app", "a")) is None
+    history = database.read_now(lambda s: tags.history(s, "app", "a", 9))
+    assert history == [HistoryRow("", digest(1), 5, "you"), HistoryRow(digest(1), "", 1, "me")]
+
+
+def test_referrers_are_those_of_the_repository_in_order_of_digest(database: Database) -> None:
+    def fill(s: Session) -> None:
+        for number, kind in ((5, "sbom"), (3, "sig"), (4, "sbom")):
+            add_manifest(s, "app", number, subject=digest(1), artifact_type=kind)
+        add_manifest(s, "app", 6, subject=digest(2), artifact_type="sig")
+        add_manifest(s, "other", 7, subject=digest(1), artifact_type="sig")
+
+    database.write_now(fill)
+
+    def numbers(kind: str | None, after: str = "", limit: int = 9) -> list[str]:
+        rows = database.read_now(lambda s: manifests.referrers(s, "app", digest(1), kind, after, limit))
+        return [row.digest for row in rows]
+
+    assert numbers(None) == [digest(3), digest(4), digest(5)]
+    assert numbers("sbom") == [digest(4), digest(5)]
+    assert numbers(None, digest(3), 1) == [digest(4)]
+    assert numbers("sbom", digest(4)) == [digest(5)]
+    assert numbers("none") == []
+    first = database.read_now(lambda s: manifests.referrers(s, "app", digest(1), "sig", "", 1))
+    assert first == [ReferrerRow(digest(3), "text/m", 7, "sig", '{"a":"b"}')]
+
+
+def test_a_tag_moves_and_its_history_says_so(database: Database) -> None:
+    def fill(s: Session) -> list[str | None]:
+        repository_id = repositories.ensure(s, "app", 1)
+        add_manifest(s, "app", 1)
+        add_manifest(s, "app", 2)
+        return [tags.put(s, repository_id, "v1", digest(n), at, "me") for n, at in ((1, 1), (1, 2), (2, 3))]
+
+    assert database.write_now(fill) == [None, digest(1), digest(1)]
+    assert database.read_now(lambda s: tags.digest_of(s, "app", "v1")) == digest(2)
+    assert database.write_now(lambda s: tags.delete(s, "app", "v1", 4, "you")) == digest(2)
+    assert database.write_now(lambda s: tags.delete(s, "app", "v1", 5, "you")) is None
+    assert database.read_now(lambda s: tags.digest_of(s, "app", "v1")) is None
+    history = database.read_now(lambda s: tags.history(s, "app", "v1", 2))
+    assert history == [HistoryRow("", digest(2), 4, "you"), HistoryRow(digest(2), digest(1), 3, "me")]
+    assert len(database.read_now(lambda s: tags.history(s, "app", "v1", 9))) == 3
+
+
+def test_a_tag_cannot_point_at_a_manifest_of_another_repository(database: Database) -> None:
+    database.write_now(lambda s: add_manifest(s, "other", 1))
+    with pytest.raises(UnknownManifest, match="put the manifest first"):
+        database.write_now(lambda s: tags.put(s, repositories.ensure(s, "app", 1), "v1", digest(1), 1, "me"))
+    assert database.read_now(lambda s: repositories.names(s, "", 9)) == ["other"]
+
+
+def test_tags_are_listed_in_byte_order_after_the_last(database: Database) -> None:
+    names = ["1.0", "1.10", "A", "_x", "a", "a-b", "a.b"]
+
+    def fill(s: Session) -> None:
+        repository_id = repositories.ensure(s, "app", 1)
+        add_manifest(s, "app", 1)
+        for name in names:
+            tags.put(s, repository_id, name, digest(1), 1, "me")
+
+    database.write_now(fill)
+    assert database.read_now(lambda s: tags.names(s, "app", "", 99)) == sorted(names)
+    assert database.read_now(lambda s: tags.names(s, "app", "A", 2)) == ["_x", "a"]
+    assert database.read_now(lambda s: tags.names(s, "none", "", 9)) == []

@@ -1,0 +1,108 @@
+"""Contract of the stores of uploads, events and jobs."""
+
+import pytest
+
+from registry.metadata import events, jobs, uploads
+from registry.metadata.database import Database
+from registry.metadata.session import Session
+from registry.metadata.uploads import UploadRow
+
+
+def upload(id: str, client: str = "me", at: int = 1) -> UploadRow:
+    return UploadRow(id, "app", client, "sha256", 0, "", at, at)
+
+
+def test_an_upload_is_found_in_its_repository_only(database: Database) -> None:
+    database.write_now(lambda s: uploads.create(s, upload("u1")), durable=False)
+    assert database.read_now(lambda s: uploads.find(s, "u1", "app")) == upload("u1")
+    assert database.read_now(lambda s: uploads.find(s, "u1", "other")) is None
+    assert database.read_now(lambda s: uploads.find(s, "u2", "app")) is None
+
+
+def test_an_upload_advances_until_it_is_deleted(database: Database) -> None:
+    database.write_now(lambda s: uploads.create(s, upload("u1")))
+    assert database.write_now(lambda s: uploads.advance(s, "u1", 5, "state", 9))
+    row = database.read_now(lambda s: uploads.find(s, "u1", "app"))
+    assert row == upload("u1")._replace(offset=5, state="state", updated_at=9)
+    assert database.write_now(lambda s: uploads.delete(s, "u1"))
+    assert not database.write_now(lambda s: uploads.delete(s, "u1"))
+    assert not database.write_now(lambda s: uploads.advance(s, "u1", 6, "", 9))
+
+
+def test_uploads_are_counted_by_client_and_expire_by_age(database: Database) -> None:
+    rows = [upload("c", "me", 3), upload("b", "me", 2), upload("a", "you", 1)]
+
+    def insert(s: Session) -> None:
+        for row in rows:
+            uploads.create(s, row)
+
+    database.write_now(insert)
+    assert database.read_now(lambda s: [uploads.count_for(s, who) for who in ("me", "you", "no")]) == [2, 1, 0]
+    assert database.read_now(lambda s: uploads.expired(s, 3, 9)) == [rows[2], rows[1]]
+    assert database.read_now(lambda s: uploads.expired(s, 9, 1)) == [rows[2]]
+
+
+def test_events_are_read_in_order_by_a_cursor_that_never_goes_back(database: Database) -> None:
+    first = database.write_now(lambda s: events.append(s, "repository.created", "app", at=7))
+    second = database.write_now(lambda s: events.append(s, "tag.moved", "app", "d", "v1", "m", 3, "me", "r", at=8))
+    assert second > first
+    rows = database.read_now(lambda s: events.after(s, 0, 9))
+    assert [row.id for row in rows] == [first, second]
+    assert rows[1] == events.EventRow(second, 8, "tag.moved", "app", "d", "v1", "m", 3, "me", "r")
+    assert database.read_now(lambda s: events.after(s, first, 9)) == rows[1:]
+    assert database.read_now(lambda s: events.cursor(s, "hooks")) == 0
+    for id in (second, first):
+        database.write_now(lambda s, id=id: events.advance_cursor(s, "hooks", id))  # type: ignore[misc]
+    assert database.read_now(lambda s: events.cursor(s, "hooks")) == second
+
+
+def test_an_event_of_unknown_kind_is_refused_with_the_known(database: Database) -> None:
+    with pytest.raises(ValueError, match="one of blob"):
+        database.write_now(lambda s: events.append(s, "blob.eaten", "app"))
+
+
+def test_a_recurring_job_is_leased_by_one_and_comes_again(database: Database) -> None:
+    for every in (50, 60):
+        database.write_now(lambda s, every=every: jobs.ensure(s, "expire", every, 100))  # type: ignore[misc]
+    assert database.write_now(lambda s: jobs.lease(s, "expire", "a", 99, 10)) is None
+    job = database.write_now(lambda s: jobs.lease(s, "expire", "a", 100, 10))
+    assert job is not None
+    assert (job.kind, job.every_ms, job.run_at, job.attempts) == ("expire", 60, 100, 1)
+    assert database.write_now(lambda s: jobs.lease(s, "expire", "b", 109, 10)) is None
+    assert database.write_now(lambda s: jobs.renew(s, job.id, "a", 120))
+    assert database.write_now(lambda s: jobs.lease(s, "expire", "b", 119, 10)) is None
+    assert database.write_now(lambda s: jobs.finish(s, job.id, "a", 160))
+    assert not database.write_now(lambda s: jobs.finish(s, job.id, "a", 170))
+    assert database.write_now(lambda s: jobs.lease(s, "expire", "b", 159, 10)) is None
+    again = database.write_now(lambda s: jobs.lease(s, "expire", "b", 160, 10))
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_a_lapsed_lease_goes_to_another_and_the_first_owner_is_told(database: Database) -> None:
+    database.write_now(lambda s: jobs.ensure(s, "expire", 50, 0))
+    job = database.write_now(lambda s: jobs.lease(s, "expire", "a", 0, 10))
+    assert job is not None
+    taken = database.write_now(lambda s: jobs.lease(s, "expire", "b", 10, 10))
+    assert taken is not None
+    assert taken.attempts == 2
+    assert not database.write_now(lambda s: jobs.renew(s, job.id, "a", 99))
+    assert not database.write_now(lambda s: jobs.finish(s, job.id, "a", 99))
+    assert not database.write_now(lambda s: jobs.fail(s, job.id, "a", "late", 99))
+
+
+def test_queued_jobs_run_once_the_longest_due_first(database: Database) -> None:
+    late = database.write_now(lambda s: jobs.enqueue(s, "copy", "late", 20))
+    soon = database.write_now(lambda s: jobs.enqueue(s, "copy", "soon", 10))
+    job = database.write_now(lambda s: jobs.lease(s, "copy", "a", 30, 10))
+    assert job is not None
+    assert (job.id, job.payload, job.every_ms) == (soon, "soon", None)
+    assert database.write_now(lambda s: jobs.fail(s, soon, "a", "no route", 50))
+    assert database.write_now(lambda s: jobs.finish(s, late, "a", None)) is False
+    other = database.write_now(lambda s: jobs.lease(s, "copy", "a", 30, 10))
+    assert other is not None
+    assert other.id == late
+    assert database.write_now(lambda s: jobs.finish(s, late, "a", None))
+    again = database.write_now(lambda s: jobs.lease(s, "copy", "a", 50, 10))
+    assert again is not None
+    assert (again.id, again.attempts, again.error) == (soon, 2, "no route")
