@@ -113,7 +113,7 @@ def put(
     media_type: str,
     payload: bytes,
     subject: str | None,
-    artifact_type: str,
+    artifact_type: str | None,
     annotations_json: str,
     references: Sequence[tuple[str, str]],
     at: int,
@@ -123,7 +123,7 @@ def put(
     The same bytes pushed again under another media type take the new one.
     """
     known = s.one(_KNOWN, repository_id=repository_id, digest=digest)
-    described = {"media_type": media_type, "subject": subject, "artifact_type": artifact_type}
+    described = {"media_type": media_type, "subject": subject, "artifact_type": artifact_type or ""}
     if known is not None:
         if known[1] != media_type:
             s.run(_RETYPE, manifest_id=known[0], annotations=annotations_json, **described)
