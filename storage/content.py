@@ -1,0 +1,97 @@
+"""The content store: blobs by digest. Bytes come in through an `Ingest` (written aside, hashed as they pass), are
+verified, and are seen under their digest only then, whole and durable.
+
+What has come in can be kept and gone on with later, by any process over the same storage. The partial file's size is
+the offset. The hash at that offset goes along in an `IngestState`, and is believed only where it cannot be wrong: the
+file is as long and was last changed when the state says, and the machine has not been started again in between (a
+power cut may take back bytes that were hashed). Otherwise the file is read and hashed once, at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import BinaryIO
+
+from storage import paths
+from storage.digest import Digest, hasher
+from storage.driver import Driver, LocalFiles
+from storage.errors import Damaged, NotFound
+from storage.ingest import Ingest, IngestState, Lost, hash_reader
+
+__all__ = ["ContentStore", "Ingest", "IngestState"]
+
+
+class ContentStore:
+    """See the module. `driver` should be a `Checked`, for errors to be storage errors."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._local = driver if isinstance(driver, LocalFiles) else None
+
+    def begin(self, upload_path: str, algorithm: str = "sha256") -> Ingest:
+        """A new partial file, hashed with `algorithm`. Raises Exists when it was begun already, InvalidDigest."""
+        running = hasher(algorithm)
+        return Ingest(self._driver, upload_path, self._driver.create(upload_path), algorithm, running)
+
+    def resume(self, upload_path: str, state: IngestState, algorithm: str = "sha256") -> Ingest:
+        """Go on where the partial file ends, whatever `state` says; a `state` that fits saves reading it again.
+
+        Raises NotFound, Busy while somebody else writes to it, InvalidDigest.
+        """
+        running = hasher(algorithm)
+        writer = self._driver.resume(upload_path)
+        if writer.size == 0:
+            return Ingest(self._driver, upload_path, writer, algorithm, running)
+        if not state.fits(writer.stat()):
+            return Ingest(self._driver, upload_path, writer, algorithm, Lost())
+        if state.live is not None and state.live[0] == algorithm:
+            return Ingest(self._driver, upload_path, writer, algorithm, state.live[1].copy())
+        return Ingest(self._driver, upload_path, writer, algorithm, Lost(), state.digests)
+
+    def partial_size(self, upload_path: str) -> int:
+        """The bytes a partial file holds; 0 when it is not there."""
+        try:
+            return self._driver.stat(upload_path).size
+        except NotFound:
+            return 0
+
+    def open(self, digest: Digest, size: int, offset: int = 0) -> BinaryIO:
+        """Read a blob from `offset` on; the caller closes it. Raises NotFound; Damaged when it has another size."""
+        reader = self._driver.open(paths.blob_data(digest))
+        try:
+            _same_size(digest, size, reader.seek(0, 2))
+            reader.seek(offset)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def check(self, digest: Digest, size: int) -> None:
+        """As `open` would, without opening. Raises NotFound, Damaged."""
+        _same_size(digest, size, self._driver.stat(paths.blob_data(digest)).size)
+
+    def local_path(self, digest: Digest) -> str | None:
+        """Where its file is on this machine, if it is; nothing is looked at."""
+        return None if self._local is None else self._local.local_path(paths.blob_data(digest))
+
+    def verify(self, digest: Digest, size: int, pace: Callable[[int], None]) -> None:
+        """Read and hash the whole blob; `pace` is called with each count of bytes. Raises NotFound, Damaged."""
+        with self.open(digest, size) as reader:
+            actual = hash_reader(reader, digest.algorithm, pace)
+        if actual != digest.hex:
+            raise Damaged(digest, f"its bytes are {digest.algorithm}:{actual}")
+
+    def quarantine(self, digest: Digest) -> None:
+        """Move its bytes out of sight, if there are any."""
+        with contextlib.suppress(NotFound):
+            self._driver.move(paths.blob_data(digest), paths.quarantine(digest))
+
+    def delete(self, digest: Digest) -> None:
+        """Remove its bytes. Raises NotFound."""
+        self._driver.delete(paths.blob_data(digest))
+
+
+def _same_size(digest: Digest, size: int, found: int) -> None:
+    if found != size:
+        raise Damaged(digest, f"it has {found} bytes on disk and should have {size}")

@@ -1,0 +1,172 @@
+"""A partial file of the filesystem driver: a raw descriptor, opened for appending, under flock.
+
+The kernel drops the lock with the process, so `kill -9` leaves bytes and no lock. The bytes are fsynced before the
+rename that publishes them, and the folders after it: at any moment a destination holds nothing or all of a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+
+from storage.digest import Buffer
+from storage.driver import Stat
+from storage.drivers.folders import Folders
+from storage.errors import Busy, Exists, NotFound, OffsetMismatch
+
+MODE = 0o640
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_CLOSED = -1
+
+
+class FileWriter:
+    """`path` is absolute; destinations are below `root`."""
+
+    __slots__ = ("_descriptor", "_folders", "_path", "_root", "_shared", "_size")
+
+    def __init__(self, descriptor: int, size: int, path: str, root: str, folders: Folders) -> None:
+        self._descriptor = descriptor
+        self._size = size
+        self._path = path
+        self._root = root
+        self._folders = folders
+        self._shared = False
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def stat(self) -> Stat:
+        found = os.fstat(self._descriptor)
+        return Stat(self._size, found.st_mtime)
+
+    def write(self, data: Buffer) -> None:
+        descriptor = self._descriptor
+        view = memoryview(data)
+        length = view.nbytes
+        try:
+            done = os.write(descriptor, view)
+            while done < length:
+                done += os.write(descriptor, view[done:])
+        except OSError:
+            self._take_back()
+            raise
+        self._size += length
+
+    def fileno(self) -> int:
+        self._shared = True
+        return self._descriptor
+
+    def wrote(self, count: int) -> None:
+        self._size += count
+
+    def commit(self, destination: str) -> None:
+        target = f"{self._root}/{destination}"
+        self._trim()
+        try:
+            os.fsync(self._descriptor)
+        except OSError:
+            # The kernel may have dropped the pages it could not write and call them clean: a second fsync would succeed
+            # over bytes that are not on the disk.
+            self.cancel()
+            self._size = 0
+            raise
+        self._folders.rename(self._path, target, fresh=True)
+        self._close()
+        try:
+            self._folders.persist(os.path.dirname(target))
+        except OSError:
+            self._size = 0
+            raise
+        self._folders.prune(os.path.dirname(self._path))
+
+    def suspend(self) -> None:
+        if self._descriptor == _CLOSED:
+            return
+        try:
+            self._trim()
+        finally:
+            self._close()
+
+    def cancel(self) -> None:
+        if self._descriptor == _CLOSED:
+            return
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
+        finally:
+            self._close()
+        self._folders.prune(os.path.dirname(self._path))
+
+    def _take_back(self) -> None:
+        """Drop what a failed write left behind; or say how long the file really is."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            self._size = os.fstat(self._descriptor).st_size
+
+    def _trim(self) -> None:
+        """Bytes that somebody else wrote and never counted are not part of it."""
+        if self._shared and os.fstat(self._descriptor).st_size != self._size:
+            os.ftruncate(self._descriptor, self._size)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        os.close(descriptor)
+
+    def __del__(self) -> None:
+        # Forgotten without suspend: let go of the lock, as the end of the process would.
+        if self._descriptor != _CLOSED:
+            self._close()
+
+
+def create(path: str, name: str, root: str, folders: Folders) -> FileWriter:
+    """Begin the file at `path`; `name` is for errors."""
+    folders.make(os.path.dirname(path))
+    try:
+        descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, MODE)
+    except FileExistsError as error:
+        raise Exists(f"{name} was begun already, resume it", name) from error
+    _lock(descriptor, path, name)
+    return FileWriter(descriptor, 0, path, root, folders)
+
+
+def resume(path: str, name: str, offset: int | None, root: str, folders: Folders) -> FileWriter:
+    """Go on with the file at `path`."""
+    try:
+        descriptor = os.open(path, _APPEND)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"{name} is not there", name) from error
+    size = _lock(descriptor, path, name)
+    try:
+        if offset is not None and offset < size:
+            os.ftruncate(descriptor, offset)
+        elif offset is not None and offset > size:
+            raise OffsetMismatch(size, name)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return FileWriter(descriptor, size if offset is None else offset, path, root, folders)
+
+
+def _lock(descriptor: int, path: str, name: str) -> int:
+    """Lock the file, closing it when that fails; its size."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened = os.fstat(descriptor)
+        # Between our open and our lock its last writer may have published or removed it: then the lock is on a file
+        # that is a blob by now, and must not be written.
+        found = os.lstat(path)
+        if (found.st_ino, found.st_dev) != (opened.st_ino, opened.st_dev):
+            raise Busy(f"{name} was just replaced, try again", name)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise Busy(f"{name} is being written to, wait for it to end", name) from error
+    except FileNotFoundError as error:
+        os.close(descriptor)
+        raise NotFound(f"{name} is not there any more", name) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return opened.st_size

@@ -1,0 +1,182 @@
+"""Files below one folder. Written aside and renamed, fsynced with their folders.
+
+<root>/docker/registry/v2/...   what storage/paths.py says
+<root>/.aside/<random>          small files on their way in, trees on their way out; swept at start when an hour old
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import shutil
+import stat as modes
+import time
+from collections.abc import Iterator
+from io import FileIO
+from typing import BinaryIO, cast
+
+from storage.driver import Stat, Writer
+from storage.drivers import file_writer
+from storage.drivers.folders import MODE, Folders, fsync
+from storage.errors import NotFound
+
+_ASIDE = ".aside"
+_STALE = 3600.0
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class FilesystemDriver:
+    """`path` is the root folder; it is made when it is not there."""
+
+    name = "filesystem"
+
+    def __init__(self, path: str) -> None:
+        self._root = os.path.abspath(path)
+        self._aside = f"{self._root}/{_ASIDE}"
+        if not os.path.isdir(self._aside):
+            os.makedirs(self._aside, MODE, exist_ok=True)
+            fsync(self._root)
+            fsync(os.path.dirname(self._root))
+        self._folders = Folders(self._root)
+        self._sweep()
+
+    def stat(self, path: str) -> Stat:
+        try:
+            found = os.lstat(f"{self._root}/{path}")
+        except _MISSING as error:
+            raise _missing(path) from error
+        if not modes.S_ISREG(found.st_mode):
+            raise _missing(path)
+        return Stat(found.st_size, found.st_mtime)
+
+    def open(self, path: str, offset: int = 0) -> BinaryIO:
+        try:
+            reader = FileIO(f"{self._root}/{path}", opener=_open_read)
+        except _MISSING as error:
+            raise _missing(path) from error
+        if offset:
+            reader.seek(offset)
+        return cast(BinaryIO, reader)
+
+    def read(self, path: str, limit: int) -> bytes:
+        with self.open(path) as reader:
+            return reader.read(limit)
+
+    def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        target = f"{self._root}/{path}"
+        aside = self._new_aside()
+        try:
+            self._fill(aside, data, durable)
+            self._folders.rename(aside, target, fresh=False)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)
+            raise
+        if durable:
+            self._folders.persist(os.path.dirname(target))
+
+    def sync(self) -> None:
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # syncfs(2), which reports errors and leaves other disks alone; os.sync does neither.
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), self._root)
+        finally:
+            os.close(descriptor)
+
+    def create(self, path: str) -> Writer:
+        return file_writer.create(f"{self._root}/{path}", path, self._root, self._folders)
+
+    def resume(self, path: str, offset: int | None = None) -> Writer:
+        return file_writer.resume(f"{self._root}/{path}", path, offset, self._root, self._folders)
+
+    def move(self, source: str, destination: str) -> None:
+        old, new = f"{self._root}/{source}", f"{self._root}/{destination}"
+        self.stat(source)
+        try:
+            self._folders.rename(old, new, fresh=False)
+        except FileNotFoundError as error:
+            raise _missing(source) from error
+        self._folders.persist(os.path.dirname(new))
+        fsync(os.path.dirname(old))
+        self._folders.prune(os.path.dirname(old))
+
+    def delete(self, path: str) -> None:
+        target = f"{self._root}/{path}"
+        try:
+            os.unlink(target)
+        except _MISSING as error:
+            raise _missing(path) from error
+        self._folders.prune(os.path.dirname(target))
+
+    def delete_tree(self, path: str) -> None:
+        aside = self._new_aside()
+        try:
+            os.rename(f"{self._root}/{path}", aside)
+        except _MISSING as error:
+            raise _missing(path) from error
+        _remove(aside)
+
+    def list(self, path: str) -> Iterator[str]:
+        try:
+            names = os.listdir(f"{self._root}/{path}" if path else self._root)
+        except _MISSING:
+            return iter(())
+        return iter(sorted(name for name in names if not name.startswith(".")))
+
+    def probe(self) -> None:
+        aside = self._new_aside()
+        data = secrets.token_bytes(16)
+        try:
+            self._fill(aside, data, durable=False)
+            with FileIO(aside, opener=_open_read) as reader:
+                if reader.read(len(data) + 1) != data:
+                    raise OSError(5, "what was written is not what is read", aside)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside)
+
+    def local_path(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def _new_aside(self) -> str:
+        return f"{self._aside}/{secrets.token_hex(16)}"
+
+    def _fill(self, path: str, data: bytes, durable: bool) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, file_writer.MODE)
+        try:
+            done = os.write(descriptor, data)
+            while done < len(data):
+                done += os.write(descriptor, memoryview(data)[done:])
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left aside. A disk that refuses is no reason not to start."""
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._aside):
+                path = f"{self._aside}/{name}"
+                if os.lstat(path).st_ctime < time.time() - _STALE:
+                    _remove(path)
+
+
+def _remove(path: str) -> None:
+    """A file or a tree that is out of sight already; what cannot be removed is left to the next sweep."""
+    try:
+        os.unlink(path)
+    except IsADirectoryError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_read(path: str, _flags: int) -> int:
+    return os.open(path, _READ)
+
+
+def _missing(path: str) -> NotFound:
+    return NotFound(f"{path} is not there", path)

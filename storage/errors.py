@@ -1,0 +1,69 @@
+"""What storage can fail with. NotFound, Exists, Busy and OffsetMismatch are answers; the rest is trouble."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Base of all; `path` is the stored path it is about, or empty."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class NotFound(StorageError):  # noqa: N818 - named for what is so
+    """Nothing is stored there."""
+
+
+class Exists(StorageError):  # noqa: N818 - named for what is so
+    """A partial file is there already."""
+
+
+class Busy(StorageError):  # noqa: N818 - named for what is so
+    """Somebody else is writing to this partial file."""
+
+
+class OffsetMismatch(StorageError):  # noqa: N818 - named for what is so
+    """A partial file is shorter than the offset to resume at; `offset` is where it really ends."""
+
+    def __init__(self, offset: int, path: str = "") -> None:
+        super().__init__(f"{path or 'the partial file'} has {offset} bytes, resume there", path)
+        self.offset = offset
+
+
+class NoSpace(StorageError):  # noqa: N818 - named for what is so
+    """The disk or the quota is full."""
+
+
+class ReadOnly(StorageError):  # noqa: N818 - named for what is so
+    """The storage may not be written."""
+
+
+class Unavailable(StorageError):  # noqa: N818 - named for what is so
+    """The storage failed (an I/O error, too many open files); trying again later may help."""
+
+
+class InvalidPath(StorageError):  # noqa: N818 - named for what is so
+    """Not a stored path."""
+
+
+class InvalidDigest(StorageError):  # noqa: N818 - named for what is so
+    """Not a digest of an algorithm we know."""
+
+
+class DigestMismatch(StorageError):  # noqa: N818 - named for what is so
+    """The bytes are not what they were said to be."""
+
+    def __init__(self, expected: object, actual: object) -> None:
+        super().__init__(f"the bytes are {actual}, not {expected}")
+        self.expected = str(expected)
+        self.actual = str(actual)
+
+
+class Damaged(StorageError):  # noqa: N818 - named for what is so
+    """A blob's stored bytes are not what its digest says."""
+
+    def __init__(self, digest: object, reason: str) -> None:
+        super().__init__(f"blob {digest} is damaged: {reason}")
+        self.digest = str(digest)
+        self.reason = reason

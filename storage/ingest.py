@@ -1,0 +1,205 @@
+"""Bytes on their way in: a partial file and the hash of what it holds, always in step."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol, cast
+
+from storage import paths
+from storage.digest import Buffer, Digest, Hash, hasher
+from storage.driver import Driver, LocalWriter, Stat, Writer
+from storage.errors import DigestMismatch
+
+_CHUNK = 1024 * 1024
+
+
+def _this_boot() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return secrets.token_hex(16)  # believed by this process alone
+
+
+BOOT = _this_boot()
+
+
+@dataclass(frozen=True, slots=True)
+class IngestState:
+    """What is known of a suspended partial file; `encode` it to keep it. The default state knows nothing."""
+
+    offset: int
+    digests: dict[str, str]
+    boot: str
+    modified: float = 0.0
+    live: tuple[str, Hash] | None = field(default=None, compare=False, repr=False)
+    """The algorithm and its running hash, for the process that made this state; not encoded."""
+
+    def encode(self) -> str:
+        return json.dumps([self.offset, self.digests, self.boot, self.modified], separators=(",", ":"))
+
+    @classmethod
+    def decode(cls, text: str) -> IngestState:
+        """What cannot be read is a state that knows nothing: it costs a reading of the file, never its truth."""
+        try:
+            offset, digests, boot, modified = json.loads(text)
+            return cls(int(offset), dict(digests), str(boot), float(modified))
+        except (ValueError, TypeError):
+            return cls(0, {}, "")
+
+    def fits(self, found: Stat) -> bool:
+        """Whether its hashes are those of the file found."""
+        return self.boot == BOOT and self.offset == found.size and self.modified == found.modified
+
+
+class Updatable(Protocol):
+    def update(self, data: Buffer, /) -> None: ...
+
+
+class Lost:
+    """Stands where a running hash was: the file is read again when its digest is asked for."""
+
+    __slots__ = ()
+
+    def update(self, data: Buffer, /) -> None:
+        """Nothing to keep in step."""
+
+
+class Ingest:
+    """Made by `ContentStore.begin` and `resume`; used by one thread at a time; ends with suspend, commit or cancel."""
+
+    __slots__ = ("_algorithm", "_driver", "_hash", "_known", "_path", "_writer")
+
+    def __init__(
+        self,
+        driver: Driver,
+        path: str,
+        writer: Writer,
+        algorithm: str,
+        running: Hash | Lost,
+        known: dict[str, str] | None = None,
+    ) -> None:
+        self._driver = driver
+        self._path = path
+        self._writer = writer
+        self._algorithm = algorithm
+        self._hash = running
+        self._known = dict(known or {})
+
+    @property
+    def offset(self) -> int:
+        """The bytes it holds, hashed or to be hashed from the file."""
+        return self._writer.size
+
+    @property
+    def writer(self) -> Writer:
+        return self._writer
+
+    def write(self, data: Buffer) -> None:
+        """Append all of it, or raise with `offset` still true: suspend, cancel and another try work then."""
+        size = self._writer.size
+        try:
+            self._writer.write(data)
+        except BaseException:
+            self._compare(size)
+            raise
+        self._hash.update(data)
+        if self._known:
+            self._known.clear()
+
+    # For a loop that writes to the descriptor itself: read, `hasher.update(view)`, write to `fileno()`, `advance(n)`.
+
+    def fileno(self) -> int | None:
+        """To write to instead of `write`, in order; None where the storage has no such thing."""
+        return self._writer.fileno() if isinstance(self._writer, LocalWriter) else None
+
+    @property
+    def hasher(self) -> Updatable:
+        """To be given every byte that goes to `fileno()`; the same object until the ingest ends, or `rehash`."""
+        return self._hash
+
+    def feed_hash(self, data: Buffer) -> None:
+        """`hasher.update(data)`."""
+        self._hash.update(data)
+
+    def advance(self, count: int) -> None:
+        """Count bytes that are in the file and in the hash. What is never counted is dropped from the file."""
+        cast(LocalWriter, self._writer).wrote(count)
+        if self._known:
+            self._known.clear()
+
+    def rehash(self) -> None:
+        """The hash was given bytes that were not written, or written and not counted: make it again from the file."""
+        self._hash = Lost()
+        self._known.clear()
+
+    # Ends
+
+    def suspend(self) -> IngestState:
+        """Close it and keep the bytes; whoever resumes wants the state."""
+        if self._writer.size == 0:
+            self._writer.suspend()
+            return IngestState(0, {}, BOOT)
+        self._writer.suspend()
+        found = self._driver.stat(self._path)
+        digests = dict(self._known)
+        if isinstance(self._hash, Lost):
+            return IngestState(found.size, digests, BOOT, found.modified)
+        digests[self._algorithm] = self._hash.hexdigest()
+        return IngestState(found.size, digests, BOOT, found.modified, (self._algorithm, self._hash))
+
+    def digest(self, algorithm: str) -> Digest:
+        """Of all it holds; the file is read when that is not known by now. Raises InvalidDigest."""
+        if algorithm == self._algorithm and not isinstance(self._hash, Lost):
+            return Digest(algorithm, self._hash.hexdigest())
+        if algorithm not in self._known:
+            with self._driver.open(self._path) as reader:
+                self._known[algorithm] = hash_reader(reader, algorithm, limit=self._writer.size)
+        return Digest(algorithm, self._known[algorithm])
+
+    def commit(self, expected: Digest) -> int:
+        """Verify, publish, make durable; the size. Raises DigestMismatch, the ingest is cancelled then.
+
+        After another error, `offset` says what is left: all, or nothing when the bytes may not have reached the disk.
+        """
+        actual = self.digest(expected.algorithm)
+        if actual != expected:
+            self._writer.cancel()
+            raise DigestMismatch(expected, actual)
+        size = self._writer.size
+        try:
+            self._writer.commit(paths.blob_data(expected))
+        except BaseException:
+            self._compare(size)
+            raise
+        return size
+
+    def cancel(self) -> None:
+        """Remove the bytes; safe at any time, and does nothing after an end."""
+        self._writer.cancel()
+
+    def _compare(self, size: int) -> None:
+        """After a failure: a file that is not as long as it was is not what was hashed."""
+        if self._writer.size != size:
+            self.rehash()
+
+
+def hash_reader(
+    reader: BinaryIO, algorithm: str, pace: Callable[[int], None] | None = None, limit: int | None = None
+) -> str:
+    """The hexadecimal hash of what it has, up to `limit` bytes."""
+    running = hasher(algorithm)
+    left = limit
+    while left is None or left > 0:
+        data = reader.read(_CHUNK if left is None else min(_CHUNK, left))
+        if not data:
+            break
+        running.update(data)
+        if left is not None:
+            left -= len(data)
+        if pace is not None:
+            pace(len(data))
+    return running.hexdigest()
