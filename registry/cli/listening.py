@@ -1,4 +1,4 @@
-"""Finds out before anything is started whether the address is free, and says how to push to it."""
+"""Takes the address before anything is started, and says how to push to it."""
 
 import errno
 import os
@@ -18,17 +18,19 @@ _REASONS = {
 _MAY = {"pull": "pull", "push": "pull and push", "full": "pull, push and delete"}
 
 
-def with_free_port(config: Config) -> Config:
-    """Return `config` with a port that is free now: the one asked for, or any when that is 0."""
+def listening(config: Config) -> tuple[Config, socket.socket]:
+    """Listen at the address asked for; the socket, and `config` with the port that it really got (asked for 0, any)."""
     server = config.server
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             server.host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        with socket.socket(family, kind, protocol) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-            port = trial.getsockname()[1]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(server.backlog)
+        listener.setblocking(False)
+        port = listener.getsockname()[1]
     except socket.gaierror:
         raise click.ClickException(
             f"{server.listen}: no such host; choose an address with --listen HOST:PORT"
@@ -36,7 +38,7 @@ def with_free_port(config: Config) -> Config:
     except OSError as error:
         code = error.errno or 0
         raise click.ClickException(f"{server.listen} {_REASONS.get(code, os.strerror(code).lower())}") from None
-    return replace(config, server=replace(server, listen=f"{_host(server.host)}:{port}"))
+    return replace(config, server=replace(server, listen=f"{_host(server.host)}:{port}")), listener
 
 
 def greeting(config: Config) -> str:

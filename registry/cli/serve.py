@@ -1,20 +1,26 @@
 """`entrepot serve`: brings folders and database into being and up to date, and runs the registry until told to stop."""
 
+import sys
+
 import click
 
 from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
-from registry.cli.listening import greeting, with_free_port
+from registry.cli.listening import greeting, listening
 from registry.metadata.schema import upgrade
-from registry.transport.run import serve
+from registry.server import serve
+from registry.telemetry.logs import configure
 
 
 @click.command(help="Start the registry; SIGTERM lets running transfers finish and stops it.")
 @configured
 def command(given: tuple[str | None, dict[str, str]]) -> int:
     """Serve until stopped, and return the exit code."""
-    config = with_free_port(configuration(given).config)
+    config = configuration(given).config
     make_folders(config)
+    config, listener = listening(config)
     upgrade(config.database.url)
+    configure(config.log.level, config.log.format)
     click.echo(greeting(config))
-    return serve(config)
+    sys.stdout.flush()
+    return serve(config, listener)

@@ -310,10 +310,10 @@ def _read_duration(raw: object) -> float:
 def write_duration(seconds: float) -> str:
     """Return `seconds` in the largest unit that keeps it whole."""
     for unit in ("d", "h", "m", "s", "ms"):
-        count = seconds / _DURATION_UNITS[unit]
+        count = round(seconds / _DURATION_UNITS[unit], 9)
         if count >= 1 and count == int(count):
             return f"{int(count)}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
 def write_size(size: int) -> str:

@@ -1,0 +1,102 @@
+"""Handlers of /v2/NAME/blobs/DIGEST."""
+
+from __future__ import annotations
+
+import secrets
+
+from storage.digest import Digest
+
+from registry.api.answer import Answer, FileBody, Headers
+from registry.api.conditional import etag, not_modified, tags_in, unchanged
+from registry.api.request import Request
+from registry.api.services import Services
+from registry.oci.errors import RangeInvalid
+from registry.oci.range import RangeUnsatisfiable, parse_range
+from registry.services.blob_delete import delete_blob
+
+OCTETS = b"application/octet-stream"
+FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
+"""A digest's bytes never change; `private`, as not everybody may have them."""
+
+
+async def get(request: Request, services: Services) -> Answer:
+    digest = request.digest
+    blob = await services.pull.blob(request.name, digest, request.actor)
+    headers = _headers(digest)
+    if not_modified(request, str(digest)):
+        blob.reader.close()
+        return unchanged(Answer(304, headers))
+    try:
+        spans = _spans(request, services, digest, blob.size)
+    except BaseException:
+        blob.reader.close()
+        raise
+    if spans is None:
+        body = FileBody(blob.reader, [(b"", 0, blob.size)])
+        return Answer(200, [*headers, (b"content-type", OCTETS)], body)
+    if len(spans) == 1:
+        start, end = spans[0]
+        body = FileBody(blob.reader, [(b"", start, end - start + 1)])
+        extra = [(b"content-type", OCTETS), (b"content-range", b"bytes %d-%d/%d" % (start, end, blob.size))]
+        return Answer(206, headers + extra, body)
+    boundary = secrets.token_hex(12).encode()
+    body = _multipart(FileBody(blob.reader, []), spans, blob.size, boundary)
+    return Answer(206, [*headers, (b"content-type", b"multipart/byteranges; boundary=" + boundary)], body)
+
+
+async def head(request: Request, services: Services) -> Answer:
+    digest = request.digest
+    size = await services.pull.blob_size(request.name, digest, request.actor)
+    headers = _headers(digest)
+    if not_modified(request, str(digest)):
+        return unchanged(Answer(304, headers))
+    return Answer(200, [*headers, (b"content-type", OCTETS)], length=size)
+
+
+async def delete(request: Request, services: Services) -> Answer:
+    await delete_blob(services.database, request.name, request.digest, request.actor)
+    return Answer(202)
+
+
+def _headers(digest: Digest) -> Headers:
+    text = str(digest)
+    return [
+        (b"docker-content-digest", text.encode()),
+        (b"etag", etag(text)),
+        (b"accept-ranges", b"bytes"),
+        FOREVER,
+    ]
+
+
+def _spans(request: Request, services: Services, digest: Digest, size: int) -> list[tuple[int, int]] | None:
+    """The ranges asked for; None for the whole blob. Raises RangeInvalid."""
+    header = request.header(b"range")
+    if header is None:
+        return None
+    condition = request.header(b"if-range")
+    if condition is not None and (condition.startswith("W/") or str(digest) not in tags_in(condition)):
+        return None
+    try:
+        return parse_range(header, size, services.ranges)
+    except RangeUnsatisfiable as error:
+        raise RangeInvalid(
+            f"the blob has {size} bytes, {header[:100]!r} is beyond them",
+            {"size": size},
+            headers={"content-range": f"bytes */{size}"},
+        ) from error
+
+
+def _multipart(body: FileBody, spans: list[tuple[int, int]], size: int, boundary: bytes) -> FileBody:
+    """RFC 9110 section 14.6."""
+    for number, (start, end) in enumerate(spans):
+        lead = b"" if number == 0 else b"\r\n"
+        before = lead + b"--%b\r\ncontent-type: %b\r\ncontent-range: bytes %d-%d/%d\r\n\r\n" % (
+            boundary,
+            OCTETS,
+            start,
+            end,
+            size,
+        )
+        body.parts.append((before, start, end - start + 1))
+    body.tail = b"\r\n--%b--\r\n" % boundary
+    return body

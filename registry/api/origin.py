@@ -1,0 +1,66 @@
+"""Where a request comes from, and what the client calls this server: proxies are believed only when they are trusted."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+HOST = re.compile(r"[A-Za-z0-9.\-_]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The client's address, and the scheme and host it used."""
+
+    client: str
+    scheme: str
+    host: str
+
+
+class Origins:
+    """Reads `X-Forwarded-For`, `-Proto` and `-Host` of requests that come from `trusted` networks; of no others."""
+
+    def __init__(self, trusted: Sequence[str]) -> None:
+        self._trusted = [ipaddress.ip_network(network, strict=False) for network in trusted]
+
+    def of(self, scope: Scope) -> Origin:
+        peer = scope["client"][0] if scope.get("client") else ""
+        scheme: str = scope.get("scheme", "http")
+        host = ""
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if not self._trusted or not self._trusts(peer):
+            for name, value in headers:
+                if name == b"host":
+                    host = value.decode("latin-1")
+            return Origin(peer, scheme, host if HOST.fullmatch(host) else "")
+        fields = {name: value.decode("latin-1") for name, value in headers}
+        forwarded = fields.get(b"x-forwarded-proto", scheme).split(",")[-1].strip().lower()
+        host = fields.get(b"x-forwarded-host", fields.get(b"host", "")).split(",")[-1].strip()
+        return Origin(
+            self._client(peer, fields.get(b"x-forwarded-for", "")),
+            forwarded if forwarded in ("http", "https") else scheme,
+            host if HOST.fullmatch(host) else "",
+        )
+
+    def _client(self, peer: str, chain: str) -> str:
+        """The last address in the chain that is not a trusted proxy itself."""
+        client = peer
+        for hop in reversed([hop.strip() for hop in chain.split(",") if hop.strip()]):
+            try:
+                client = str(ipaddress.ip_address(hop))
+            except ValueError:
+                return client
+            if not self._trusts(client):
+                return client
+        return client
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)

@@ -1,0 +1,28 @@
+"""The use-cases that handlers call, in one place, and the few settings that shape answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry.metadata.database import Database
+from registry.services.manifests import Manifests
+from registry.services.publish import Publisher
+from registry.services.pull import Pull
+from registry.services.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Sizes in bytes; `public_url` is empty for relative locations, `absolute_locations` makes them from the request."""
+
+    database: Database
+    pull: Pull
+    uploads: Uploads
+    publisher: Publisher
+    manifests: Manifests
+    manifest_size: int
+    body_size: int
+    page_size: int
+    ranges: int
+    public_url: str
+    absolute_locations: bool

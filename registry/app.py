@@ -1,0 +1,238 @@
+"""The application, put together from a configuration: one readable list, nothing global."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from registry.api.answer import FileBody
+from registry.api.dispatch import Distribution
+from registry.api.errors import error_body, render
+from registry.api.express import Express
+from registry.api.health import health_routes
+from registry.api.origin import Origins
+from registry.api.record import Recorder
+from registry.api.services import Services
+from registry.auth.access import Access, Action
+from registry.config import Config
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database
+from registry.oci.errors import MethodNotAllowed, NotFound
+from registry.services.damage import Damage
+from registry.services.expiry import expire_uploads
+from registry.services.jobs import Jobs, Work
+from registry.services.layout import Layout
+from registry.services.manifests import Manifests
+from registry.services.publish import Publisher
+from registry.services.pull import Pull
+from registry.services.uploads import Uploads
+from registry.services.verify import Verify
+from registry.telemetry.access_log import AccessLog
+from registry.telemetry.metrics import Metrics
+from registry.transport.application import Client, Headers
+from registry.transport.cycle import Disconnected
+from registry.transport.lanes import Lanes
+from registry.transport.limits import Limits
+from storage.checked import Checked
+from storage.content import ContentStore
+from storage.driver import Driver
+from storage.drivers import load
+
+VERSION = version("entrepot")
+
+FLUSH = 0.1
+"""Seconds between two writes of the access log."""
+
+TURN = 5.0
+"""Seconds one run of the check of stored bytes may take."""
+
+
+class App:
+    """What a worker serves: the ASGI application, its express lane, and the work behind it.
+
+    Satisfies transport.application.Application. `start` and `stop` are called on the worker's event loop.
+    """
+
+    def __init__(self, config: Config, driver: Driver, metrics: Metrics, access_log: AccessLog) -> None:
+        limits = config.limits
+        self.limits = _limits(config)
+        self.lanes = Lanes(config.uploads.threads)
+        self.pool = ThreadPoolExecutor(max(8, config.uploads.threads * 2), thread_name_prefix="storage")
+        self.draining = False
+        self._config = config
+        self._metrics = metrics
+        self._access_log = access_log
+        self._flusher: asyncio.Task[None] | None = None
+        self.database = Database.open(config.database.url, observe=metrics.database)
+        checked = Checked(driver, metrics.storage)
+        content = ContentStore(checked)
+        recorder = Recorder(metrics, access_log)
+        damage = Damage(self.database, content, metrics.damaged)
+        pull = Pull(self.database, content, damage)
+        publisher = Publisher(self.database, content, self.pool)
+        uploads = Uploads(
+            self.database,
+            content,
+            publisher,
+            self.pool,
+            per_client=limits.uploads_per_client,
+            shared=config.server.workers > 1,
+        )
+        services = Services(
+            database=self.database,
+            pull=pull,
+            uploads=uploads,
+            publisher=publisher,
+            manifests=Manifests(self.database, self.pool, limits.json_depth),
+            manifest_size=limits.manifest_size,
+            body_size=limits.body_size,
+            page_size=limits.page_size,
+            ranges=limits.ranges,
+            public_url=config.server.public_url,
+            absolute_locations=config.server.absolute_locations,
+        )
+        access = Access(config.access.anonymous)
+        origins = Origins(config.server.trusted_proxies)
+        distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
+        self.asgi = self._front(distribution, checked)
+        plain = not config.server.trusted_proxies and not config.cors.allow_origins
+        if plain and access.allows(Action.PULL) and self.database.inline_reads and config.storage.driver != "s3":
+            self._express: Express | None = Express(self.database, content, pull, recorder)
+        else:
+            self._express = None
+        verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
+        self._jobs = Jobs(self.database, self._work(uploads, verify, pull, Layout(self.database, checked)))
+
+    def _front(self, distribution: Distribution, driver: Driver) -> ASGIApp:
+        """Everything in front of the handlers."""
+        cors = self._config.cors
+        metrics = self._metrics if self._config.metrics.enabled else None
+        plain = Starlette(
+            routes=health_routes(self.database, driver, metrics, self.pool, lambda: self.draining),
+            exception_handlers={HTTPException: _starlette_error},
+        )
+
+        async def front(scope: Scope, receive: Receive, send: Send) -> None:
+            below = scope["type"] == "http" and (scope["path"] == "/v2" or scope["path"].startswith("/v2/"))
+            await (distribution if below else plain)(scope, receive, send)
+
+        if not cors.allow_origins:
+            return front
+        return CORSMiddleware(
+            front,
+            allow_origins=list(cors.allow_origins),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "content-range", "if-match", "if-none-match", "range"],
+            allow_credentials=cors.allow_credentials,
+            expose_headers=[
+                "docker-content-digest",
+                "etag",
+                "link",
+                "location",
+                "oci-filters-applied",
+                "oci-subject",
+                "range",
+                "www-authenticate",
+                "x-request-id",
+            ],
+            max_age=int(cors.max_age),
+        )
+
+    def _work(self, uploads: Uploads, verify: Verify, pull: Pull, layout: Layout) -> list[Work]:
+        expire_after = self._config.uploads.expire_after
+        every = self._config.verify.every
+        work = [
+            Work(
+                "uploads.expire",
+                min(60.0, max(0.2, expire_after / 4)),
+                partial(expire_uploads, self.database, uploads, expire_after),
+            ),
+            Work("layout.follow", 1.0, partial(_follow, layout, self.pool)),
+        ]
+        if self._config.verify.enabled:
+            work.append(Work("content.reads", every, partial(verify.remember, pull), leased=False))
+            work.append(Work("content.verify", every, partial(verify.run, TURN)))
+        return work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.asgi(scope, receive, send)
+
+    def express(self, method: bytes, url: bytes, headers: Headers, client: Client) -> tuple[bytes, bytes] | None:
+        return None if self._express is None else self._express(method, url, headers, client)
+
+    def refusal(self, status: int, sentence: str) -> bytes:
+        code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(status, "UNSUPPORTED")
+        return error_body(code, sentence)
+
+    def start(self) -> None:
+        self._flusher = asyncio.create_task(self._flush_always())
+        self._jobs.start()
+
+    async def stop(self) -> None:
+        if self._flusher is not None:
+            self._flusher.cancel()
+        await self._jobs.stop()
+        await asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    def _close(self) -> None:
+        self.lanes.close()
+        self.pool.shutdown(wait=True)
+        self.database.close()
+        self._metrics.flush(now=True)
+        self._access_log.close()
+
+    async def _flush_always(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH)
+            self._access_log.flush()
+            self._metrics.flush()
+
+
+def build(config: Config, *, driver: Driver | None = None, metrics_folder: str = "") -> App:
+    """An application over `driver`, or the configured one. The database must have been migrated."""
+    if driver is None:
+        settings = {"path": config.storage.path} if config.storage.driver == "filesystem" else {}
+        driver = load(config.storage.driver, **settings)
+    access_log = AccessLog(config.log.access_file, enabled=config.log.access)
+    return App(config, driver, Metrics(metrics_folder, version=VERSION), access_log)
+
+
+async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
+    """Follow the events, but for no more than a tenth of the time: the index is what is asked."""
+    loop = asyncio.get_running_loop()
+    started = now_ms()
+    await loop.run_in_executor(pool, layout.follow)
+    await asyncio.sleep(9 * (now_ms() - started) / 1000)
+
+
+async def _starlette_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    fault = (
+        MethodNotAllowed() if error.status_code == 405 else NotFound(f"there is nothing at {request.url.path[:200]!r}")
+    )
+    answer = render(fault)
+    assert not isinstance(answer.body, FileBody)
+    return Response(answer.body, answer.status, media_type="application/json", headers=error.headers)
+
+
+def _limits(config: Config) -> Limits:
+    limits = config.limits
+    return Limits(
+        header_size=limits.header_size,
+        header_count=limits.header_count,
+        request_line=limits.request_line,
+        header_timeout=limits.header_timeout,
+        body_timeout=limits.body_timeout,
+        body_rate=limits.body_rate,
+        keep_alive=limits.keep_alive,
+        connections=limits.connections,
+    )

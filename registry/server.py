@@ -1,0 +1,159 @@
+"""Runs the application: one worker in this process, or several forked from it, all on the same listening sockets.
+
+The parent of several only binds, forks, restarts what died and passes signals on. A worker drains on SIGTERM: it stops
+listening, lets what is under way finish within `server.drain_timeout`, and exits 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from registry.app import App, build
+from registry.config import Config
+from registry.transport.protocol import Reaper, RegistryProtocol
+
+log = logging.getLogger(__name__)
+
+RESTART_PAUSE = 1.0
+"""Seconds a worker must have lived to be replaced at once."""
+
+PR_SET_PDEATHSIG = 1
+
+
+class Worker(uvicorn.Server):
+    """uvicorn's server around one App."""
+
+    def __init__(self, app: App, config: Config) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=RegistryProtocol,
+                ws="none",
+                lifespan="off",
+                loop="uvloop",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=config.server.backlog,
+                timeout_graceful_shutdown=max(1, int(config.server.drain_timeout)),
+                ssl_certfile=config.tls.certificate or None,
+                ssl_keyfile=config.tls.key or None,
+            )
+        )
+        self._application = app
+        self._reaper: Reaper | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.start()
+        await super().startup(sockets)
+        self._reaper = Reaper(self.server_state.connections, asyncio.get_running_loop())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.draining = True
+        await super().shutdown(sockets)
+        if self._reaper is not None:
+            self._reaper.stop()
+        await self._application.stop()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again once it has drained; a drained worker exits 0."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
+def serve(config: Config, listener: socket.socket) -> int:
+    """Serve until told to stop; the exit code. Database and folders must be there."""
+    if config.server.workers == 1:
+        return _work(config, listener, "")
+    folder = tempfile.mkdtemp(prefix="entrepot-metrics-")
+    try:
+        return Supervisor(config, listener, folder).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
+    app = build(config, metrics_folder=metrics_folder)
+    Worker(app, config).run(sockets=[listener])
+    return 0
+
+
+class Supervisor:
+    """The parent of several workers. Forks before any thread or event loop exists."""
+
+    def __init__(self, config: Config, listener: socket.socket, metrics_folder: str) -> None:
+        self._config = config
+        self._listener = listener
+        self._folder = metrics_folder
+        self._workers: dict[int, float] = {}
+        self._stopping = False
+
+    def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        for _ in range(self._config.server.workers):
+            self._fork()
+        failed = False
+        while self._workers:
+            try:
+                pid, status = os.wait()
+            except ChildProcessError:
+                break
+            started = self._workers.pop(pid, 0.0)
+            if self._stopping:
+                failed = failed or status != 0
+                continue
+            log.error("worker %d ended with status %d and is replaced", pid, os.waitstatus_to_exitcode(status))
+            if time.monotonic() - started < RESTART_PAUSE:
+                time.sleep(RESTART_PAUSE)
+            if not self._stopping:
+                self._fork()
+        return 1 if failed else 0
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        for pid in self._workers:
+            os.kill(pid, signal.SIGTERM)
+
+    def _fork(self) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            self._workers[pid] = time.monotonic()
+            if self._stopping:
+                os.kill(pid, signal.SIGTERM)
+            return
+        code = 1
+        try:
+            _die_with(parent)
+            code = _work(self._config, self._listener, self._folder)
+        except BaseException:
+            log.exception("the worker failed")
+        finally:
+            os._exit(code)
+
+
+def _die_with(parent: int) -> None:
+    """A worker whose parent is killed must not go on alone, holding the port."""
+    libc: Any = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

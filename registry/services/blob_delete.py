@@ -1,0 +1,33 @@
+"""Delete of a blob from a repository (distribution spec, "Deleting blobs"). The bytes stay for other repositories."""
+
+from __future__ import annotations
+
+from storage.digest import Digest
+
+from registry.metadata import blobs, events, repositories
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database, Session
+from registry.oci.errors import NameUnknown
+from registry.services.actor import Actor
+from registry.services.pull import unknown
+
+
+async def delete_blob(database: Database, repository: str, digest: Digest, actor: Actor) -> None:
+    """Raises BlobUnknown, NameUnknown."""
+
+    def delete(session: Session) -> None:
+        if repositories.find(session, repository) is None:
+            raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
+        if not blobs.unlink(session, repository, str(digest)):
+            raise unknown(repository, digest)
+        events.append(
+            session,
+            "blob.deleted",
+            repository=repository,
+            digest=str(digest),
+            actor=actor.principal,
+            request_id=actor.request_id,
+            at=now_ms(),
+        )
+
+    await database.write(delete)

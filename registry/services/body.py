@@ -1,0 +1,35 @@
+"""A request's body as the use-cases see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Body(Protocol):
+    """Bytes that arrive. `length` is what the client announced, None when it streams."""
+
+    @property
+    def length(self) -> int | None: ...
+
+    async def read(self, limit: int) -> bytes:
+        """All of it; PayloadTooLarge past `limit` bytes."""
+
+    async def take(self, sink: Callable[[Any], object]) -> int:
+        """Hand every byte to `sink`, called in a thread; how many there were. Disconnected when the client went away."""
+
+
+class Disconnected(Exception):
+    """The client went away before the end of the body; what had arrived was handed over."""
+
+
+class Empty:
+    """No body at all."""
+
+    length: int | None = 0
+
+    async def read(self, limit: int) -> bytes:
+        return b""
+
+    async def take(self, sink: Callable[[Any], object]) -> int:
+        return 0

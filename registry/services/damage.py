@@ -1,0 +1,60 @@
+"""Blobs whose stored bytes are not what their digest says: take them out of sight so that the next push repairs them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from registry.metadata import blobs, events
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database, Session
+from registry.services.actor import SYSTEM, Actor
+from storage.content import ContentStore
+from storage.digest import Digest
+from storage.errors import Damaged, NotFound
+
+log = logging.getLogger(__name__)
+
+
+class Damage:
+    """Quarantine. `count` is told of every blob found damaged (a metric)."""
+
+    def __init__(self, database: Database, content: ContentStore, count: Callable[[], None]) -> None:
+        self._database = database
+        self._content = content
+        self._count = count
+
+    async def report(
+        self, digest: Digest, size: int, reason: str, actor: Actor = SYSTEM, *, flipped: bool = False
+    ) -> None:
+        """Quarantine `digest`, unless it is whole again. `flipped`: the size is right, the bytes are not."""
+
+        def quarantine(session: Session) -> bool:
+            # Under the write lock, and so is the last look of a push that repairs: neither can undo the other.
+            if not flipped and self._whole(digest, size):
+                return False
+            if not blobs.quarantine(session, str(digest), reason, now_ms()):
+                return False
+            self._content.quarantine(digest)
+            events.append(
+                session,
+                "blob.quarantined",
+                "",
+                digest=str(digest),
+                size=size,
+                actor=actor.principal,
+                request_id=actor.request_id,
+                at=now_ms(),
+            )
+            return True
+
+        if await self._database.write(quarantine):
+            self._count()
+            log.error("blob %s is damaged and was quarantined: %s; push it again to repair it", digest, reason)
+
+    def _whole(self, digest: Digest, size: int) -> bool:
+        try:
+            self._content.check(digest, size)
+        except (Damaged, NotFound):
+            return False
+        return True

@@ -1,0 +1,100 @@
+"""Background work: each kind runs in one worker at a time, whichever holds its lease, and survives its holder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from storage.errors import StorageError
+
+from registry.metadata import jobs
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database, Session
+from registry.metadata.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+LEASE = 60.0
+"""Seconds for which a lease is taken, and by which it is renewed while its work goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Recurring work: `run` every `every` seconds. Work that is not `leased` runs in every worker."""
+
+    kind: str
+    every: float
+    run: Callable[[], Awaitable[object]]
+    leased: bool = True
+
+
+class Jobs:
+    """Runs the work of one worker until stopped."""
+
+    def __init__(self, database: Database, work: list[Work]) -> None:
+        self._database = database
+        self._work = work
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._repeat(work), name=work.kind) for work in self._work]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _repeat(self, work: Work) -> None:
+        while True:
+            await asyncio.sleep(work.every)
+            try:
+                if work.leased:
+                    await self._run_leased(work)
+                else:
+                    await work.run()
+            except (DatabaseUnavailable, StorageError) as error:
+                log.warning("job %s failed and will be tried again: %s", work.kind, error)
+            except Exception:
+                log.exception("job %s failed and will be tried again", work.kind)
+
+    async def _run_leased(self, work: Work) -> None:
+        every, lease = int(work.every * 1000), int(LEASE * 1000)
+
+        def take(session: Session) -> jobs.JobRow | None:
+            jobs.ensure(session, work.kind, every, now_ms())
+            return jobs.lease(session, work.kind, self._owner, now_ms(), lease)
+
+        job = await self._database.write(take, durable=False)
+        if job is None:
+            return
+        renewal = asyncio.create_task(self._renew(job.id))
+        try:
+            await work.run()
+        except Exception as error:
+            text = str(error)
+            await self._database.write(
+                lambda session: jobs.fail(session, job.id, self._owner, text, now_ms() + every), durable=False
+            )
+            raise
+        finally:
+            renewal.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewal
+        await self._database.write(
+            lambda session: jobs.finish(session, job.id, self._owner, now_ms() + every - 1), durable=False
+        )
+
+    async def _renew(self, job: int) -> None:
+        while True:
+            await asyncio.sleep(LEASE / 3)
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._database.write(
+                    lambda session: jobs.renew(session, job, self._owner, now_ms() + int(LEASE * 1000)), durable=False
+                )

@@ -1,0 +1,93 @@
+"""The repository tree of the reference registry's layout, kept in step with the index.
+
+The index is asked for everything; the tree is what another registry, or a rebuild of the index, reads. It follows the events:
+each names a blob, manifest or tag of a repository, and the tree is given what the index says of it now. So an event may
+be applied twice, or late, and a crash only means that some are applied again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from registry.metadata import blobs, events, manifests, tags
+from registry.metadata.database import Database
+from registry.metadata.events import EventRow
+from storage import paths
+from storage.digest import Digest
+from storage.driver import Driver
+from storage.errors import NotFound
+
+CURSOR = "layout"
+
+BATCH = 500
+"""Events applied between two looks at the cursor."""
+
+
+class Layout:
+    """See the module. Blocking; called in a thread by its job."""
+
+    def __init__(self, database: Database, driver: Driver) -> None:
+        self._database = database
+        self._driver = driver
+
+    def follow(self) -> bool:
+        """Apply the next events; whether there may be more."""
+        start = self._database.read_now(lambda session: events.cursor(session, CURSOR))
+        batch = self._database.read_now(lambda session: events.after(session, start, BATCH))
+        if not batch:
+            return False
+        for kind, repository, name in dict.fromkeys(_touched(event) for event in batch):
+            self._apply(kind, repository, name)
+        # Only what is on the disk for good is behind the cursor.
+        self._driver.sync()
+        last = batch[-1].id
+        self._database.write_now(lambda session: events.advance_cursor(session, CURSOR, last), durable=False)
+        return len(batch) == BATCH
+
+    def _apply(self, kind: str, repository: str, name: str) -> None:
+        if kind == "tag":
+            self._tag(repository, name)
+        elif kind == "manifest":
+            self._manifest(repository, name)
+        elif kind == "blob":
+            self._blob(repository, name)
+
+    def _tag(self, repository: str, tag: str) -> None:
+        digest = self._database.read_now(lambda session: tags.digest_of(session, repository, tag))
+        if digest is None:
+            with contextlib.suppress(NotFound):
+                self._driver.delete_tree(paths.tag_dir(repository, tag))
+            return
+        self._put(paths.tag_index_link(repository, tag, Digest.parse(digest)), digest)
+        self._put(paths.tag_current_link(repository, tag), digest)
+
+    def _manifest(self, repository: str, text: str) -> None:
+        digest = Digest.parse(text)
+        row = self._database.read_now(lambda session: manifests.by_digest(session, repository, text))
+        if row is None:
+            self._remove(paths.revision_link(repository, digest))
+            return
+        self._driver.put(paths.blob_data(digest), row.payload, durable=False)
+        self._put(paths.revision_link(repository, digest), text)
+
+    def _blob(self, repository: str, text: str) -> None:
+        digest = Digest.parse(text)
+        path = paths.layer_link(repository, digest)
+        if self._database.read_now(lambda session: blobs.size_in(session, repository, text)) is None:
+            self._remove(path)
+        else:
+            self._put(path, text)
+
+    def _put(self, path: str, digest: str) -> None:
+        self._driver.put(path, digest.encode(), durable=False)
+
+    def _remove(self, path: str) -> None:
+        with contextlib.suppress(NotFound):
+            self._driver.delete(path)
+
+
+def _touched(event: EventRow) -> tuple[str, str, str]:
+    if event.tag:
+        return ("tag", event.repository, event.tag)
+    kind = event.kind.split(".")[0] if event.repository else ""
+    return (kind, event.repository, event.digest)

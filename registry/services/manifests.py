@@ -1,0 +1,183 @@
+"""Push and delete of manifests and tags (distribution spec, "Pushing manifests", "Deleting")."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+from storage.digest import Digest
+
+from registry.metadata import blobs, events, manifests, repositories, tags
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database, Session
+from registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, NameUnknown
+from registry.oci.manifest import Manifest, parse
+from registry.services.actor import Actor
+from registry.services.conditions import Conditions
+
+LARGE = 64 * 1024
+"""Manifests over this many bytes are parsed in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a manifest push did."""
+
+    digest: str
+    subject: str | None
+    tags: tuple[str, ...]
+
+
+class Manifests:
+    """Writes. A push is one transaction: its checks, the manifest, its references, its tags and their events."""
+
+    def __init__(self, database: Database, pool: ThreadPoolExecutor, json_depth: int) -> None:
+        self._database = database
+        self._pool = pool
+        self._json_depth = json_depth
+
+    async def put(
+        self,
+        repository: str,
+        reference: str,
+        payload: bytes,
+        content_type: str | None,
+        more_tags: Sequence[str],
+        conditions: Conditions,
+        actor: Actor,
+    ) -> Pushed:
+        """Raises ManifestInvalid, DigestInvalid, ManifestBlobUnknown, PreconditionFailed."""
+        manifest = await self._parse(payload, content_type)
+        digest, names = _identify(reference, payload, more_tags)
+        references = [("config", manifest.config.digest)] if manifest.config else []
+        references += [("layer", layer.digest) for layer in manifest.layers]
+        references += [("manifest", child.digest) for child in manifest.manifests]
+        subject = manifest.subject.digest if manifest.subject else None
+
+        def put(session: Session) -> None:
+            now = now_ms()
+            repository_id = repositories.ensure(session, repository, now)
+            self._check_blobs(session, repository_id, manifest)
+            if ":" in reference:
+                there = manifests.exists(session, repository, digest)
+                conditions.check(f"{repository}@{digest}", digest if there else None)
+            for name in names if ":" not in reference else ():
+                conditions.check(f"{repository}:{name}", tags.digest_of(session, repository, name))
+            new = manifests.put(
+                session,
+                repository_id,
+                digest,
+                manifest.media_type,
+                payload,
+                subject,
+                manifest.artifact_type,
+                _annotations(manifest),
+                references,
+                now,
+            )
+            if new:
+                self._event(
+                    session, "manifest.pushed", repository, digest, "", manifest.media_type, len(payload), actor
+                )
+            for name in names:
+                if tags.put(session, repository_id, name, digest, now, actor.principal) != digest:
+                    self._event(
+                        session, "tag.moved", repository, digest, name, manifest.media_type, len(payload), actor
+                    )
+
+        await self._database.write(put)
+        return Pushed(digest, subject, names)
+
+    async def _parse(self, payload: bytes, content_type: str | None) -> Manifest:
+        if len(payload) <= LARGE:
+            return parse(payload, content_type, self._json_depth)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, parse, payload, content_type, self._json_depth)
+
+    def _check_blobs(self, session: Session, repository_id: int, manifest: Manifest) -> None:
+        wanted = list({descriptor.digest for descriptor in manifest.required_blobs})
+        missing = blobs.missing_in(session, repository_id, wanted) if wanted else []
+        if missing:
+            raise ManifestBlobUnknown(
+                "the manifest refers to blobs that its repository does not have, push them first",
+                [{"digest": digest} for digest in missing[:100]],
+            )
+
+    async def delete(self, repository: str, digest: str, conditions: Conditions, actor: Actor) -> None:
+        """Delete a manifest and every tag on it, at once. Raises ManifestUnknown, NameUnknown, PreconditionFailed."""
+
+        def delete(session: Session) -> None:
+            self._known(session, repository)
+            there = manifests.exists(session, repository, digest)
+            conditions.check(f"{repository}@{digest}", digest if there else None)
+            gone = manifests.delete(session, repository, digest)
+            if gone is None:
+                raise unknown(repository, digest)
+            for name in gone:
+                self._event(session, "tag.deleted", repository, digest, name, "", 0, actor)
+            self._event(session, "manifest.deleted", repository, digest, "", "", 0, actor)
+
+        await self._database.write(delete)
+
+    async def untag(self, repository: str, tag: str, conditions: Conditions, actor: Actor) -> None:
+        """Delete a tag; the manifest stays. Raises ManifestUnknown, NameUnknown, PreconditionFailed."""
+
+        def delete(session: Session) -> None:
+            self._known(session, repository)
+            conditions.check(f"{repository}:{tag}", tags.digest_of(session, repository, tag))
+            digest = tags.delete(session, repository, tag, now_ms(), actor.principal)
+            if digest is None:
+                raise unknown(repository, tag)
+            self._event(session, "tag.deleted", repository, digest, tag, "", 0, actor)
+
+        await self._database.write(delete)
+
+    def _known(self, session: Session, repository: str) -> None:
+        if repositories.find(session, repository) is None:
+            raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
+
+    def _event(
+        self,
+        session: Session,
+        kind: str,
+        repository: str,
+        digest: str,
+        tag: str,
+        media_type: str,
+        size: int,
+        actor: Actor,
+    ) -> None:
+        events.append(
+            session,
+            kind,
+            repository=repository,
+            digest=digest,
+            tag=tag,
+            media_type=media_type,
+            size=size,
+            actor=actor.principal,
+            request_id=actor.request_id,
+            at=now_ms(),
+        )
+
+
+def unknown(repository: str, reference: str) -> ManifestUnknown:
+    return ManifestUnknown(f"{repository} has no manifest {reference}", {"name": repository, "reference": reference})
+
+
+def _identify(reference: str, payload: bytes, more_tags: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The digest in the algorithm it was asked in, and the tags to set."""
+    if ":" not in reference:
+        return str(Digest.of(payload)), (reference, *(tag for tag in more_tags if tag != reference))
+    wanted = Digest.parse(reference)
+    actual = Digest.of(payload, wanted.algorithm)
+    if actual != wanted:
+        raise DigestInvalid(f"the manifest's bytes are {actual}, not {wanted}", {"digest": reference})
+    return reference, tuple(dict.fromkeys(more_tags))
+
+
+def _annotations(manifest: Manifest) -> str:
+    return msgspec.json.encode(manifest.annotations).decode() if manifest.annotations else ""

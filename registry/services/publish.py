@@ -1,0 +1,108 @@
+"""From verified bytes to a blob of a repository. The order is what makes an answer true:
+
+1. the bytes are verified against the digest, made durable and published under it (storage);
+2. one durable transaction says that the blob is there and that the repository has it (metadata);
+3. only then is the client told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from registry.metadata import blobs, events, repositories, uploads
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database, Session
+from registry.oci.errors import Unavailable
+from registry.services.actor import Actor
+from storage.content import ContentStore, Ingest
+from storage.digest import Digest
+from storage.errors import Damaged, DigestMismatch, NotFound
+
+
+class Publisher:
+    """See the module."""
+
+    def __init__(self, database: Database, content: ContentStore, pool: ThreadPoolExecutor) -> None:
+        self._database = database
+        self._content = content
+        self._pool = pool
+
+    async def publish(self, repository: str, digest: Digest, ingest: Ingest, actor: Actor, upload: str | None) -> int:
+        """Publish `ingest` as `digest` in `repository`; its size. `upload` is the session that ends with it.
+
+        Raises DigestMismatch (the ingest is gone then), storage errors (it is not).
+        """
+        known = await self._database.read(lambda session: blobs.present(session, str(digest)))
+        loop = asyncio.get_running_loop()
+        size = await loop.run_in_executor(self._pool, lambda: self._settle(digest, ingest, known))
+        await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
+        return size
+
+    def _settle(self, digest: Digest, ingest: Ingest, known: int | None) -> int:
+        """The bytes under their digest. A blob that is here already, and whole, is not written a second time."""
+        if known is not None and self._whole(digest, known):
+            actual = ingest.digest(digest.algorithm)
+            ingest.cancel()
+            if actual != digest:
+                raise DigestMismatch(digest, actual)
+            return known
+        return ingest.commit(digest)
+
+    def _record(
+        self, session: Session, repository: str, digest: Digest, size: int, actor: Actor, upload: str | None
+    ) -> None:
+        # A last look under the write lock: a quarantine of the old bytes may have come between (see damage.py).
+        if not self._whole(digest, size):
+            raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
+        now = now_ms()
+        repaired = blobs.publish(session, str(digest), size, now) == "quarantined"
+        repository_id = repositories.ensure(session, repository, now)
+        linked = blobs.link(session, repository_id, str(digest), now)
+        if upload is not None:
+            uploads.delete(session, upload)
+        if linked or repaired:
+            events.append(
+                session,
+                "blob.repaired" if repaired else "blob.pushed",
+                repository=repository,
+                digest=str(digest),
+                size=size,
+                actor=actor.principal,
+                request_id=actor.request_id,
+                at=now,
+            )
+
+    def _whole(self, digest: Digest, size: int) -> bool:
+        try:
+            self._content.check(digest, size)
+        except (NotFound, Damaged):
+            return False
+        return True
+
+    async def mount(self, repository: str, digest: Digest, source: str | None, actor: Actor) -> bool:
+        """Give `repository` a blob that `source`, or any repository, has; False when none does or its bytes are damaged."""
+
+        def link(session: Session) -> bool:
+            if source is None:
+                found = blobs.readable_anywhere(session, str(digest)) is not None
+            else:
+                found = blobs.size_in(session, source, str(digest)) is not None
+            size = blobs.present(session, str(digest)) if found else None
+            if size is None or not self._whole(digest, size):
+                return False
+            now = now_ms()
+            if blobs.link(session, repositories.ensure(session, repository, now), str(digest), now):
+                events.append(
+                    session,
+                    "blob.mounted",
+                    repository=repository,
+                    digest=str(digest),
+                    size=size,
+                    actor=actor.principal,
+                    request_id=actor.request_id,
+                    at=now,
+                )
+            return True
+
+        return await self._database.write(link)

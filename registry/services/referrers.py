@@ -1,0 +1,63 @@
+"""Referrers (distribution spec, "Listing referrers").
+
+The index knows every manifest by its `subject`. Clients of registries without this API list referrers in an index at the tag
+`<algorithm>-<hex>` instead; what such an index of ours lists is answered too, so nothing needs to be migrated.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from registry.metadata import manifests
+from registry.metadata.database import Database, Session
+from registry.oci.manifest import parse
+from registry.oci.mediatypes import INDEXES
+
+
+@dataclass(frozen=True, slots=True)
+class Referrers:
+    """Descriptors in the order of their digests; `more` when the list goes on."""
+
+    descriptors: list[dict[str, Any]]
+    more: bool
+
+
+async def referrers(
+    database: Database, repository: str, subject: str, artifact_type: str | None, after: str, limit: int
+) -> Referrers:
+    """At most `limit` manifests that name `subject`, after the digest `after`."""
+
+    def find(session: Session) -> Referrers:
+        found = {
+            row.digest: _descriptor(row)
+            for row in manifests.referrers(session, repository, subject, artifact_type, after, limit + 1)
+        }
+        for entry in _fallback(session, repository, subject):
+            digest = entry["digest"]
+            wanted = artifact_type is None or entry.get("artifactType") == artifact_type
+            if wanted and digest > after and digest not in found and manifests.exists(session, repository, digest):
+                found[digest] = entry
+        ordered = [found[digest] for digest in sorted(found)]
+        return Referrers(ordered[:limit], len(ordered) > limit)
+
+    return await database.read(find)
+
+
+def _fallback(session: Session, repository: str, subject: str) -> list[dict[str, Any]]:
+    row = manifests.by_tag(session, repository, subject.replace(":", "-", 1)[:128])
+    if row is None or row.media_type not in INDEXES:
+        return []
+    index = parse(row.payload, row.media_type, 32)
+    listed = {child.digest for child in index.manifests}
+    return [entry for entry in json.loads(row.payload)["manifests"] if entry["digest"] in listed]
+
+
+def _descriptor(row: manifests.ReferrerRow) -> dict[str, Any]:
+    descriptor: dict[str, Any] = {"mediaType": row.media_type, "digest": row.digest, "size": row.size}
+    if row.artifact_type:
+        descriptor["artifactType"] = row.artifact_type
+    if row.annotations_json:
+        descriptor["annotations"] = json.loads(row.annotations_json)
+    return descriptor

@@ -1,0 +1,96 @@
+"""The paced check of stored bytes: flipped bits do not show in a size. Recently read blobs come first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from storage.content import ContentStore
+from storage.digest import Digest
+from storage.errors import Damaged, NotFound
+
+from registry.metadata import blobs
+from registry.metadata.clock import now_ms
+from registry.metadata.database import Database, Session
+from registry.services.damage import Damage
+from registry.services.pull import Pull
+
+BATCH = 100
+"""Blobs looked up at a time."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Holds a reader to `rate` bytes per second."""
+
+    rate: int
+    started: float = 0.0
+    done: int = 0
+
+    def __call__(self, count: int) -> None:
+        now = time.monotonic()
+        if not self.started:
+            self.started = now
+        self.done += count
+        ahead = self.done / self.rate - (now - self.started)
+        if ahead > 0:
+            time.sleep(min(ahead, 1.0))
+
+
+class Verify:
+    """One run checks what is due, for at most `turn` seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        content: ContentStore,
+        damage: Damage,
+        pool: ThreadPoolExecutor,
+        rate: int,
+        again_after: float,
+    ) -> None:
+        self._database = database
+        self._content = content
+        self._damage = damage
+        self._pool = pool
+        self._rate = rate
+        self._again_after = again_after
+
+    async def remember(self, pull: Pull) -> None:
+        """Write down which blobs this worker served."""
+        recent, pull.recent = pull.recent, set()
+        if recent:
+            now = now_ms()
+
+            def touch(session: Session) -> None:
+                for digest in recent:
+                    blobs.touch_read(session, digest, now)
+
+            await self._database.write(touch, durable=False)
+
+    async def run(self, turn: float) -> int:
+        """How many blobs were checked."""
+        before = now_ms() - int(self._again_after * 1000)
+        due = await self._database.read(lambda session: blobs.to_verify(session, before, BATCH))
+        pace = Pace(self._rate)
+        deadline = time.monotonic() + turn
+        checked = 0
+        for text, size in due:
+            if time.monotonic() > deadline:
+                break
+            await self._check(Digest.parse(text), size, pace)
+            checked += 1
+        return checked
+
+    async def _check(self, digest: Digest, size: int, pace: Pace) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._pool, self._content.verify, digest, size, pace)
+        except NotFound as error:
+            await self._damage.report(digest, size, str(error))
+        except Damaged as error:
+            await self._damage.report(digest, size, str(error), flipped=True)
+        else:
+            await self._database.write(lambda session: blobs.verified(session, str(digest), now_ms()), durable=False)
