@@ -1,0 +1,128 @@
+"""Documentation and code say the same: every setting, verb, flag, metric, link and make target, in both directions."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from registry.cli.command import root
+from registry.cli.flags import FLAGS
+from registry.cli.verbs import Verbs
+from registry.config import SETTINGS
+from registry.telemetry.families import FAMILIES
+from tests.project.source import ROOT
+
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+METRICS = (ROOT / "docs" / "metrics.md").read_text()
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every row of every table."""
+    lines = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("|---")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def verbs(group: Verbs, prefix: str = "entrepot") -> dict[str, click.Command]:
+    """Every verb by how it is typed, groups opened."""
+    found: dict[str, click.Command] = {}
+    for name in group.verbs:
+        command = import_module(f"{group.package}.{name}").command
+        if isinstance(command, Verbs):
+            found.update(verbs(command, f"{prefix} {name}"))
+        else:
+            found[f"{prefix} {name}"] = command
+    return found
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_setting_is_documented(key: str) -> None:
+    setting = SETTINGS[key]
+    [row] = [row for row in rows(CONFIGURATION) if row[0].startswith(f"`{key}`")]
+    assert row[0] == f"`{key}`<br>`{setting.variable}`"
+    assert row[1] == f"`{setting.kind.write(setting.default)}`"
+    assert row[2] == setting.kind.allowed
+    assert len(row[3]) > 10
+
+
+def test_only_settings_are_documented_and_in_their_order() -> None:
+    documented = [row[0].split("`")[1] for row in rows(CONFIGURATION) if "<br>" in row[0]]
+    assert documented == list(SETTINGS)
+    names = set(re.findall(r"ENTREPOT_[A-Z_]+", "".join(page.read_text() for page in PAGES)))
+    assert names <= {setting.variable for setting in SETTINGS.values()} | {"ENTREPOT_CONFIG"}
+
+
+def test_settings_named_anywhere_exist() -> None:
+    sections = "|".join({setting.section for setting in SETTINGS.values()})
+    for page in (CONFIGURATION, OPERATIONS, METRICS, README):
+        for key in re.findall(rf"`((?:{sections})\.[a-z_]+)\b", page):
+            assert key in SETTINGS
+
+
+def test_verbs_are_documented_and_exist() -> None:
+    documented = {row[0].strip("`").replace(" FILE", "") for row in rows(OPERATIONS) if row[0].startswith("`entrepot ")}
+    assert documented == set(verbs(root))
+
+
+def test_flags_are_documented_and_exist() -> None:
+    options = {
+        option
+        for command in verbs(root).values()
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+    }
+    documented = {
+        row[0].split("`")[1].partition(" ")[0]: row[1] for row in rows(OPERATIONS) if row[0].startswith("`--")
+    }
+    assert documented.keys() == options
+    for name, (key, metavar, _) in FLAGS.items():
+        flag = f"--{name.replace('_', '-')}"
+        assert documented[flag] == f"`{key}`"
+        assert f"`{flag} {metavar}`" in OPERATIONS.replace("\\|", "|")
+
+
+def test_metrics_are_documented_and_exist() -> None:
+    documented = [row for row in rows(METRICS) if row[0].startswith("`entrepot_")]
+    labels = [", ".join(f"`{label}`" for label in family.labels) or "none" for family in FAMILIES]
+    assert documented == [
+        [f"`{family.exposed}`", family.kind, label, family.help] for family, label in zip(FAMILIES, labels, strict=True)
+    ]
+
+
+def test_metrics_named_anywhere_exist() -> None:
+    known = {family.exposed for family in FAMILIES}
+    for page in (OPERATIONS, README):
+        assert set(re.findall(r"`(entrepot_[a-z_]+)`", page)) <= known
+
+
+def test_make_targets_named_anywhere_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z0-9]+):.*## ", makefile, re.MULTILINE))
+    for page in PAGES:
+        assert set(re.findall(r"(?:`|^|&& )make ([a-z0-9]+)\b", page.read_text(), re.MULTILINE)) <= targets
+    assert set(re.findall(r"^make ([a-z0-9]+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)) <= targets
+
+
+def test_the_readme_opens_with_two_commands() -> None:
+    first = re.search(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert first is not None
+    assert [line.split("#")[0].strip() for line in first[1].splitlines()] == ["make serve", "make test"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{page.name} links to {target}"

@@ -1,0 +1,150 @@
+"""Imports point one way: each room lists what it may import of the project; nothing else, and nothing hidden."""
+
+import pytest
+
+from tests.project.source import Import, imports, is_in, modules
+
+# A room may import itself and what stands behind it. The longest name that fits a module is its room.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "storage": (),
+    "registry": (),
+    "registry.oci": ("storage",),
+    "registry.config": (),
+    "registry.telemetry": (),
+    "registry.transport": ("registry.telemetry",),
+    "registry.metadata": ("storage", "registry.oci"),
+    "registry.auth": ("storage", "registry.oci", "registry.metadata"),
+    "registry.services": ("storage", "registry.oci", "registry.metadata", "registry.auth", "registry.telemetry"),
+    "registry.api": (
+        "storage",
+        "registry.oci",
+        "registry.metadata",
+        "registry.auth",
+        "registry.services",
+        "registry.telemetry",
+        "registry.transport",
+    ),
+    "registry.app": (
+        "storage",
+        "registry.oci",
+        "registry.metadata",
+        "registry.auth",
+        "registry.services",
+        "registry.api",
+        "registry.telemetry",
+        "registry.transport",
+        "registry.config",
+    ),
+    "registry.server": (
+        "storage",
+        "registry.app",
+        "registry.config",
+        "registry.telemetry",
+        "registry.transport",
+    ),
+    "registry.cli": (
+        "registry.app",
+        "registry.server",
+        "registry.config",
+        "registry.metadata",
+        "registry.telemetry",
+        "registry.transport",
+    ),
+    "migrations": ("registry.metadata.models",),
+}
+
+# Who alone may import a library.
+ONLY_IN: dict[str, tuple[str, ...]] = {
+    "sqlalchemy": ("registry.metadata", "migrations"),
+    "alembic": ("registry.metadata", "migrations"),
+    "psycopg": ("registry.metadata",),
+    "boto3": ("storage.drivers.s3",),
+    "botocore": ("storage.drivers.s3",),
+    "cryptography": ("registry.auth",),
+    "click": ("registry.cli",),
+    "prometheus_client": ("registry.telemetry",),
+    "structlog": ("registry.telemetry",),
+    "uvicorn": ("registry.transport", "registry.app", "registry.server"),
+}
+
+# Pure rooms do not touch the network, processes, or the event loop.
+PURE = ("registry.oci", "registry.config")
+IMPURE = ("socket", "asyncio", "subprocess", "threading", "multiprocessing", "http", "urllib.request")
+
+
+def room(module: str) -> str:
+    """The room a module stands in."""
+    return max((name for name in MAY_IMPORT if is_in(module, name)), key=len)
+
+
+def of_the_project() -> list[Import]:
+    """The imports between the project's own modules."""
+    return [found for found in imports() if found.imported.partition(".")[0] in {"storage", "registry", "migrations"}]
+
+
+def where(found: Import) -> str:
+    """How a failure names an import."""
+    return f"{modules()[found.importer]}:{found.line} imports {found.imported}"
+
+
+def test_the_reader_of_imports_sees_them() -> None:
+    assert any(found.imported == "registry.config" for found in of_the_project() if found.importer == "registry.app")
+    assert any(found.imported == "click" for found in imports() if found.importer == "registry.cli.command")
+
+
+def test_imports_point_one_way() -> None:
+    wrong = [
+        where(found)
+        for found in of_the_project()
+        if room(found.importer) != room(found.imported)
+        and not any(is_in(found.imported, allowed) for allowed in MAY_IMPORT[room(found.importer)])
+    ]
+    assert wrong == []
+
+
+def test_no_project_import_is_hidden_in_a_function() -> None:
+    assert [where(found) for found in of_the_project() if found.hidden] == []
+
+
+def test_there_are_no_cycles() -> None:
+    graph: dict[str, set[str]] = {name: set() for name in modules()}
+    for found in of_the_project():
+        if not found.typing and found.importer != found.imported:
+            graph[found.importer].add(found.imported)
+    assert cycle(graph) == []
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Return the modules that are in or behind a cycle: what remains when leaves are taken away again and again."""
+    left = {name: set(imported) & graph.keys() for name, imported in graph.items()}
+    while leaves := {name for name, imported in left.items() if not imported & left.keys()}:
+        left = {name: imported for name, imported in left.items() if name not in leaves}
+    return sorted(left)
+
+
+def test_a_cycle_would_be_seen() -> None:
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_stays_in_its_room(library: str) -> None:
+    wrong = [
+        where(found)
+        for found in imports()
+        if is_in(found.imported, library) and not any(is_in(found.importer, allowed) for allowed in ONLY_IN[library])
+    ]
+    assert wrong == []
+
+
+def test_pure_rooms_do_no_input_or_output() -> None:
+    wrong = [
+        where(found)
+        for found in imports()
+        if any(is_in(found.importer, name) for name in PURE) and any(is_in(found.imported, name) for name in IMPURE)
+    ]
+    assert wrong == []
+
+
+def test_no_room_is_called_by_nothing() -> None:
+    names = {part for module in modules() for part in module.split(".")}
+    assert names & {"utils", "util", "helpers", "helper", "common", "misc", "manager"} == set()

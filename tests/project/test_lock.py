@@ -1,0 +1,34 @@
+"""What development installs is locked: every dependency is pinned with hashes, and what the lock pins is allowed."""
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.project.source import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DECLARED = {
+    "requirements.lock": [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]],
+    "requirements-fuzz.lock": PROJECT["dependency-groups"]["fuzz"],
+}
+
+
+@pytest.mark.parametrize("lock", DECLARED)
+def test_declared_and_locked_agree(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+) \\$", text, re.MULTILINE))
+    for requirement in map(Requirement, DECLARED[lock]):
+        version = pinned.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in {lock}: make lock"
+        assert requirement.specifier.contains(version), f"{lock} pins {requirement.name} {version}: make lock"
+
+
+@pytest.mark.parametrize("lock", DECLARED)
+def test_every_pin_has_hashes_and_names_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in text
