@@ -113,7 +113,7 @@ class Manifests:
             self._known(session, repository)
             there = manifests.exists(session, repository, digest)
             conditions.check(f"{repository}@{digest}", digest if there else None)
-            gone = manifests.delete(session, repository, digest)
+            gone = manifests.delete(session, repository, digest, now_ms(), actor.principal)
             if gone is None:
                 raise unknown(repository, digest)
             for name in gone:
