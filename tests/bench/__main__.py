@@ -1,0 +1,106 @@
+"""`python -m tests.bench`: measure ours and the peers, print the ratios, keep the results."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import build, compare, flat, report, rows, seed, servers
+
+DOCS = servers.ROOT / "docs" / "benchmarks.md"
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--rows", default="", help="rows to run, comma separated (all: " + ", ".join(_row_names()) + ")"
+    )
+    parser.add_argument("--peers", default="reference", help="peers, comma separated: reference, debian, zot; or none")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each row and registry (3)")
+    parser.add_argument(
+        "--quick", action="store_true", help="little data, one round of one second: a trial, not a result"
+    )
+    parser.add_argument("--flat", choices=("with", "without", "only"), default="with", help="the flat cost rows")
+    parser.add_argument("--without-ours", action="store_true", help="measure the peers alone")
+    parser.add_argument(
+        "--reference", default="", metavar="BINARY", help="the reference registry, instead of building it"
+    )
+    parser.add_argument("--zot", default="", metavar="BINARY", help="zot, instead of building it")
+    parser.add_argument(
+        "--work", default="", metavar="DIR", help="where data is kept meanwhile (on the disk to measure)"
+    )
+    parser.add_argument("--port", type=int, default=5120, help="the first of 20 ports to use (5120)")
+    parser.add_argument("--output", default="", metavar="DIR", help="where results go (.cache/bench/results)")
+    parser.add_argument("--write-docs", action="store_true", help="put the results into docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def _row_names() -> list[str]:
+    return [row.name for row in rows.ROWS]
+
+
+def main() -> int:
+    """Run the bench; 1 when a row failed or a target of the reference comparison was missed."""
+    options = arguments()
+    chosen = rows.chosen(options.rows) if options.flat != "only" else []
+    kinds, absent = _kinds(options)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.work or None, ignore_cleanup_errors=True) as folder:
+        plan = compare.Plan(
+            generator=build.load_generator(),
+            folder=Path(folder),
+            seconds=1.0 if options.quick else options.seconds,
+            rounds=1 if options.quick else options.rounds,
+            amounts=seed.QUICK if options.quick else seed.Amounts(),
+            first_port=options.port,
+            say=_progress(),
+        )
+        records = compare.compare(plan, kinds, chosen)
+        scale = flat.QUICK_LARGE if options.quick else flat.LARGE
+        flats = [] if options.flat == "without" or options.without_ours else flat.run(plan, kinds[0], scale)
+    text = report.markdown(plan, records, flats, absent)
+    print(f"\n{text}")
+    output = Path(options.output) if options.output else build.CACHE / "results"
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "bench.md").write_text(text)
+    (output / "bench.json").write_text(report.as_json(plan, records, flats))
+    if options.write_docs:
+        report.write_docs(DOCS, text)
+    return 0 if report.all_met(records, flats) else 1
+
+
+def _kinds(options: argparse.Namespace) -> tuple[list[servers.Kind], list[str]]:
+    """Ours and the peers that can be had, and a sentence for each that cannot."""
+    kinds = [] if options.without_ours else [servers.ours()]
+    absent = []
+    makers: dict[str, Callable[[], servers.Kind]] = {
+        "reference": lambda: servers.reference(build.reference(options.reference)),
+        "debian": lambda: servers.debian(build.debian()),
+        "zot": lambda: servers.zot(build.zot(options.zot)),
+    }
+    for name in options.peers.split(","):
+        if name in ("", "none"):
+            continue
+        if name not in makers:
+            sys.exit(f"no peer named {name}: known are {', '.join(makers)}")
+        try:
+            kinds.append(makers[name]())
+        except build.CannotBuild as missing:
+            absent.append(f"Not measured: {name}: {missing}")
+    return kinds, absent
+
+
+def _progress() -> Callable[[str], None]:
+    begin = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - begin:6.1f} s] {text}", flush=True)
+
+    return say
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""What the bench says at the end: tables for people, JSON for programs."""
+
+import dataclasses
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from tests.bench.compare import Measured, Plan
+from tests.bench.flat import Flat
+from tests.bench.rows import FLAT_LIMIT, MEMORY_LIMIT, ROWS, Row
+
+BEGIN = "<!-- results: written by `python -m tests.bench --write-docs` -->"
+END = "<!-- end of results -->"
+
+
+def machine() -> str:
+    """The processor, cores, memory and kernel that this ran on."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}"
+
+
+def markdown(plan: Plan, records: list[Measured], flat: list[Flat], absent: list[str]) -> str:
+    """All results as Markdown."""
+    ours, *peers = records
+    versions = ", ".join(f"{record.kind.title} {record.kind.version}" for record in records)
+    how = f"median of {plan.rounds} rounds of {plan.seconds:g} s each, in turns"
+    parts = [f"Machine: {machine()}.\nVersions: {versions}.\nEach figure: {how}."]
+    parts += absent
+    for peer in peers:
+        parts += [f"### Against {peer.kind.title} {peer.kind.version}", _comparison(ours, peer), _failures(peer)]
+    parts += [_failures(ours), "### Memory", _memory(records)]
+    if flat:
+        parts += ["### Flat cost", _flat(flat)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(head: list[str], lines: list[list[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
+
+
+def _comparison(ours: Measured, peer: Measured) -> str:
+    head = ["work", "clients", "ours /s", "peer /s", "ratio", "at least", "p99 ms", "peer", "ratio"]
+    head += ["CPU ms", "peer", "ratio", "at most", "met"]
+    rows = [row for row in ROWS if row.name in ours.rows and row.name in peer.rows]
+    targets = peer.kind.name == "reference"
+    return _table(head, [_line(row, ours, peer, targets) for row in rows])
+
+
+def _line(row: Row, ours: Measured, peer: Measured, targets: bool) -> list[str]:
+    cells = [row.title, str(row.clients)]
+    unit = " GB" if row.big else ""
+    rate, rate_peer = _pair(row, ours, peer, "throughput")
+    wait, wait_peer = _pair(row, ours, peer, "p99")
+    cpu, cpu_peer = _pair(row, ours, peer, "cpu")
+    cells += [_number(rate) + unit, _number(rate_peer) + unit, f"{rate / rate_peer:.2f}x"]
+    cells.append(f"{row.throughput:g}x" if targets and row.throughput else "")
+    cells += [_number(wait), _number(wait_peer), f"{wait / wait_peer:.2f}x"]
+    cells += [_number(cpu * 1000), _number(cpu_peer * 1000), f"{cpu / cpu_peer:.2f}x"]
+    cells.append(f"{row.cpu:g}x" if targets and row.cpu else "")
+    cells.append(("yes" if met(row, ours, peer) else "**no**") if targets else "")
+    return cells
+
+
+def met(row: Row, ours: Measured, peer: Measured) -> bool:
+    """Whether ours reaches what the row asks against this peer."""
+    rate, rate_peer = _pair(row, ours, peer, "throughput")
+    cpu, cpu_peer = _pair(row, ours, peer, "cpu")
+    return rate >= (row.throughput or 0) * rate_peer and (row.cpu is None or cpu <= row.cpu * cpu_peer)
+
+
+def _pair(row: Row, ours: Measured, peer: Measured, figure: str) -> tuple[float, float]:
+    left, right = (record.median(row.name, lambda sample: float(getattr(sample, figure))) for record in (ours, peer))
+    assert left is not None
+    assert right is not None
+    return left, right or float("nan")
+
+
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
+
+
+def _failures(record: Measured) -> str:
+    return "\n".join(f"{record.kind.title} has no result for `{row}`: {why}." for row, why in record.failures.items())
+
+
+def _memory(records: list[Measured]) -> str:
+    head = [
+        "registry",
+        "idle, MB",
+        "idle, shared pages once, MB",
+        "peak over all rows, MB",
+        f"under {MEMORY_LIMIT // 10**6} MB",
+    ]
+    lines = []
+    for record in records:
+        figures = (record.idle.resident, record.idle.proportional, record.peak)
+        fits = "yes" if record.peak < MEMORY_LIMIT else "**no**"
+        lines.append([record.kind.title, *(f"{figure / 1e6:.1f}" for figure in figures), fits])
+    return _table(head, lines)
+
+
+def _flat(flat: list[Flat]) -> str:
+    head = ["work", "small /s", "large /s", "small / large", "CPU us small", "large", "large / small", "at most", "met"]
+    lines = []
+    for result in flat:
+        (rate, _, cpu), (rate_large, _, cpu_large) = result.small, result.large
+        cells = [result.row.title, _number(rate), _number(rate_large), f"{result.slower:.2f}x"]
+        cells += [_number(cpu * 1e6), _number(cpu_large * 1e6), f"{result.dearer:.2f}x", f"{FLAT_LIMIT}x"]
+        lines.append([*cells, "yes" if max(result.slower, result.dearer) <= FLAT_LIMIT else "**no**"])
+    return _table(head, lines)
+
+
+def as_json(plan: Plan, records: list[Measured], flat: list[Flat]) -> str:
+    """Every sample of every row."""
+    return json.dumps(
+        {
+            "machine": machine(),
+            "seconds": plan.seconds,
+            "rounds": plan.rounds,
+            "registries": [_record(record) for record in records],
+            "flat": [{"row": item.row.name, "small": item.small, "large": item.large} for item in flat],
+        },
+        indent=1,
+    )
+
+
+def _record(record: Measured) -> dict[str, Any]:
+    return {
+        "name": record.kind.name,
+        "version": record.kind.version,
+        "idle": record.idle._asdict(),
+        "rows": {name: [dataclasses.asdict(sample) for sample in samples] for name, samples in record.rows.items()},
+        "failures": record.failures,
+    }
+
+
+def write_docs(path: Path, text: str) -> None:
+    """Put the results between the two marks of the page."""
+    page = path.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise RuntimeError(f"{path} lacks the marks around the results")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+
+
+def all_met(records: list[Measured], flat: list[Flat]) -> bool:
+    """Whether no row failed and every target was reached."""
+    ours, *peers = records
+    required = [record for record in records if record is ours or record.kind.name == "reference"]
+    if any(record.failures for record in required) or any(max(f.slower, f.dearer) > FLAT_LIMIT for f in flat):
+        return False
+    for peer in peers:
+        shared = [row for row in ROWS if row.name in ours.rows and row.name in peer.rows]
+        if peer.kind.name == "reference" and not all(met(row, ours, peer) for row in shared):
+            return False
+    return ours.peak < MEMORY_LIMIT
