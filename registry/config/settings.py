@@ -108,6 +108,12 @@ class Limits(Section, frozen=True, kw_only=True):
     ranges: Annotated[int, Whole(1, 256)] = 16
 
 
+class Manifests(Section, frozen=True, kw_only=True):
+    """What is taken as a manifest."""
+
+    sparse: Annotated[bool, Flag()] = True
+
+
 class Uploads(Section, frozen=True, kw_only=True):
     """Upload sessions."""
 
@@ -156,6 +162,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     storage: Storage = Storage()
     database: Database = Database()
     limits: Limits = Limits()
+    manifests: Manifests = Manifests()
     uploads: Uploads = Uploads()
     verify: Verify = Verify()
     cors: Cors = Cors()

@@ -32,12 +32,16 @@ class Pushed:
 
 
 class Manifests:
-    """Writes. A push is one transaction: its checks, the manifest, its references, its tags and their events."""
+    """Writes. A push is one transaction: its checks, the manifest, its references, its tags and their events.
 
-    def __init__(self, database: Database, pool: ThreadPoolExecutor, json_depth: int) -> None:
+    `sparse` manifests are complete but for some of what they list, as the spec allows; an image's config is always wanted.
+    """
+
+    def __init__(self, database: Database, pool: ThreadPoolExecutor, *, json_depth: int, sparse: bool) -> None:
         self._database = database
         self._pool = pool
         self._json_depth = json_depth
+        self._sparse = sparse
 
     async def put(
         self,
@@ -98,7 +102,10 @@ class Manifests:
         return await loop.run_in_executor(self._pool, parse, payload, content_type, self._json_depth)
 
     def _check_blobs(self, session: Session, repository_id: int, manifest: Manifest) -> None:
-        wanted = list({descriptor.digest for descriptor in manifest.required_blobs})
+        required = manifest.required_blobs
+        if self._sparse:
+            required = [manifest.config] if manifest.config else []
+        wanted = list({descriptor.digest for descriptor in required})
         missing = blobs.missing_in(session, repository_id, wanted) if wanted else []
         if missing:
             raise ManifestBlobUnknown(
