@@ -1,5 +1,6 @@
 """Client programs as the tests call them: each with an environment of its own and options it is always given."""
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,11 @@ class Client:
         """Run it and return everything it printed."""
         return run(self.command(*arguments), env=self.env, cwd=cwd, timeout=timeout, check=check)
 
+    def raw(self, *arguments: str | Path) -> bytes:
+        """Run it, fail unless it exits 0, and return its standard output as bytes."""
+        command = self.command(*arguments)
+        return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+
     def fails(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> str:
         """Run it, fail if it succeeds, and return everything it printed."""
         output = self.run(*arguments, cwd=cwd, timeout=timeout, check=False)
@@ -41,3 +47,53 @@ def skopeo_at(home: Path) -> Client:
     Root's record is otherwise the machine's, /var/lib/containers/cache: a run would find what the run before pushed.
     """
     return Client(system_tool("skopeo"), {**clean_environment(home), "_CONTAINERS_ROOTLESS_UID": "1"})
+
+
+# Without the limits podman asks for more open files than a root without CAP_SYS_RESOURCE may give.
+CONTAINERS_CONF = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+image_copy_tmp_dir = "{folder}/tmp"
+tmp_dir = "{folder}/libpod"
+num_locks = 64
+
+[network]
+network_config_dir = "{folder}/networks"
+"""
+
+STORAGE_CONF = """
+[storage]
+driver = "overlay"
+graphroot = "{folder}/root"
+runroot = "{folder}/run"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainersSettings:
+    """The settings files podman and buildah share, which keep everything they write under one folder."""
+
+    folder: Path
+
+    @classmethod
+    def write(cls, folder: Path) -> "ContainersSettings":
+        """Write the files under a folder."""
+        (folder / "tmp").mkdir()
+        (folder / "containers.conf").write_text(CONTAINERS_CONF.format(folder=folder))
+        (folder / "storage.conf").write_text(STORAGE_CONF.format(folder=folder))
+        return cls(folder)
+
+    def client(self, name: str) -> Client:
+        """podman or buildah with these settings."""
+        env = {
+            **clean_environment(self.folder),
+            "CONTAINERS_CONF": str(self.folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
+        }
+        return Client(system_tool(name), env)

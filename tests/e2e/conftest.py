@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import Client, skopeo_at
+from tests.e2e.clients import Client, ContainersSettings, skopeo_at
 from tests.e2e.engines import running_containerd, running_dockerd, short_folder
 from tests.e2e.images import Images, make_images
 from tests.e2e.processes import clean_environment
 from tests.e2e.server import Registry
 from tests.e2e.tools import go_tool, system_tool
+
+# Where podman's manifest commands, whatever their settings, note which layers a registry has.
+KNOWN_LAYERS = Path("/var/lib/containers/cache/blob-info-cache-v1.boltdb")
 
 
 @pytest.fixture(scope="session")
@@ -93,13 +96,28 @@ def skopeo(home: Path) -> Client:
 
 
 @pytest.fixture(scope="session")
-def containers_storage() -> Iterator[tuple[str, ...]]:
-    """Options that give podman and buildah a storage of their own, emptied at the end."""
+def containers() -> Iterator[ContainersSettings]:
+    """Settings and storage of their own for podman and buildah, emptied at the end."""
+    existed = KNOWN_LAYERS.exists()
     with short_folder("storage") as folder:
-        options = ("--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "overlay")
-        yield options
-        buildah = Client(system_tool("buildah"), clean_environment(folder), options)
-        buildah("rm", "--all")
+        yield ContainersSettings.write(folder)
+    if not existed:
+        KNOWN_LAYERS.unlink(missing_ok=True)
+        for folder in KNOWN_LAYERS.parents[:2]:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def podman(containers: ContainersSettings) -> Client:
+    """podman with runc."""
+    return containers.client("podman")
+
+
+@pytest.fixture(scope="session")
+def buildah(containers: ContainersSettings) -> Client:
+    """buildah on podman's storage."""
+    return containers.client("buildah")
 
 
 @pytest.fixture(autouse=True)

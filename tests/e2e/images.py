@@ -31,6 +31,7 @@ class Tars:
     large: Path
     removed: Path
     other: Path
+    packed: Path
 
 
 def debian_tar() -> Path:
@@ -55,16 +56,18 @@ def _debootstrap(folder: Path, kept: Path) -> None:
 
 def make_tars(folder: Path) -> Tars:
     """Write every layer's tar; the content is the same in every run, apart from the Debian."""
-    busybox = system_tool("busybox").read_bytes()
-    tars = Tars(debian_tar(), *(folder / f"{name}.tar" for name in ("busybox", "small", "large", "removed", "other")))
-    _busybox(tars.busybox, busybox)
+    names = ("busybox", "small", "large", "removed", "other", "packed")
+    tars = Tars(debian_tar(), *(folder / f"{name}.tar" for name in names))
+    _busybox(tars.busybox, "busybox")
+    # Not the same content as gzip and as zstd: podman would mix up what it knows about the two.
+    _busybox(tars.packed, "zstd")
     _small_files(tars.small)
     with tarfile.open(tars.large, "w") as tar:
         # A size that is no round number: the last chunk of an upload is then a short one.
         _put(tar, "srv/large.bin", random.Random(1).randbytes(LARGE + 12_345))
     with tarfile.open(tars.removed, "w") as tar:
         _put(tar, "srv/small/0/.wh.0", b"")
-        _put(tar, "srv/small/0/1", b"replaced\n")
+        _put(tar, "srv/small/0/50", b"replaced\n")
     with tarfile.open(tars.other, "w") as tar:
         _put(tar, "etc/other-machine", b"not for this processor\n")
     return tars
@@ -82,16 +85,16 @@ def _link(tar: tarfile.TarFile, name: str, target: str, kind: bytes = tarfile.SY
     tar.addfile(entry)
 
 
-def _busybox(path: Path, program: bytes) -> None:
+def _busybox(path: Path, greeter: str) -> None:
     with tarfile.open(path, "w") as tar:
         for name in ("bin", "etc", "tmp"):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, 1_700_000_000
             tar.addfile(entry)
-        _put(tar, "bin/busybox", program, 0o755)
+        _put(tar, "bin/busybox", system_tool("busybox").read_bytes(), 0o755)
         for applet in ("sh", "cat", "echo", "ls"):
             _link(tar, f"bin/{applet}", "busybox")
-        _put(tar, "etc/greeting", b"hello from busybox\n")
+        _put(tar, "etc/greeting", f"hello from {greeter}\n".encode())
 
 
 def _small_files(path: Path) -> None:
@@ -128,8 +131,7 @@ def make_images(folder: Path) -> Images:
     layers = [layout.add_layer(tar) for tar in (tars.debian, tars.small, tars.large, tars.removed)]
     debian = layout.add_image(layers, command=("cat", "/etc/debian_version"))
     busybox = layout.add_image([busybox_layer], command=("cat", "/etc/greeting"))
-    packed = [layout.add_layer(tar, "zstd") for tar in (tars.busybox, tars.small)]
-    zstd = layout.add_image(packed, command=("cat", "/etc/greeting"))
+    zstd = layout.add_image([layout.add_layer(tars.packed, "zstd")], command=("cat", "/etc/greeting"))
     other = layout.add_layer(tars.other)
     arm64 = layout.add_image([busybox_layer, other], "arm64")
     arm = layout.add_image([other], "arm")

@@ -37,7 +37,6 @@ def clean_environment(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
-        "DOCKER_CONFIG": str(home / ".docker"),
     }
 
 
