@@ -6,8 +6,10 @@ import socket
 import sqlite3
 import stat
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from registry.metadata.schema import HEAD
 from tests.cli.entrepot import get, refused, run, serving
@@ -32,11 +34,23 @@ def test_several_workers_count_into_one_metric(tmp_path: Path) -> None:
     with serving("--root", str(tmp_path), "--workers", "2") as (server, port, _):
         for _ in range(20):
             assert get(port, "/v2/")[0] == 200
-        assert (
-            b"entrepot_workers 2.0" in get(port, "/metrics")[1] or b"entrepot_workers 1.0" in get(port, "/metrics")[1]
-        )
+        end = monotonic() + 10
+        while not counted(get(port, "/metrics")[1].decode(), workers=2, pings=20):
+            assert monotonic() < end, get(port, "/metrics")
+            sleep(0.2)
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=20) == 0
+
+
+def counted(exposition: str, *, workers: int, pings: int) -> bool:
+    """Whether so many workers are alive and together answered so many pings."""
+    answered = [
+        sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+        if sample.name == "entrepot_requests_total" and sample.labels["route"] == "base"
+    ]
+    return f"entrepot_workers {workers}.0\n" in exposition and answered == [pings]
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
