@@ -180,6 +180,7 @@ class Checked:
     def __init__(self, driver: Driver, observe: Observe | None = None) -> None:
         self._driver = driver
         self._observe = observe
+        self._local_writers: dict[type[Writer], bool] = {}
 
     @property
     def name(self) -> str:
@@ -243,8 +244,11 @@ class Checked:
         return _Operation(self._observe, name, path)
 
     def _wrapped(self, writer: Writer, path: str) -> Writer:
-        if isinstance(writer, LocalWriter):
-            return _CheckedLocalWriter(writer, self._observe, path)
+        kind = type(writer)
+        if kind not in self._local_writers:  # isinstance costs as much as the rest of an upload's first step
+            self._local_writers[kind] = isinstance(writer, LocalWriter)
+        if self._local_writers[kind]:
+            return _CheckedLocalWriter(cast(LocalWriter, writer), self._observe, path)
         return _CheckedWriter(writer, self._observe, path)
 
 

@@ -11,19 +11,19 @@ class StorageError(Exception):
         self.path = path
 
 
-class NotFound(StorageError):  # noqa: N818 - named for what is so
+class NotFound(StorageError):
     """Nothing is stored there."""
 
 
-class Exists(StorageError):  # noqa: N818 - named for what is so
+class Exists(StorageError):
     """A partial file is there already."""
 
 
-class Busy(StorageError):  # noqa: N818 - named for what is so
+class Busy(StorageError):
     """Somebody else is writing to this partial file."""
 
 
-class OffsetMismatch(StorageError):  # noqa: N818 - named for what is so
+class OffsetMismatch(StorageError):
     """A partial file is shorter than the offset to resume at; `offset` is where it really ends."""
 
     def __init__(self, offset: int, path: str = "") -> None:
@@ -31,27 +31,27 @@ class OffsetMismatch(StorageError):  # noqa: N818 - named for what is so
         self.offset = offset
 
 
-class NoSpace(StorageError):  # noqa: N818 - named for what is so
+class NoSpace(StorageError):
     """The disk or the quota is full."""
 
 
-class ReadOnly(StorageError):  # noqa: N818 - named for what is so
+class ReadOnly(StorageError):
     """The storage may not be written."""
 
 
-class Unavailable(StorageError):  # noqa: N818 - named for what is so
+class Unavailable(StorageError):
     """The storage failed (an I/O error, too many open files); trying again later may help."""
 
 
-class InvalidPath(StorageError):  # noqa: N818 - named for what is so
+class InvalidPath(StorageError):
     """Not a stored path."""
 
 
-class InvalidDigest(StorageError):  # noqa: N818 - named for what is so
+class InvalidDigest(StorageError):
     """Not a digest of an algorithm we know."""
 
 
-class DigestMismatch(StorageError):  # noqa: N818 - named for what is so
+class DigestMismatch(StorageError):
     """The bytes are not what they were said to be."""
 
     def __init__(self, expected: object, actual: object) -> None:
@@ -60,7 +60,7 @@ class DigestMismatch(StorageError):  # noqa: N818 - named for what is so
         self.actual = str(actual)
 
 
-class Damaged(StorageError):  # noqa: N818 - named for what is so
+class Damaged(StorageError):
     """A blob's stored bytes are not what its digest says."""
 
     def __init__(self, digest: object, reason: str) -> None:

@@ -114,7 +114,8 @@ class Ingest:
 
     def fileno(self) -> int | None:
         """To write to instead of `write`, in order; None where the storage has no such thing."""
-        return self._writer.fileno() if isinstance(self._writer, LocalWriter) else None
+        fileno: Callable[[], int] | None = getattr(self._writer, "fileno", None)
+        return None if fileno is None else fileno()
 
     @property
     def hasher(self) -> Updatable:

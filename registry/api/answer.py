@@ -12,7 +12,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class FileBody:
-    """A body out of an open file: parts of `(bytes before, offset, count)`, then `tail`. Whoever sends it closes `reader`."""
+    """A body out of an open file: parts of `(bytes before, offset, count)`, then `tail`. Its sender closes `reader`."""
 
     reader: BinaryIO
     parts: list[tuple[bytes, int, int]]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-from storage.digest import Digest
-
 from registry.api.answer import Answer, FileBody, Headers
 from registry.api.conditional import etag, not_modified, tags_in, unchanged
 from registry.api.request import Request
@@ -13,6 +11,7 @@ from registry.api.services import Services
 from registry.oci.errors import RangeInvalid
 from registry.oci.range import RangeUnsatisfiable, parse_range
 from registry.services.blob_delete import delete_blob
+from storage.digest import Digest
 
 OCTETS = b"application/octet-stream"
 FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")

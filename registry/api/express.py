@@ -1,7 +1,7 @@
 """The express lane: what most requests are, answered in one call on the event loop.
 
-GET and HEAD of a manifest or blob without any header that would change the answer; everything else, every refusal among it,
-returns None and goes the long way. Only for an index that answers in place (SQLite) and bytes on this machine.
+GET and HEAD of a manifest or blob without any header that would change the answer; everything else, every refusal
+among it, returns None and goes the long way. Only for an index that answers in place (SQLite) and local bytes.
 """
 
 from __future__ import annotations

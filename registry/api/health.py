@@ -9,12 +9,12 @@ from concurrent.futures import Executor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from storage.driver import Driver
-from storage.errors import StorageError
 
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.telemetry.metrics import Metrics
+from storage.driver import Driver
+from storage.errors import StorageError
 
 
 def health_routes(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from storage.digest import Digest
-
 from registry.api.answer import Answer, json_answer
 from registry.api.conditional import etag, not_modified, unchanged
 from registry.api.location import next_link
@@ -13,6 +11,7 @@ from registry.api.services import Services
 from registry.oci import mediatypes
 from registry.services.lists import repository_page, tag_page
 from registry.services.referrers import referrers as find_referrers
+from storage.digest import Digest
 
 
 async def base(request: Request, services: Services) -> Answer:

@@ -1,4 +1,4 @@
-"""Where a request comes from, and what the client calls this server: proxies are believed only when they are trusted."""
+"""Where a request comes from, and what the client calls this server: a proxy is believed only when it is trusted."""
 
 from __future__ import annotations
 

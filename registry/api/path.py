@@ -65,7 +65,7 @@ def _name(path: str) -> str:
     name = path.removeprefix("/v2/")
     if not path.startswith("/v2/") or not valid_name(name):
         raise NameInvalid(
-            f"{name[:256]!r} is not a repository name: lower-case letters, digits and . _ - between them, parts joined by /",
+            f"{name[:256]!r} is not a repository name: lower-case letters, digits, . _ - in them, / between parts",
             {"name": name[:256]},
         )
     return name

@@ -13,7 +13,7 @@ from registry.services.uploads import Uploads
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Sizes in bytes; `public_url` is empty for relative locations, `absolute_locations` makes them from the request."""
+    """Sizes in bytes. Locations are relative unless there is a `public_url`, or they are made from the request."""
 
     database: Database
     pull: Pull

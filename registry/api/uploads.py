@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from storage.digest import Digest
-
 from registry.api.answer import Answer, Headers
 from registry.api.conditional import etag
 from registry.api.location import location
@@ -14,6 +12,7 @@ from registry.oci.range import parse_content_range
 from registry.oci.reference import valid_name
 from registry.services import uploads
 from registry.services.uploads import held
+from storage.digest import Digest
 
 
 async def post(request: Request, services: Services) -> Answer:

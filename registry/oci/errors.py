@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 
-class RegistryFault(Exception):  # noqa: N818 - a fault is what the client is told, not a programming error
+class RegistryFault(Exception):
     """A refusal the client is told about: message for people, detail for programs, headers for the answer."""
 
     summary: ClassVar[str] = "the request cannot be answered"

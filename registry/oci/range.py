@@ -8,7 +8,7 @@ _range = re.compile(r"([0-9]*)-([0-9]*)").fullmatch
 _content_range = re.compile(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/(\*|[0-9]{1,19}))?").fullmatch
 
 
-class RangeUnsatisfiable(ValueError):  # noqa: N818 - the name HTTP gives it
+class RangeUnsatisfiable(ValueError):
     """None of the ranges asked for overlaps the content."""
 
 

@@ -12,7 +12,7 @@ _surrogate = re.compile(rb"\\u[dD][89a-fA-F]").search
 _SHOWN: Final = 80
 
 
-class InvalidJson(ValueError):  # noqa: N818 - said of the payload, not of the program
+class InvalidJson(ValueError):
     """The payload is not strict JSON; position is the byte it was noticed at, None where the parser cannot tell."""
 
     def __init__(self, reason: str, position: int | None = None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`principal` owns what it starts; `client` is the peer's address, which bounds count by; `request_id` ends in events."""
+    """`principal` owns what it starts; `client` is the peer's address, for bounds; `request_id` ends up in events."""
 
     principal: str
     client: str

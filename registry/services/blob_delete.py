@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from storage.digest import Digest
-
 from registry.metadata import blobs, events, repositories
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.oci.errors import NameUnknown
 from registry.services.actor import Actor
 from registry.services.pull import unknown
+from storage.digest import Digest
 
 
 async def delete_blob(database: Database, repository: str, digest: Digest, actor: Actor) -> None:

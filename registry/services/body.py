@@ -16,7 +16,7 @@ class Body(Protocol):
         """All of it; PayloadTooLarge past `limit` bytes."""
 
     async def take(self, sink: Callable[[Any], object]) -> int:
-        """Hand every byte to `sink`, called in a thread; how many there were. Disconnected when the client went away."""
+        """Hand every byte to `sink`, called in a thread; how many. Disconnected when the client went away."""
 
 
 class Disconnected(Exception):

@@ -1,4 +1,4 @@
-"""Blobs whose stored bytes are not what their digest says: take them out of sight so that the next push repairs them."""
+"""Blobs whose stored bytes are not what their digest says: out of sight, so that the next push repairs them."""
 
 from __future__ import annotations
 

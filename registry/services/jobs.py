@@ -11,12 +11,11 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from storage.errors import StorageError
-
 from registry.metadata import jobs
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.metadata.errors import DatabaseUnavailable
+from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """The repository tree of the reference registry's layout, kept in step with the index.
 
-The index is asked for everything; the tree is what another registry, or a rebuild of the index, reads. It follows the events:
-each names a blob, manifest or tag of a repository, and the tree is given what the index says of it now. So an event may
-be applied twice, or late, and a crash only means that some are applied again.
+The index is asked for everything; the tree is what another registry, or a rebuild of the index, reads. It follows the
+events: each names a blob, manifest or tag of a repository, and the tree is given what the index says of it now. So an
+event may be applied twice, or late, and a crash only means that some are applied again.
 """
 
 from __future__ import annotations

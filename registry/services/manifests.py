@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
-from storage.digest import Digest
 
 from registry.metadata import blobs, events, manifests, repositories, tags
 from registry.metadata.clock import now_ms
@@ -17,6 +16,7 @@ from registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnkn
 from registry.oci.manifest import Manifest, parse
 from registry.services.actor import Actor
 from registry.services.conditions import Conditions
+from storage.digest import Digest
 
 LARGE = 64 * 1024
 """Manifests over this many bytes are parsed in a thread."""
@@ -34,7 +34,7 @@ class Pushed:
 class Manifests:
     """Writes. A push is one transaction: its checks, the manifest, its references, its tags and their events.
 
-    `sparse` manifests are complete but for some of what they list, as the spec allows; an image's config is always wanted.
+    `sparse`: take manifests some of whose layers are missing, as the spec allows; an image's config is always wanted.
     """
 
     def __init__(self, database: Database, pool: ThreadPoolExecutor, *, json_depth: int, sparse: bool) -> None:

@@ -81,7 +81,7 @@ class Publisher:
         return True
 
     async def mount(self, repository: str, digest: Digest, source: str | None, actor: Actor) -> bool:
-        """Give `repository` a blob that `source`, or any repository, has; False when none does or its bytes are damaged."""
+        """Give `repository` a blob that `source`, or any repository, has; False when none does, or it is damaged."""
 
         def link(session: Session) -> bool:
             if source is None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from storage.content import ContentStore
-from storage.digest import Digest
-from storage.errors import Damaged, NotFound
-
 from registry.metadata import blobs, manifests, repositories
 from registry.metadata.database import Database
 from registry.metadata.manifests import ManifestRow
 from registry.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from registry.services.actor import Actor
 from registry.services.damage import Damage
+from storage.content import ContentStore
+from storage.digest import Digest
+from storage.errors import Damaged, NotFound
 
 RECENT_READS = 10_000
 """Digests remembered between two flushes of the reads; the check of stored bytes starts with them."""

@@ -1,7 +1,7 @@
 """Referrers (distribution spec, "Listing referrers").
 
-The index knows every manifest by its `subject`. Clients of registries without this API list referrers in an index at the tag
-`<algorithm>-<hex>` instead; what such an index of ours lists is answered too, so nothing needs to be migrated.
+The index knows every manifest by its `subject`. Clients of registries without this API list referrers in an index at
+the tag `<algorithm>-<hex>` instead; what such an index of ours lists is answered too, so nothing needs to be migrated.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
     PUT           the rest of the bytes; verified, made durable, published, then the repository is given the blob
     DELETE, or expiry: bytes and row go
 
-The partial file's size is the offset, whatever the row says; its lock (the driver's) admits one writer at a time, over all
-workers, and is free again when its holder dies. Rows of sessions are written without waiting for the disk: a crash may
-lose a session, never an acknowledged blob.
+The partial file's size is the offset, whatever the row says; its lock (the driver's) admits one writer at a time, over
+all workers, and is free again when its holder dies. Rows of sessions are written without waiting for the disk: a crash
+may lose a session, never an acknowledged blob.
 """
 
 from __future__ import annotations

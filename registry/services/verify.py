@@ -7,15 +7,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from storage.content import ContentStore
-from storage.digest import Digest
-from storage.errors import Damaged, NotFound
-
 from registry.metadata import blobs
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.services.damage import Damage
 from registry.services.pull import Pull
+from storage.content import ContentStore
+from storage.digest import Digest
+from storage.errors import Damaged, NotFound
 
 BATCH = 100
 """Blobs looked up at a time."""

@@ -16,14 +16,14 @@ import collections
 import os
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from registry.transport import lanes
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
     from registry.transport.protocol import RegistryProtocol
 
@@ -154,7 +154,7 @@ class Cycle(RequestResponseCycle):
             self.message_event.clear()
             await self.message_event.wait()
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))
         elif message["type"] == "http.response.start":
@@ -164,7 +164,7 @@ class Cycle(RequestResponseCycle):
         await super().send(message)
 
     async def send_file(self, fd: int, offset: int, count: int) -> None:
-        """The `entrepot.file` extension. Raises Disconnected when the client is gone, OSError when the file is short."""
+        """The `entrepot.file` extension. Disconnected when the client is gone, OSError when the file is short."""
         if self.scope["method"] == "HEAD" or count == 0:
             return
         end = offset + count

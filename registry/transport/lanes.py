@@ -1,7 +1,8 @@
 """Lanes: a few threads that move large bodies between a socket and the disk.
 
 The event loop copies a large body in small reads and one thread hop for each. A lane takes the socket for as long as
-bytes flow: one thread, one buffer, and every call in it (recv, hash, write, sendfile) runs without the interpreter lock.
+bytes flow: one thread, one buffer, and every call in it (recv, hash, write, sendfile) runs without the interpreter's
+lock.
 A peer that stalls gives its lane back, so slow clients cannot hold the lanes; the loop then serves them as usual.
 """
 
@@ -73,7 +74,7 @@ def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
 def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object]) -> tuple[int, bool, bool]:
     """Hand up to `count` received bytes to `sink`, a buffer at a time.
 
-    Answers how many, whether the peer closed, and whether it stalled. Returns early when it stalls, or the turn is over.
+    Answers how many, whether the peer closed, whether it stalled. Returns early when it stalls, or the turn is over.
     """
     readable = select.poll()
     readable.register(source, select.POLLIN)
@@ -101,7 +102,7 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
     return taken + filled, closed, stalled
 
 
-class TruncatedFile(OSError):  # noqa: N818 - a fact about the file
+class TruncatedFile(OSError):
     """The file ended before the bytes that were promised."""
 
 

@@ -82,6 +82,12 @@ class RegistryProtocol(HttpToolsProtocol):
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    @property
+    def answered(self) -> bool:
+        """Whether nothing is being answered: there was no request yet, or its answer is complete."""
+        cycle: Cycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
     # Receiving
 
     def data_received(self, data: bytes) -> None:
@@ -178,7 +184,7 @@ class RegistryProtocol(HttpToolsProtocol):
         if self._refused:
             return
         method = self.parser.get_method()
-        idle = self.cycle is None or self.cycle.response_complete
+        idle = self.answered
         keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         if idle and keep_alive and method in EXPRESS_METHODS and not self._draining:
             answer = self.app.express(method, self.url, self.headers, self.client)
@@ -204,7 +210,7 @@ class RegistryProtocol(HttpToolsProtocol):
             "http_version": self.parser.get_http_version(),
             "server": self.server,
             "client": self.client,
-            "scheme": self.scheme,
+            "scheme": self.scheme or "http",
             "root_path": "",
             "method": method.decode("ascii"),
             "path": urllib.parse.unquote(path) if "%" in path else path,
@@ -216,9 +222,9 @@ class RegistryProtocol(HttpToolsProtocol):
         }
         length = self._content_length()
         cycle = Cycle(self, keep_alive=keep_alive and not self._draining, expect_continue=self.expect_100_continue)
-        self.scope["extensions"] = {"entrepot.body": {"take": cycle.take}}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {"entrepot.body": {"take": cycle.take}}
         if self.scheme == "http":
-            self.scope["extensions"]["entrepot.file"] = {"send": cycle.send_file}  # type: ignore[index]
+            self.scope["extensions"]["entrepot.file"] = {"send": cycle.send_file}
         if not idle:
             # A pipelined request waits for its turn.
             self.flow.pause_reading()
@@ -299,9 +305,9 @@ class RegistryProtocol(HttpToolsProtocol):
         self._refused = True
         body = self.app.refusal(status, sentence)
         head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+        if self.answered or not self.cycle.response_started:
             self.transport.write(head % (status, http.HTTPStatus(status).phrase.encode(), len(body)) + body)
-        if self.cycle is not None and not self.cycle.response_complete:
+        if not self.answered:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self.flow.resume_writing()
