@@ -136,7 +136,7 @@ def resume(path: str, name: str, offset: int | None, root: str, folders: Folders
     """Go on with the file at `path`."""
     try:
         descriptor = os.open(path, _APPEND)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise NotFound(f"{name} is not there", name) from error
     size = _lock(descriptor, path, name)
     try:

@@ -53,7 +53,8 @@ class Folders:
         Who made it does not matter: another process may have, and died or still be on its way to doing this. The
         folders above its parent are not removed when emptied, so once per process is enough for them.
         """
-        fsync(folder)
+        with contextlib.suppress(FileNotFoundError):  # deleted and emptied again by somebody else
+            fsync(folder)
         if folder == self._root:
             return
         folder = os.path.dirname(folder)
