@@ -1,6 +1,7 @@
 """`python -m tests.bench`: measure ours and the peers, print the ratios, keep the results."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -31,7 +32,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--zot", default="", metavar="BINARY", help="zot, instead of building it")
     parser.add_argument(
-        "--work", default="", metavar="DIR", help="where data is kept meanwhile (on the disk to measure)"
+        "--work",
+        default="",
+        metavar="DIR",
+        help="where data is kept meanwhile: a folder on the disk to measure (.cache/bench)",
     )
     parser.add_argument("--port", type=int, default=5120, help="the first of 20 ports to use (5120)")
     parser.add_argument("--output", default="", metavar="DIR", help="where results go (.cache/bench/results)")
@@ -48,7 +52,10 @@ def main() -> int:
     options = arguments()
     chosen = rows.chosen(options.rows) if options.flat != "only" else []
     kinds, absent = _kinds(options)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.work or None, ignore_cleanup_errors=True) as folder:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended on the way out
+    build.CACHE.mkdir(parents=True, exist_ok=True)
+    work = options.work or build.CACHE
+    with tempfile.TemporaryDirectory(prefix="work-", dir=work, ignore_cleanup_errors=True) as folder:
         plan = compare.Plan(
             generator=build.load_generator(),
             folder=Path(folder),
@@ -82,7 +89,7 @@ def _kinds(options: argparse.Namespace) -> tuple[list[servers.Kind], list[str]]:
         "zot": lambda: servers.zot(build.zot(options.zot)),
     }
     for name in options.peers.split(","):
-        if name in ("", "none"):
+        if name in ("", "none") or options.flat == "only":
             continue
         if name not in makers:
             sys.exit(f"no peer named {name}: known are {', '.join(makers)}")
@@ -103,4 +110,7 @@ def _progress() -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (servers.DoesNotServe, compare.NoRoom, build.CannotBuild, rows.UnknownRow) as wrong:
+        sys.exit(f"bench: {wrong}")

@@ -1,6 +1,7 @@
 """Builds what the bench needs once, into .cache/bench of the checkout: the load generator and the peers."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -66,5 +67,6 @@ def _go(arguments: list[str], folder: Path) -> None:
     environment = {**os.environ, "GOBIN": str(CACHE)}
     done = subprocess.run(["go", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise CannotBuild(f"go {' '.join(arguments)}: {last[0]}")
+        wrong = [line for line in done.stderr.splitlines() if line.startswith("go: ")] or done.stderr.splitlines()
+        said = re.sub(r"https?://\S+", "the module proxy:", wrong[-1]) if wrong else "no message"
+        raise CannotBuild(f"`go {' '.join(arguments)}` says: {said}")

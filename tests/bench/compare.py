@@ -17,6 +17,10 @@ NEEDED = 12 * 10**9  # bytes of disk that the pushes of one round may take
 SETTLE = 2.0  # seconds after the start before idle memory is read
 
 
+class NoRoom(Exception):
+    """The disk is too full to measure on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a run is made."""
@@ -53,7 +57,7 @@ class Measured:
 def compare(plan: Plan, kinds: list[Kind], rows: list[Row]) -> list[Measured]:
     """Measure each row on each registry, and return one record for each."""
     if shutil.disk_usage(plan.folder).free < NEEDED:
-        raise RuntimeError(f"{plan.folder} needs {NEEDED // 10**9} GB free: name a bigger place with --work")
+        raise NoRoom(f"{plan.folder} needs {NEEDED // 10**9} GB free: name a bigger place with --work")
     servers: list[Server] = []
     try:
         for number, kind in enumerate(kinds):

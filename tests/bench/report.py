@@ -35,7 +35,9 @@ def markdown(plan: Plan, records: list[Measured], flat: list[Flat], absent: list
     parts += absent
     for peer in peers:
         parts += [f"### Against {peer.kind.title} {peer.kind.version}", _comparison(ours, peer), _failures(peer)]
-    parts += [_failures(ours), "### Memory", _memory(records)]
+    parts.append(_failures(ours))
+    if ours.rows:
+        parts += ["### Memory", _memory(records)]
     if flat:
         parts += ["### Flat cost", _flat(flat)]
     return "\n\n".join(part for part in parts if part) + "\n"

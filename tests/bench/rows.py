@@ -53,6 +53,10 @@ MEMORY_LIMIT = 150 * 10**6
 FLAT_LIMIT = 1.3
 
 
+class UnknownRow(Exception):
+    """A row was asked for that is not there; the text lists those that are."""
+
+
 def chosen(names: str) -> list[Row]:
     """The rows named, comma separated, or all of them; an unknown name is an error that lists the known."""
     if not names:
@@ -61,5 +65,5 @@ def chosen(names: str) -> list[Row]:
     wanted = names.split(",")
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise ValueError(f"no row named {', '.join(unknown)}: known are {', '.join(known)}")
+        raise UnknownRow(f"no row named {', '.join(unknown)}: known are {', '.join(known)}")
     return [known[name] for name in wanted]

@@ -32,6 +32,11 @@ health:
   storagedriver: {{enabled: true, interval: 10s, threshold: 3}}
 """
 
+
+class DoesNotServe(Exception):
+    """A registry ended or does not answer; the text has the end of its log."""
+
+
 Command = Callable[[Path, str], list[str]]
 
 
@@ -82,7 +87,7 @@ class Server:
                 connection.close()
         self.stop()
         tail = (self.root / "log").read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"{self.kind.name} does not answer at {self.address}:\n{tail}")
+        raise DoesNotServe(f"{self.kind.name} does not answer at {self.address}:\n{tail}")
 
     def freeze(self) -> None:
         """Stop it from running, so that its background work is not in another's measure."""
