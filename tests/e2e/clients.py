@@ -1,12 +1,11 @@
 """Client programs as the tests call them: each with an environment of its own and options it is always given."""
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.processes import TAIL, Output, clean_environment, run
-from tests.e2e.tools import system_tool
+from tests.e2e.tools import go_tool, system_tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +20,37 @@ class Client:
         """The whole command line."""
         return [str(self.program), *self.options, *(str(argument) for argument in arguments)]
 
-    def __call__(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> str:
+    def __call__(
+        self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120, given: bytes | None = None
+    ) -> str:
         """Run it, fail unless it exits 0, and return its standard output without the last newline."""
-        return self.run(*arguments, cwd=cwd, timeout=timeout).out.rstrip("\n")
+        return self.run(*arguments, cwd=cwd, timeout=timeout, given=given).out.rstrip("\n")
 
-    def run(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120, check: bool = True) -> Output:
-        """Run it and return everything it printed."""
-        return run(self.command(*arguments), env=self.env, cwd=cwd, timeout=timeout, check=check)
+    def run(
+        self,
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        timeout: float = 120,
+        given: bytes | None = None,
+        check: bool = True,
+    ) -> Output:
+        """Run it, with these bytes as its standard input, and return everything it printed."""
+        return run(self.command(*arguments), env=self.env, cwd=cwd, timeout=timeout, given=given, check=check)
 
     def raw(self, *arguments: str | Path) -> bytes:
         """Run it, fail unless it exits 0, and return its standard output as bytes."""
-        command = self.command(*arguments)
-        return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+        return self.run(*arguments).raw
 
     def fails(self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> str:
         """Run it, fail if it succeeds, and return everything it printed."""
         output = self.run(*arguments, cwd=cwd, timeout=timeout, check=False)
         assert output.code != 0, f"{' '.join(self.command(*arguments))} succeeded: {output.text[-TAIL:]}"
         return output.text
+
+
+def built_client(name: str, home: Path, *options: str) -> Client:
+    """A client among the programs built from Go's module proxy."""
+    return Client(go_tool(name), clean_environment(home), options)
 
 
 def skopeo_at(home: Path) -> Client:

@@ -3,17 +3,17 @@
 Tests keep apart by repository name: each test file pushes under its own first component.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import Client, ContainersSettings, skopeo_at
+from tests.e2e.clients import Client, ContainersSettings, built_client, skopeo_at
 from tests.e2e.engines import running_containerd, running_dockerd, short_folder
 from tests.e2e.images import Images, make_images
 from tests.e2e.processes import clean_environment
 from tests.e2e.server import Registry
-from tests.e2e.tools import go_tool, system_tool
+from tests.e2e.tools import system_tool
 
 # Where podman's manifest commands, whatever their settings, note which layers a registry has.
 KNOWN_LAYERS = Path("/var/lib/containers/cache/blob-info-cache-v1.boltdb")
@@ -78,15 +78,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def go_client(home: Path) -> Callable[[str], Client]:
-    """Makes a client of one of the programs built from Go's module proxy."""
-    return lambda name: Client(go_tool(name), clean_environment(home))
+def crane(home: Path) -> Client:
+    """crane, of go-containerregistry."""
+    return built_client("crane", home)
 
 
 @pytest.fixture(scope="session")
-def crane(go_client: Callable[[str], Client]) -> Client:
-    """crane, of go-containerregistry."""
-    return go_client("crane")
+def oras(home: Path) -> Client:
+    """oras."""
+    return built_client("oras", home)
 
 
 @pytest.fixture(scope="session")

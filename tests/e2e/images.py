@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.layout import Descriptor, Layout
+from tests.e2e.layout import AMD64, ARM, ARM64, Descriptor, Layout
 from tests.e2e.processes import run
 from tests.e2e.tools import cache_folder, locked, system_tool
 
@@ -133,15 +133,9 @@ def make_images(folder: Path) -> Images:
     busybox = layout.add_image([busybox_layer], command=("cat", "/etc/greeting"))
     zstd = layout.add_image([layout.add_layer(tars.packed, "zstd")], command=("cat", "/etc/greeting"))
     other = layout.add_layer(tars.other)
-    arm64 = layout.add_image([busybox_layer, other], "arm64")
-    arm = layout.add_image([other], "arm")
-    multi = layout.add_index(
-        [
-            (busybox, {"architecture": "amd64", "os": "linux"}),
-            (arm64, {"architecture": "arm64", "os": "linux", "variant": "v8"}),
-            (arm, {"architecture": "arm", "os": "linux", "variant": "v7"}),
-        ]
-    )
+    arm64 = layout.add_image([busybox_layer, other], platform=ARM64)
+    arm = layout.add_image([other], platform=ARM)
+    multi = layout.add_index([(busybox, AMD64), (arm64, ARM64), (arm, ARM)])
     for name, image in (("debian", debian), ("busybox", busybox), ("zstd", zstd), ("multi", multi)):
         layout.tag(name, image)
     return Images(layout, tars, debian, busybox, zstd, multi)

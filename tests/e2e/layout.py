@@ -21,6 +21,10 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 INDEXES = {INDEX, DOCKER_LIST}
 
 Descriptor = dict[str, Any]
+Platform = dict[str, str]
+AMD64: Platform = {"os": "linux", "architecture": "amd64"}
+ARM64: Platform = {"os": "linux", "architecture": "arm64", "variant": "v8"}
+ARM: Platform = {"os": "linux", "architecture": "arm", "variant": "v7"}
 
 
 def sha256_of(path: Path) -> str:
@@ -89,14 +93,13 @@ class Layout:
         return Layer({"mediaType": f"{LAYER}+{compression}", "digest": digest, "size": size}, sha256_of(tar))
 
     def add_image(
-        self, layers: Sequence[Layer], architecture: str = "amd64", command: Sequence[str] = ("/bin/sh",)
+        self, layers: Sequence[Layer], command: Sequence[str] = ("cat",), platform: Platform = AMD64
     ) -> Descriptor:
         """Store config and manifest of an image made of layers and return its manifest's descriptor."""
         config = self.add_json(
             {
                 "created": "2024-01-01T00:00:00Z",
-                "architecture": architecture,
-                "os": "linux",
+                **platform,
                 "config": {"Cmd": list(command), "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
                 "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
                 "history": [{"created_by": "tests", "created": "2024-01-01T00:00:00Z"} for _ in layers],
@@ -111,7 +114,7 @@ class Layout:
             }
         )
 
-    def add_index(self, images: Sequence[tuple[Descriptor, Descriptor]]) -> Descriptor:
+    def add_index(self, images: Sequence[tuple[Descriptor, Platform]]) -> Descriptor:
         """Store an index of (manifest, platform) pairs and return its descriptor."""
         manifests = [{**manifest, "platform": platform} for manifest, platform in images]
         return self.add_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})

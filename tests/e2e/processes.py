@@ -21,13 +21,18 @@ class Output:
     """What one finished command left behind."""
 
     code: int
-    out: str
+    raw: bytes
     err: str
+
+    @property
+    def out(self) -> str:
+        """Standard output as text."""
+        return self.raw.decode()
 
     @property
     def text(self) -> str:
         """Standard output and standard error together."""
-        return self.out + self.err
+        return self.raw.decode(errors="replace") + self.err
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -46,14 +51,13 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = 120,
+    given: bytes | None = None,
     check: bool = True,
 ) -> Output:
     """Run a command to its end and return its output; with check, any exit code but 0 is CommandFailed."""
     words = [str(word) for word in command]
-    done = subprocess.run(
-        words, env=env, cwd=cwd, timeout=timeout, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    output = Output(done.returncode, done.stdout, done.stderr)
+    done = subprocess.run(words, env=env, cwd=cwd, timeout=timeout, input=given or b"", capture_output=True)
+    output = Output(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
     if check and output.code != 0:
         raise CommandFailed(f"{' '.join(words)}\nexited with {output.code}\n{output.text[-TAIL:]}")
     return output
