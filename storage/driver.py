@@ -33,7 +33,7 @@ class Writer(Protocol):
         """Bytes it holds."""
 
     def stat(self) -> Stat:
-        """As it is now, `size` included."""
+        """As `Driver.stat` will say until somebody writes to it again."""
 
     def write(self, data: Buffer) -> None:
         """Append all of it, or raise and leave `size` and the bytes as they were."""

@@ -55,6 +55,10 @@ class IngestState:
         return self.boot == BOOT and self.offset == found.size and self.modified == found.modified
 
 
+NOTHING = IngestState(0, {}, BOOT)
+"""Of an ingest that left no bytes."""
+
+
 class Updatable(Protocol):
     def update(self, data: Buffer, /) -> None: ...
 
@@ -71,7 +75,7 @@ class Lost:
 class Ingest:
     """Made by `ContentStore.begin` and `resume`; used by one thread at a time; ends with suspend, commit or cancel."""
 
-    __slots__ = ("_algorithm", "_driver", "_hash", "_known", "_path", "_writer")
+    __slots__ = ("_algorithm", "_driver", "_end", "_hash", "_known", "_path", "_writer")
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Ingest:
         self._algorithm = algorithm
         self._hash = running
         self._known = dict(known or {})
+        self._end: IngestState | None = None
 
     @property
     def offset(self) -> int:
@@ -140,12 +145,19 @@ class Ingest:
     # Ends
 
     def suspend(self) -> IngestState:
-        """Close it and keep the bytes; whoever resumes wants the state."""
+        """Close it and keep the bytes; whoever resumes wants the state. Again, or after another end: the same state."""
+        if self._end is None:
+            try:
+                # Before the lock is let go: afterwards the file may be somebody else's.
+                self._end = self._state()
+            finally:
+                self._writer.suspend()
+        return self._end
+
+    def _state(self) -> IngestState:
         if self._writer.size == 0:
-            self._writer.suspend()
-            return IngestState(0, {}, BOOT)
-        self._writer.suspend()
-        found = self._driver.stat(self._path)
+            return NOTHING
+        found = self._writer.stat()
         digests = dict(self._known)
         if isinstance(self._hash, Lost):
             return IngestState(found.size, digests, BOOT, found.modified)
@@ -168,7 +180,7 @@ class Ingest:
         """
         actual = self.digest(expected.algorithm)
         if actual != expected:
-            self._writer.cancel()
+            self.cancel()
             raise DigestMismatch(expected, actual)
         size = self._writer.size
         try:
@@ -176,11 +188,13 @@ class Ingest:
         except BaseException:
             self._compare(size)
             raise
+        self._end = NOTHING
         return size
 
     def cancel(self) -> None:
         """Remove the bytes; safe at any time, and does nothing after an end."""
         self._writer.cancel()
+        self._end = self._end or NOTHING
 
     def _compare(self, size: int) -> None:
         """After a failure: a file that is not as long as it was is not what was hashed."""

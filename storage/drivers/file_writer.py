@@ -38,6 +38,7 @@ class FileWriter:
         return self._size
 
     def stat(self) -> Stat:
+        self._trim()
         found = os.fstat(self._descriptor)
         return Stat(self._size, found.st_mtime)
 

@@ -144,6 +144,33 @@ def test_a_live_hash_is_not_spoilt_by_a_resume_that_went_wrong(content: ContentS
     assert content.resume(UPLOAD, state).commit(DIGEST) == len(DATA)
 
 
+def test_ends_are_final(content: ContentStore) -> None:
+    ingest = content.begin(UPLOAD)
+    ingest.write(DATA)
+    state = ingest.suspend()
+    content.resume(UPLOAD, state).cancel()
+    assert ingest.suspend() is state
+    ingest.cancel()
+    ingest = content.begin(UPLOAD)
+    ingest.write(DATA)
+    ingest.commit(DIGEST)
+    ingest.cancel()
+    assert ingest.suspend().offset == 0
+    content.check(DIGEST, len(DATA))
+
+
+def test_a_state_is_of_the_bytes_under_its_own_lock(content: ContentStore, driver: Driver) -> None:
+    ingest = content.begin(UPLOAD)
+    ingest.write(DATA)
+    state = ingest.suspend()
+    writer = driver.resume(UPLOAD)
+    writer.write(b" by somebody else")
+    writer.suspend()
+    assert state.offset == len(DATA)
+    assert not state.fits(driver.stat(UPLOAD))
+    assert content.resume(UPLOAD, state).commit(Digest.of(DATA + b" by somebody else")) == len(DATA) + 17
+
+
 @pytest.mark.parametrize("text", ["", "null", "{}", "[1]", '[1,{},"b",null]', "[", '["x",{},"",0]'])
 def test_an_unreadable_state_knows_nothing(text: str) -> None:
     assert IngestState.decode(text) == IngestState(0, {}, "")
