@@ -159,7 +159,6 @@ class Client:
         upload = self.open_upload(repository, blob)
         if upload is None:
             return False
-        # A first chunk of one byte would answer `0-0`, as no byte at all does.
         ends = sorted(self.rng.randint(2, max(2, blob.size)) for _ in range(self.rng.randint(1, 3)))
         if self.rng.random() < 0.5:
             ends.append(blob.size)
@@ -232,7 +231,8 @@ class Client:
 
 
 def _in_pieces(data: bytes, pieces: int, pause: float) -> Iterator[bytes]:
-    size = max(1, -(-len(data) // pieces))
+    # Two bytes at least: a session that holds one byte answers `0-0`, as one that holds none does.
+    size = max(2, -(-len(data) // pieces))
     for start in range(0, len(data), size):
         if pause:
             time.sleep(pause)

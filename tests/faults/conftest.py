@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def seed() -> str:
-    """The seed of this run; ENTREPOT_FAULTS_SEED repeats an earlier one."""
-    chosen = os.environ.get("ENTREPOT_FAULTS_SEED") or secrets.token_hex(4)
-    print(f"ENTREPOT_FAULTS_SEED={chosen}")
+    """The seed of this run; FAULTS_SEED repeats an earlier one."""
+    chosen = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)
+    print(f"FAULTS_SEED={chosen}")
     return chosen

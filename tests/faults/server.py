@@ -59,7 +59,9 @@ class Server:
         self.starts = 0
         serve = [sys.executable, "-m", "registry.cli", "serve", "--root", str(root)]
         self._command = [*prefix, *serve, "--listen", f"127.0.0.1:{self.port}", "--workers", str(workers)]
-        self._environment = {**os.environ, **(environment or {})}
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
+        access = {"ENTREPOT_LOG_ACCESS_FILE": str(log.with_suffix(".access"))}
+        self._environment = {**outside, **access, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -135,7 +137,7 @@ class Server:
 
     def close(self) -> None:
         """Leave nothing behind."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             self.kill()
 
     def tail(self, size: int = 4000) -> str:

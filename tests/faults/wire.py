@@ -52,6 +52,7 @@ class Wire:
         sent = dict(headers or {})
         if body is None and method in {"POST", "PUT", "PATCH"}:
             sent["Content-Length"] = "0"
+        whole = True
         try:
             try:
                 self._connection.request(method, target, body, sent, encode_chunked=not isinstance(body, bytes))
@@ -59,12 +60,13 @@ class Wire:
                 # A server that refuses early closes while the body is still going out; its answer may be readable.
                 if self._connection.sock is None:
                     raise
+                whole = False
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Cut(f"{method} {target}: {type(error).__name__}: {error}") from error
-        if response.will_close:
+        if response.will_close or not whole:
             self.close()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
