@@ -10,12 +10,14 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+T = TypeVar("T")
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
@@ -284,3 +286,18 @@ class Client:
 
     def delete(self, target: str, headers: Headers = ()) -> Response:
         return self.request("DELETE", target, headers)
+
+    def together(self, actions: Sequence[Callable[[], T]], at_once: int | None = None) -> list[T]:
+        """Runs the actions in threads, all starting at the same moment unless fewer run at once; their results."""
+        barrier = None if at_once else threading.Barrier(len(actions))
+
+        def run(action: Callable[[], T]) -> T:
+            try:
+                if barrier is not None:
+                    barrier.wait(30)
+                return action()
+            finally:
+                self.close()
+
+        with ThreadPoolExecutor(at_once or len(actions)) as pool:
+            return list(pool.map(run, actions))

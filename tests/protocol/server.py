@@ -43,10 +43,11 @@ def command(root: Path, *arguments: str) -> list[str]:
 class Server:
     """One server process (with its workers) over one folder; it can be stopped, killed and started again."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None, host: str = "127.0.0.1") -> None:
         self.root = folder / "root"
         self.log_path = folder / "server.log"
         self.variables = dict(variables or {})
+        self.host = host
         self.port = free_port()
         self.client = Client("127.0.0.1", self.port)
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +76,7 @@ class Server:
         """Starts the process and returns at once."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                command(self.root, "--listen", f"127.0.0.1:{self.port}"),
+                command(self.root, "--listen", f"{self.host}:{self.port}"),
                 cwd=PROJECT,
                 env=environment(self.variables),
                 stdout=log,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -105,16 +103,9 @@ def test_delete_of_a_manifest(repository: Repository, one: Manifest, two: Manife
     assert repository.client.head(url).status == 404
 
 
-def race(actions: list[Callable[[], Response]]) -> list[int]:
-    """Runs the actions at the same moment, each in its thread, and gives their statuses."""
-    barrier = threading.Barrier(len(actions))
-
-    def run(action: Callable[[], Response]) -> int:
-        barrier.wait()
-        return action().status
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(run, actions))
+def race(repository: Repository, actions: list[Callable[[], Response]]) -> list[int]:
+    """Runs the actions at the same moment and gives their statuses."""
+    return [response.status for response in repository.client.together(actions)]
 
 
 @pytest.fixture(scope="module", params=["1", "2"], ids=["one worker", "two workers"])
@@ -136,7 +127,7 @@ def test_exactly_one_writer_wins_each_round(raced: Repository) -> None:
     holder = raced.tag("latest", raced.image("start"))
     for _ in range(12):
         contenders = [manifest for manifest in candidates if manifest != holder]
-        statuses = race([writer(raced, "latest", manifest, match(holder)) for manifest in contenders])
+        statuses = race(raced, [writer(raced, "latest", manifest, match(holder)) for manifest in contenders])
         assert sorted(statuses) == [201] + [412] * (len(contenders) - 1)
         holder = contenders[statuses.index(201)]
         assert current(raced) == holder.digest
@@ -146,7 +137,7 @@ def test_exactly_one_creates(raced: Repository) -> None:
     candidates = [raced.image(f"creator {number}") for number in range(6)]
     for number in range(8):
         tag = f"created-{number}"
-        statuses = race([writer(raced, tag, manifest, {"If-None-Match": "*"}) for manifest in candidates])
+        statuses = race(raced, [writer(raced, tag, manifest, {"If-None-Match": "*"}) for manifest in candidates])
         assert sorted(statuses) == [201] + [412] * (len(candidates) - 1)
         assert current(raced, tag) == candidates[statuses.index(201)].digest
 
@@ -156,7 +147,7 @@ def test_delete_and_put_against_each_other(raced: Repository) -> None:
     for number in range(8):
         tag = f"contested-{number}"
         raced.tag(tag, one)
-        put, deleted = race([writer(raced, tag, two, match(one)), deleter(raced, tag, match(one))])
+        put, deleted = race(raced, [writer(raced, tag, two, match(one)), deleter(raced, tag, match(one))])
         # Whoever comes second finds another state: the put finds nothing (412), the delete another manifest (412).
         assert (put, deleted) in {(201, 412), (412, 202)}
         assert raced.client.head(raced.manifest(tag)).status == (200 if put == 201 else 404)
@@ -165,5 +156,5 @@ def test_delete_and_put_against_each_other(raced: Repository) -> None:
 def test_unconditional_writers_leave_one_of_theirs(raced: Repository) -> None:
     candidates = [raced.image(f"free {number}") for number in range(5)]
     for _ in range(5):
-        assert set(race([writer(raced, "free", manifest, {}) for manifest in candidates])) == {201}
+        assert set(race(raced, [writer(raced, "free", manifest, {}) for manifest in candidates])) == {201}
         assert current(raced, "free") in {manifest.digest for manifest in candidates}

@@ -19,7 +19,8 @@ PREFLIGHT = {
 
 
 def granted(response: Response) -> list[str]:
-    return [name for name, _ in response.headers if name.startswith("access-control-")]
+    """The headers that give another origin anything at all."""
+    return [name for name, _ in response.headers if name.startswith("access-control-allow-")]
 
 
 def words(value: str) -> set[str]:
@@ -50,7 +51,6 @@ def test_preflight(shared: Server) -> None:
         assert {"content-type", "if-match", "if-none-match", "authorization", "range", "content-range"} <= allowed
         assert response.header("access-control-max-age") == "600"
         assert "origin" in words(response.header("vary"))
-        assert response.body == b""
 
 
 def test_answers_may_be_read(shared: Server) -> None:
@@ -68,7 +68,9 @@ def test_answers_may_be_read(shared: Server) -> None:
 def test_other_origins_get_nothing(shared: Server) -> None:
     for origin in ("https://evil.test", "http://ui.test", "https://ui.test.evil.test", "null", ORIGIN + ":8443"):
         assert granted(shared.client.get("/v2/", {"Origin": origin})) == [], origin
-        assert granted(shared.client.request("OPTIONS", "/v2/", PREFLIGHT | {"Origin": origin})) == [], origin
+        refused = shared.client.request("OPTIONS", "/v2/", PREFLIGHT | {"Origin": origin})
+        assert refused.get("access-control-allow-origin") is None, origin
+        assert refused.get("access-control-allow-credentials") is None, origin
 
 
 def test_without_origin(shared: Server) -> None:

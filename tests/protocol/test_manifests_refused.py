@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,7 +24,7 @@ from tests.protocol.content import (
     manifest_of,
     new_repository,
 )
-from tests.protocol.server import Server
+from tests.protocol.server import Server, running
 
 
 def is_refused(
@@ -146,7 +146,7 @@ def test_wrong_shapes(repository: Repository, document: Json, change: Json) -> N
 @pytest.mark.parametrize(
     "change",
     [
-        {"digest": "sha256:short"}, {"digest": "md5:" + "0" * 32}, {"digest": 5}, {"digest": "../../etc/passwd"},
+        {"digest": "sha256:short"}, {"digest": "md5"}, {"digest": "a:"}, {"digest": 5}, {"digest": "../../etc/passwd"},
         {"size": -1}, {"size": "5"}, {"size": 1.5}, {"size": 2**63}, {"size": 10**40}, {"size": None}, {"size": True},
         {"mediaType": 1}, {"urls": "x"}, {"urls": [1]}, {"annotations": {"a": []}}, {"data": 5},
     ],
@@ -162,21 +162,39 @@ def test_wrong_descriptors(repository: Repository, document: Json, change: Json)
         assert (response.status, response.code) == (400, "MANIFEST_INVALID"), (broken, response)
 
 
-def test_missing_blobs(repository: Repository) -> None:
-    config, layer = b'{"here": 1}', b"here"
-    repository.push(config)
-    repository.push(layer)
-    here, gone = descriptor(layer, OCI_LAYER), descriptor(b"gone", OCI_LAYER)
-    good, bad = descriptor(config, OCI_CONFIG), descriptor(b"gone too", OCI_CONFIG)
-    response = is_refused(
-        repository, manifest_of(image_document(bad, [here, gone])), "MANIFEST_BLOB_UNKNOWN", status=404
-    )
-    detail = json.dumps(response.json()["errors"][0]["detail"])
-    assert gone["digest"] in detail
-    assert bad["digest"] in detail
-    assert here["digest"] not in detail
-    is_refused(repository, manifest_of(image_document(good, [gone])), "MANIFEST_BLOB_UNKNOWN", status=404)
-    is_refused(repository, manifest_of(image_document(bad, [here])), "MANIFEST_BLOB_UNKNOWN", status=404)
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """A server that wants every layer to be there."""
+    with running(tmp_path_factory.mktemp("complete"), {"ENTREPOT_MANIFESTS_SPARSE": "false"}) as server:
+        yield new_repository(server.client)
+
+
+def unknown_blobs(response: Response) -> str:
+    """The blobs that a refusal names."""
+    return json.dumps(response.json()["errors"][0]["detail"])
+
+
+def test_missing_config(repository: Repository, complete: Repository) -> None:
+    gone = descriptor(b"gone", OCI_CONFIG)
+    for target in (repository, complete):
+        target.push(b"here")
+        manifest = manifest_of(image_document(gone, [descriptor(b"here", OCI_LAYER)]))
+        response = is_refused(target, manifest, "MANIFEST_BLOB_UNKNOWN", status=404)
+        assert gone["digest"] in unknown_blobs(response)
+        assert digest_of(b"here") not in unknown_blobs(response)
+
+
+def test_missing_layers(repository: Repository, complete: Repository) -> None:
+    """Taken by default, as the specification allows; refused by configuration. Missing children are always taken."""
+    config, gone = descriptor(b"{}", OCI_CONFIG), descriptor(b"gone too", OCI_LAYER)
+    sparse = manifest_of(image_document(config, [gone, gone]))
+    for target in (repository, complete):
+        target.push(b"{}")
+    repository.tag("sparse", sparse)
+    response = is_refused(complete, sparse, "MANIFEST_BLOB_UNKNOWN", status=404)
+    assert unknown_blobs(response).count(gone["digest"]) == 1
+    for target in (repository, complete):
+        target.tag("index", manifest_of(index_document([descriptor(b"no such child", OCI_MANIFEST)])))
 
 
 def test_blobs_of_another_repository_do_not_count(repository: Repository) -> None:
@@ -185,7 +203,7 @@ def test_blobs_of_another_repository_do_not_count(repository: Repository) -> Non
 
 
 def test_blobs_that_were_deleted_do_not_count(repository: Repository, document: Json) -> None:
-    repository.client.delete(repository.blob(document["layers"][0]["digest"]))
+    repository.client.delete(repository.blob(document["config"]["digest"]))
     is_refused(repository, manifest_of(document), "MANIFEST_BLOB_UNKNOWN", status=404)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -27,17 +26,6 @@ def contested(shared: Server) -> Repository:
     return new_repository(shared.client)
 
 
-def both(one: Callable[[], Response], two: Callable[[], Response]) -> list[Response]:
-    barrier = threading.Barrier(2)
-
-    def run(action: Callable[[], Response]) -> Response:
-        barrier.wait()
-        return action()
-
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(run, (one, two)))
-
-
 def is_clean_refusal(response: Response) -> bool:
     return 400 <= response.status < 500 and response.code in ("RANGE_INVALID", "BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS")
 
@@ -52,7 +40,7 @@ def test_two_chunks_at_once(contested: Repository) -> None:
             with contested.client.connect() as connection:
                 return connection.request("PATCH", location, headers, DATA)
 
-        taken, refused = sorted(both(patch, patch), key=lambda response: response.status)
+        taken, refused = sorted(contested.client.together([patch, patch]), key=lambda response: response.status)
         assert taken.status == 202, (taken, refused)
         assert is_clean_refusal(refused), refused
         status = contested.client.get(location)
@@ -87,7 +75,7 @@ def test_two_closings_at_once(contested: Repository) -> None:
             with contested.client.connect() as connection:
                 return connection.request("PUT", with_query(location, digest=DIGEST), OCTETS, b"")
 
-        first, second = sorted(both(close, close), key=lambda response: response.status)
+        first, second = sorted(contested.client.together([close, close]), key=lambda response: response.status)
         assert first.status == 201, (first, second)
         assert second.status == 404 or is_clean_refusal(second), second
         assert contested.client.get(contested.blob(DIGEST)).body == DATA
@@ -102,8 +90,7 @@ def test_the_same_blob_from_many_at_once(contested: Repository) -> None:
             target = with_query(f"/v2/{contested.name}-{number % 3}/blobs/uploads/", digest=digest)
             return connection.request("POST", target, OCTETS, data).status
 
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(push, range(24))) == {201}
+    assert set(contested.client.together([partial(push, number) for number in range(24)], at_once=8)) == {201}
     for number in range(3):
         assert contested.client.get(f"/v2/{contested.name}-{number}/blobs/{digest}").body == data
 

@@ -183,7 +183,6 @@ def is_refused(connection: Connection, request: bytes) -> None:
     [
         b"nonsense\r\n\r\n",
         b"GET\r\n\r\n",
-        b"GET /v2/\r\n\r\n",
         b"GET /v2/ HTTP/9.9\r\nHost: x\r\n\r\n",
         b"GET /v2/ HTTP/1.1\r\nHost x\r\n\r\n",
         b"GET /v2/ HTTP/1.1\r\nHost: x\r\nBad Name: x\r\n\r\n",
