@@ -35,6 +35,15 @@ def repository_dir(repository: str) -> str:
     return f"{REPOSITORIES}/{repository}"
 
 
+def content_dirs(repository: str) -> tuple[str, str]:
+    """What a repository holds: its blobs, its manifests and tags."""
+    return f"{REPOSITORIES}/{repository}/_layers", f"{REPOSITORIES}/{repository}/_manifests"
+
+
+def uploads_dir(repository: str) -> str:
+    return f"{REPOSITORIES}/{repository}/_uploads"
+
+
 def upload_dir(repository: str, upload: str) -> str:
     return f"{REPOSITORIES}/{repository}/_uploads/{upload}"
 
