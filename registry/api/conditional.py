@@ -11,19 +11,26 @@ def etag(digest: str) -> bytes:
     return b'"%b"' % digest.encode()
 
 
-def tags_in(header: str) -> frozenset[str]:
-    """The opaque tags of an `If-Match` or `If-None-Match`, without quotes and weakness; `*` as itself."""
-    return frozenset(part.strip().removeprefix("W/").strip('"') for part in header.split(",") if part.strip())
+def tags_in(header: str, *, strong: bool = False) -> frozenset[str]:
+    """The opaque tags of a list of them, without quotes; a bare `*` as itself. `strong` leaves out weak ones."""
+    parts = [part.strip() for part in header.split(",")]
+    if strong:
+        parts = [part for part in parts if not part.startswith("W/")]
+    tags = {part.removeprefix("W/").strip('"') for part in parts} - {"", "*"}
+    return frozenset(tags | {"*"} if "*" in parts else tags)
 
 
 def conditions(request: Request) -> Conditions:
-    match, none_match = request.header(b"if-match"), request.header(b"if-none-match")
-    return Conditions(None if match is None else tags_in(match), None if none_match is None else tags_in(none_match))
+    """Those of a change. Weak tags are as good as others to say what must not be there, never what must."""
+    match, none_match = request.listed(b"if-match"), request.listed(b"if-none-match")
+    return Conditions(
+        None if match is None else tags_in(match, strong=True), None if none_match is None else tags_in(none_match)
+    )
 
 
 def not_modified(request: Request, digest: str) -> bool:
     """Whether the client says it holds `digest` already."""
-    header = request.header(b"if-none-match")
+    header = request.listed(b"if-none-match")
     if header is None:
         return False
     held = tags_in(header)

@@ -28,7 +28,7 @@ class Origins:
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in trusted]
 
     def of(self, scope: Scope) -> Origin:
-        peer = scope["client"][0] if scope.get("client") else ""
+        peer = _plain(scope["client"][0]) if scope.get("client") else ""
         scheme: str = scope.get("scheme", "http")
         host = ""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -41,7 +41,7 @@ class Origins:
         forwarded = fields.get(b"x-forwarded-proto", scheme).split(",")[-1].strip().lower()
         host = fields.get(b"x-forwarded-host", fields.get(b"host", "")).split(",")[-1].strip()
         return Origin(
-            self._client(peer, fields.get(b"x-forwarded-for", "")),
+            self._client(peer, ",".join(v.decode("latin-1") for name, v in headers if name == b"x-forwarded-for")),
             forwarded if forwarded in ("http", "https") else scheme,
             host if HOST.fullmatch(host) else "",
         )
@@ -51,7 +51,7 @@ class Origins:
         client = peer
         for hop in reversed([hop.strip() for hop in chain.split(",") if hop.strip()]):
             try:
-                client = str(ipaddress.ip_address(hop))
+                client = _plain(str(ipaddress.ip_address(hop)))
             except ValueError:
                 return client
             if not self._trusts(client):
@@ -64,3 +64,14 @@ class Origins:
         except ValueError:
             return False
         return any(parsed in network for network in self._trusted)
+
+
+def _plain(address: str) -> str:
+    """An IPv4 address as such also where a socket of both families shows it as ::ffff:192.0.2.1."""
+    if not address.startswith("::ffff:"):
+        return address
+    try:
+        mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return address if mapped is None else str(mapped)

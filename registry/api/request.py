@@ -69,6 +69,11 @@ class Request:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def listed(self, name: bytes) -> str | None:
+        """The value of a header that is a list, and may come in several lines."""
+        values = [value for key, value in self.scope["headers"] if key == name]
+        return b", ".join(values).decode("latin-1") if values else None
+
 
 def parse_digest(text: str) -> Digest:
     """Raises DigestInvalid."""
@@ -84,9 +89,13 @@ class RequestBody:
     def __init__(self, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> None:
         self._receive = receive
         self._take: Callable[..., Any] | None = scope.get("extensions", {}).get("entrepot.body", {}).get("take")
+        self._fault: SizeInvalid | None = None
         length = headers.get(b"content-length")
         if length is not None:
-            self.length = _length(length)
+            try:
+                self.length = _length(length)
+            except SizeInvalid as fault:  # for whoever asks for the body
+                self.length, self._fault = 0, fault
         elif b"transfer-encoding" in headers:
             self.length = None
         else:
@@ -95,7 +104,9 @@ class RequestBody:
     length: int | None
 
     async def read(self, limit: int) -> bytes:
-        """See services.body."""
+        """See services.body. SizeInvalid when Content-Length is no size, or not the body's."""
+        if self._fault is not None:
+            raise self._fault
         if self.length is not None and self.length > limit:
             raise PayloadTooLarge(f"the body has {self.length} bytes, at most {limit} are taken here")
         parts: list[bytes] = []
@@ -117,6 +128,8 @@ class RequestBody:
 
     async def take(self, sink: Callable[[Any], object]) -> int:
         """See services.body."""
+        if self._fault is not None:
+            raise self._fault
         if self._take is not None:
             count: int = await self._take(sink)
             return count

@@ -20,6 +20,9 @@ from registry.metadata.models import (
 from registry.metadata.session import Session
 from registry.metadata.statement import ONE, Statement, insert_into, limited
 
+NEVER = 2**63 - 1
+"""A time that does not come."""
+
 _DIGEST = blobs.c.digest == bindparam("digest")
 _IS_MEMBER = repository_blobs.c.blob_id == blobs.c.id
 
@@ -34,6 +37,13 @@ _MEMBER = Statement(
     select(blobs.c.id)
     .join(repository_blobs, _IS_MEMBER)
     .where(_DIGEST, blobs.c.state == IS_PRESENT, repository_blobs.c.repository_id == bindparam("repository_id"))
+)
+_SEEN = Statement(
+    select(blobs.c.id)
+    .select_from(repositories)
+    .join(blobs, _DIGEST)
+    .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
+    .where(repositories.c.name == bindparam("repository"))
 )
 _PRESENT = Statement(select(blobs.c.size).where(_DIGEST, blobs.c.state == IS_PRESENT))
 _STATE = Statement(select(blobs.c.state).where(_DIGEST))
@@ -92,7 +102,7 @@ _ANYWHERE = Statement(
 )
 _QUARANTINE = Statement(
     update(blobs)
-    .where(_DIGEST, blobs.c.state == IS_PRESENT)
+    .where(_DIGEST, blobs.c.state == IS_PRESENT, blobs.c.changed_at < bindparam("before"))
     .values(state=IS_QUARANTINED, reason=bindparam("why"), changed_at=bindparam("at"))
 )
 _TOUCH = Statement(update(blobs).where(_DIGEST, blobs.c.state == IS_PRESENT).values(read_at=bindparam("at")))
@@ -106,6 +116,11 @@ def size_in(s: Session, repository: str, digest: str) -> int | None:
     """The size of a blob that this repository sees, or None."""
     row = s.one(_SIZE_IN, repository=repository, digest=digest)
     return None if row is None else row[0]
+
+
+def linked(s: Session, repository: str, digest: str) -> bool:
+    """Whether the blob belongs to the repository, be it quarantined or not."""
+    return s.one(_SEEN, repository=repository, digest=digest) is not None
 
 
 def present(s: Session, digest: str) -> int | None:
@@ -137,9 +152,12 @@ def readable_anywhere(s: Session, digest: str) -> str | None:
     return None if row is None else row[0]
 
 
-def quarantine(s: Session, digest: str, reason: str, at: int) -> bool:
-    """Hide a damaged blob everywhere until it is published again; False when it was not present."""
-    return s.run(_QUARANTINE, digest=digest, why=reason, at=at) > 0
+def quarantine(s: Session, digest: str, reason: str, at: int, *, before: int = NEVER) -> bool:
+    """Hide a damaged blob everywhere until it is published again; False when it was not present.
+
+    `before`: leave it when its bytes were published at that time or later.
+    """
+    return s.run(_QUARANTINE, digest=digest, why=reason, at=at, before=before) > 0
 
 
 def touch_read(s: Session, digest: str, at: int) -> None:

@@ -15,10 +15,12 @@ async def delete_blob(database: Database, repository: str, digest: Digest, actor
     """Raises BlobUnknown, NameUnknown."""
 
     def delete(session: Session) -> None:
-        if repositories.find(session, repository) is None:
+        repository_id = repositories.find(session, repository)
+        if repository_id is None:
             raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
         if not blobs.unlink(session, repository, str(digest)):
             raise unknown(repository, digest)
+        repositories.drop_if_empty(session, repository_id)
         events.append(
             session,
             "blob.deleted",

@@ -25,15 +25,20 @@ class Damage:
         self._count = count
 
     async def report(
-        self, digest: Digest, size: int, reason: str, actor: Actor = SYSTEM, *, flipped: bool = False
+        self, digest: Digest, size: int, reason: str, actor: Actor = SYSTEM, *, read_since: int | None = None
     ) -> None:
-        """Quarantine `digest`, unless it is whole again. `flipped`: the size is right, the bytes are not."""
+        """Quarantine `digest`, unless it is whole again.
+
+        Bytes of the right size that are wrong all the same were read from the time `read_since` (ms) on. What was
+        published since then is not what was read.
+        """
 
         def quarantine(session: Session) -> bool:
             # Under the write lock, and so is the last look of a push that repairs: neither can undo the other.
-            if not flipped and self._whole(digest, size):
+            if read_since is None and self._whole(digest, size):
                 return False
-            if not blobs.quarantine(session, str(digest), reason, now_ms()):
+            before = blobs.NEVER if read_since is None else read_since
+            if not blobs.quarantine(session, str(digest), reason, now_ms(), before=before):
                 return False
             self._content.quarantine(digest)
             events.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 
-from registry.metadata import blobs, events, manifests, tags
+from registry.metadata import blobs, events, manifests, repositories, tags
 from registry.metadata.database import Database
 from registry.metadata.events import EventRow
 from storage import paths
@@ -21,6 +21,9 @@ CURSOR = "layout"
 
 BATCH = 500
 """Events applied between two looks at the cursor."""
+
+LAST = "_last"
+"""A file made only to be removed again; no repository has such a name."""
 
 
 class Layout:
@@ -38,6 +41,8 @@ class Layout:
             return False
         for kind, repository, name in dict.fromkeys(_touched(event) for event in batch):
             self._apply(kind, repository, name)
+        for repository in dict.fromkeys(event.repository for event in batch if event.repository):
+            self._clear(repository)
         # Only what is on the disk for good is behind the cursor.
         self._driver.sync()
         last = batch[-1].id
@@ -67,16 +72,42 @@ class Layout:
         if row is None:
             self._remove(paths.revision_link(repository, digest))
             return
-        self._driver.put(paths.blob_data(digest), row.payload, durable=False)
+        # The same bytes may be a blob as well, which is durable already and must stay so.
+        if not self._holds(paths.blob_data(digest), row.payload):
+            self._driver.put(paths.blob_data(digest), row.payload, durable=False)
         self._put(paths.revision_link(repository, digest), text)
 
     def _blob(self, repository: str, text: str) -> None:
         digest = Digest.parse(text)
         path = paths.layer_link(repository, digest)
-        if self._database.read_now(lambda session: blobs.size_in(session, repository, text)) is None:
-            self._remove(path)
-        else:
+        if self._database.read_now(lambda session: blobs.linked(session, repository, text)):
             self._put(path, text)
+        else:
+            self._remove(path)
+
+    def _clear(self, repository: str) -> None:
+        """Remove a repository that holds nothing any more; not uploads into it, nor repositories below its name."""
+        if self._database.read_now(lambda session: repositories.find(session, repository)) is not None:
+            return
+        for folder in paths.content_dirs(repository):
+            with contextlib.suppress(NotFound):
+                self._driver.delete_tree(folder)
+        self._prune(paths.uploads_dir(repository))
+        parts = repository.split("/")
+        for count in range(len(parts), 0, -1):
+            self._prune(paths.repository_dir("/".join(parts[:count])))
+
+    def _prune(self, folder: str) -> None:
+        """Remove a folder if it is empty. A folder goes with its last file, so it is given one to lose."""
+        if not any(self._driver.list(folder)):
+            self._driver.put(f"{folder}/{LAST}", b"", durable=False)
+            self._remove(f"{folder}/{LAST}")
+
+    def _holds(self, path: str, payload: bytes) -> bool:
+        try:
+            return self._driver.read(path, len(payload) + 1) == payload
+        except NotFound:
+            return False
 
     def _put(self, path: str, digest: str) -> None:
         self._driver.put(path, digest.encode(), durable=False)

@@ -117,12 +117,13 @@ class Manifests:
         """Delete a manifest and every tag on it, at once. Raises ManifestUnknown, NameUnknown, PreconditionFailed."""
 
         def delete(session: Session) -> None:
-            self._known(session, repository)
+            repository_id = self._known(session, repository)
             there = manifests.exists(session, repository, digest)
             conditions.check(f"{repository}@{digest}", digest if there else None)
             gone = manifests.delete(session, repository, digest, now_ms(), actor.principal)
             if gone is None:
                 raise unknown(repository, digest)
+            repositories.drop_if_empty(session, repository_id)
             for name in gone:
                 self._event(session, "tag.deleted", repository, digest, name, "", 0, actor)
             self._event(session, "manifest.deleted", repository, digest, "", "", 0, actor)
@@ -142,9 +143,11 @@ class Manifests:
 
         await self._database.write(delete)
 
-    def _known(self, session: Session, repository: str) -> None:
-        if repositories.find(session, repository) is None:
+    def _known(self, session: Session, repository: str) -> int:
+        repository_id = repositories.find(session, repository)
+        if repository_id is None:
             raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
+        return repository_id
 
     def _event(
         self,

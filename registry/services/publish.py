@@ -35,28 +35,32 @@ class Publisher:
         """
         known = await self._database.read(lambda session: blobs.present(session, str(digest)))
         loop = asyncio.get_running_loop()
-        size = await loop.run_in_executor(self._pool, lambda: self._settle(digest, ingest, known))
-        await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
+        size, new = await loop.run_in_executor(self._pool, lambda: self._settle(digest, ingest, known))
+        await self._database.write(lambda session: self._record(session, repository, digest, size, new, actor, upload))
         return size
 
-    def _settle(self, digest: Digest, ingest: Ingest, known: int | None) -> int:
-        """The bytes under their digest. A blob that is here already, and whole, is not written a second time."""
+    def _settle(self, digest: Digest, ingest: Ingest, known: int | None) -> tuple[int, bool]:
+        """The bytes under their digest; their size, and whether they were written.
+
+        A blob that is here already, and whole, is not written a second time.
+        """
         if known is not None and self._whole(digest, known):
             actual = ingest.digest(digest.algorithm)
             ingest.cancel()
             if actual != digest:
                 raise DigestMismatch(digest, actual)
-            return known
-        return ingest.commit(digest)
+            return known, False
+        return ingest.commit(digest), True
 
     def _record(
-        self, session: Session, repository: str, digest: Digest, size: int, actor: Actor, upload: str | None
+        self, session: Session, repository: str, digest: Digest, size: int, new: bool, actor: Actor, upload: str | None
     ) -> None:
         # A last look under the write lock: a quarantine of the old bytes may have come between (see damage.py).
-        if not self._whole(digest, size):
+        if not self._whole(digest, size) or not (new or blobs.present(session, str(digest)) == size):
             raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
         now = now_ms()
-        repaired = blobs.publish(session, str(digest), size, now) == "quarantined"
+        # Bytes that were not written were not verified either: what is known of them stays.
+        repaired = new and blobs.publish(session, str(digest), size, now) == "quarantined"
         repository_id = repositories.ensure(session, repository, now)
         linked = blobs.link(session, repository_id, str(digest), now)
         if upload is not None:

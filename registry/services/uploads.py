@@ -38,6 +38,9 @@ T = TypeVar("T")
 SMALL = 256 * 1024
 """A body up to this many bytes is read whole and written in one go: one hop to a thread instead of several."""
 
+MOST_LIVE = 10_000
+"""Sessions a worker among several remembers."""
+
 NO_STATE = IngestState(0, {}, "")
 
 
@@ -89,7 +92,7 @@ class Uploads:
             uploads.create(session, row)
 
         await self._database.write(create, durable=False)
-        self._live[row.id] = Live(row, NO_STATE)
+        self._remember(Live(row, NO_STATE))
         return row.id
 
     async def offset(self, repository: str, upload: str) -> int:
@@ -156,10 +159,18 @@ class Uploads:
                 ingest = await self._run(lambda live=live: self._open(live))  # type: ignore[misc]
             except BlobUploadInvalid:
                 continue  # being written to: not idle at all
+            if not await self._idle(row, before):
+                await self._run(ingest.suspend)
+                continue
             await self._run(ingest.cancel)
             await self._forget(live)
             removed.append(row)
         return removed
+
+    async def _idle(self, row: UploadRow, before: int) -> bool:
+        """Whether a session, now locked, is still to expire: a chunk may have come since its row was read."""
+        found = await self._database.read(lambda session: uploads.find(session, row.id, row.repository))
+        return found is None or found.updated_at < before
 
     # A chunk
 
@@ -234,10 +245,16 @@ class Uploads:
                 raise unknown(repository, upload)
             if live is None or row.offset != live.state.offset:
                 live = Live(row, IngestState.decode(row.state) if row.state else NO_STATE)
-                self._live[upload] = live
+                self._remember(live)
         if live.row.repository != repository:
             raise unknown(repository, upload)
         return live
+
+    def _remember(self, live: Live) -> None:
+        """Sessions that other workers end are never heard of again: the oldest make room, their rows say the rest."""
+        if self._shared and len(self._live) >= MOST_LIVE:
+            del self._live[next(iter(self._live))]
+        self._live[live.row.id] = live
 
     async def _forget(self, live: Live) -> None:
         self._live.pop(live.row.id, None)

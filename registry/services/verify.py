@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from registry.metadata import blobs
 from registry.metadata.clock import now_ms
@@ -14,17 +15,22 @@ from registry.services.damage import Damage
 from registry.services.pull import Pull
 from storage.content import ContentStore
 from storage.digest import Digest
-from storage.errors import Damaged, NotFound
+from storage.errors import Damaged, NotFound, StorageError
 
 BATCH = 100
 """Blobs looked up at a time."""
 
 
+class Stopped(Exception):
+    """The reading was told to stop in the middle."""
+
+
 @dataclass(slots=True)
 class Pace:
-    """Holds a reader to `rate` bytes per second."""
+    """Holds a reader to `rate` bytes per second, until `stop` is set."""
 
     rate: int
+    stop: threading.Event = field(default_factory=threading.Event)
     started: float = 0.0
     done: int = 0
 
@@ -34,8 +40,8 @@ class Pace:
             self.started = now
         self.done += count
         ahead = self.done / self.rate - (now - self.started)
-        if ahead > 0:
-            time.sleep(min(ahead, 1.0))
+        if self.stop.wait(ahead) if ahead > 0 else self.stop.is_set():
+            raise Stopped
 
 
 class Verify:
@@ -70,26 +76,36 @@ class Verify:
             await self._database.write(touch, durable=False)
 
     async def run(self, turn: float) -> int:
-        """How many blobs were checked."""
+        """How many blobs were checked. Raises StorageError when some could not be read, after the others."""
         before = now_ms() - int(self._again_after * 1000)
         due = await self._database.read(lambda session: blobs.to_verify(session, before, BATCH))
         pace = Pace(self._rate)
         deadline = time.monotonic() + turn
         checked = 0
-        for text, size in due:
-            if time.monotonic() > deadline:
-                break
-            await self._check(Digest.parse(text), size, pace)
-            checked += 1
+        trouble: StorageError | None = None
+        try:
+            for text, size in due:
+                if time.monotonic() > deadline:
+                    break
+                try:
+                    await self._check(Digest.parse(text), size, pace)
+                except StorageError as error:  # a bad sector, say: it must not keep the rest from being checked
+                    trouble = error
+                checked += 1
+        finally:
+            pace.stop.set()  # cancelled, the thread that reads would go on
+        if trouble is not None:
+            raise trouble
         return checked
 
     async def _check(self, digest: Digest, size: int, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
+        started = now_ms()
         try:
             await loop.run_in_executor(self._pool, self._content.verify, digest, size, pace)
         except NotFound as error:
             await self._damage.report(digest, size, str(error))
         except Damaged as error:
-            await self._damage.report(digest, size, str(error), flipped=True)
+            await self._damage.report(digest, size, str(error), read_since=started)
         else:
             await self._database.write(lambda session: blobs.verified(session, str(digest), now_ms()), durable=False)
