@@ -1,0 +1,172 @@
+"""Several workers: whatever one has acknowledged the others know, and one upload may go through all of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.protocol.client import Headers, Response
+from tests.protocol.content import OCTETS, Repository, digest_of, new_repository, noise, with_query
+from tests.protocol.server import Server, running, wait_until
+
+WORKERS = 3
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("workers"), {"ENTREPOT_SERVER_WORKERS": str(WORKERS)}) as server:
+        yield server
+
+
+@pytest.fixture
+def spread(several: Server) -> Repository:
+    return new_repository(several.client)
+
+
+def fresh(
+    repository: Repository, method: str, target: str, headers: Headers = (), body: bytes | None = None
+) -> Response:
+    """A request over a connection of its own, so that any worker may take it."""
+    with repository.client.connect() as connection:
+        return connection.request(method, target, headers, body)
+
+
+def worker_of(response: Response) -> str:
+    """Request ids begin with a part that each worker makes up for itself."""
+    return response.header("x-request-id").partition("-")[0]
+
+
+def test_every_worker_serves(several: Server) -> None:
+    """Connections that are open at the same time are shared out."""
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        connections = [several.client.connect() for _ in range(30)]
+        for connection in connections:
+            seen.add(worker_of(connection.request("GET", "/v2/")))
+        for connection in connections:
+            connection.close()
+        return len(seen) == WORKERS
+
+    wait_until(all_seen, 20, lambda: f"only {len(seen)} of {WORKERS} workers answer")
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_one_upload_over_many_connections(spread: Repository, algorithm: str) -> None:
+    random = Random(algorithm)
+    for number in range(6):
+        data = noise(random.randrange(200_000, 900_000), (algorithm, number))
+        digest = digest_of(data, algorithm)
+        location = fresh(spread, "POST", spread.uploads).header("location")
+        first = 0
+        while first < len(data):
+            last = min(first + random.randrange(1, 120_000), len(data)) - 1
+            headers = OCTETS | ({"Content-Range": f"{first}-{last}"} if random.random() < 0.5 else {})
+            response = fresh(spread, "PATCH", location, headers, data[first : last + 1])
+            assert response.status == 202, response
+            assert response.header("range") == f"0-{last}"
+            location = response.header("location")
+            assert fresh(spread, "GET", location).header("range") == f"0-{last}"
+            first = last + 1
+        response = fresh(spread, "PUT", with_query(location, digest=digest), OCTETS, b"")
+        assert response.status == 201, response
+        for _ in range(3):
+            assert fresh(spread, "GET", spread.blob(digest)).body == data
+            assert fresh(spread, "GET", location).status == 404
+
+
+def test_order_is_kept_over_workers(spread: Repository) -> None:
+    data = noise(300_000, "order")
+    location = fresh(spread, "POST", spread.uploads).header("location")
+    half = OCTETS | {"Content-Range": "0-149999"}
+    assert fresh(spread, "PATCH", location, half, data[:150_000]).status == 202
+    for _ in range(6):
+        response = fresh(spread, "PATCH", location, half, data[:150_000])
+        assert response.status == 416
+        assert response.header("range") == "0-149999"
+    assert fresh(spread, "PUT", with_query(location, digest=digest_of(data)), OCTETS, data[150_000:]).status == 201
+
+
+def test_what_one_acknowledged_all_know_at_once(spread: Repository) -> None:
+    for number in range(20):
+        image = spread.image(number)
+        response = fresh(spread, "PUT", spread.manifest("latest"), {"Content-Type": image.media_type}, image.payload)
+        assert response.status == 201
+        for _ in range(4):
+            got = fresh(spread, "HEAD", spread.manifest("latest"))
+            assert got.header("docker-content-digest") == image.digest
+        if number % 2:
+            assert fresh(spread, "DELETE", spread.manifest("latest")).status == 202
+            for _ in range(4):
+                assert fresh(spread, "GET", spread.manifest("latest")).status == 404
+
+
+def test_deleted_blobs_are_gone_everywhere(spread: Repository) -> None:
+    for number in range(10):
+        digest = spread.push(noise(2000, ("gone", number)))
+        assert fresh(spread, "GET", spread.blob(digest)).status == 200
+        assert fresh(spread, "DELETE", spread.blob(digest)).status == 202
+        for method in ("GET", "HEAD", "GET", "HEAD"):
+            assert fresh(spread, method, spread.blob(digest)).status == 404
+
+
+def test_many_clients_over_many_workers(spread: Repository) -> None:
+    def whole_push(number: int) -> bool:
+        repository = Repository(spread.client, f"{spread.name}-{number % 4}")
+        image = repository.image(number % 7)
+        response = repository.put(f"tag-{number}", image)
+        return response.status == 201 and repository.client.get(repository.manifest(image.digest)).body == image.payload
+
+    assert all(spread.client.together([partial(whole_push, number) for number in range(60)], at_once=12))
+
+
+def children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()]
+
+
+def test_a_worker_that_dies_is_replaced(several: Server, spread: Repository) -> None:
+    before = children(several.process.pid)
+    assert len(before) == WORKERS
+    location = spread.client.patch(spread.start(), b"kept", OCTETS).header("location")
+    several.client.close()
+    os.kill(before[0], signal.SIGKILL)
+
+    def replaced() -> bool:
+        now = children(several.process.pid)
+        return len(now) == WORKERS and before[0] not in now
+
+    wait_until(replaced, 15, "the dead worker is not replaced")
+    wait_until(several.is_ready, 10, "the server is not ready after a worker died")
+    assert spread.client.get(location).header("range") == "0-3"
+    assert spread.close(location, digest_of(b"kept")).status == 201
+
+
+def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
+    with running(tmp_path, {"ENTREPOT_SERVER_WORKERS": "2"}) as server:
+        workers = children(server.process.pid)
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait(10)
+        wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers), 5, "workers live on")
+
+
+def test_stopping_while_starting(tmp_path: Path) -> None:
+    """SIGTERM at any moment of the start ends the server, also while workers are still being made."""
+    for delay in (0.2, 0.5, 0.8, 1.0, 1.2):
+        folder = tmp_path / str(delay)
+        folder.mkdir()
+        server = Server(folder, {"ENTREPOT_SERVER_WORKERS": "2"})
+        server.launch()
+        try:
+            with pytest.raises(AssertionError):
+                wait_until(lambda: False, delay, "time passed")
+            server.terminate()
+            server.wait(10)
+        finally:
+            server.kill()
