@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from registry.api.answer import Answer, FileBody, Headers
-from registry.api.conditional import etag, not_modified, tags_in, unchanged
+from registry.api.conditional import check_match, etag, not_modified, tags_in, unchanged
 from registry.api.request import Request
 from registry.api.services import Services
 from registry.oci.errors import RangeInvalid
@@ -22,10 +22,11 @@ async def get(request: Request, services: Services) -> Answer:
     digest = request.digest
     blob = await services.pull.blob(request.name, digest, request.actor)
     headers = _headers(digest)
-    if not_modified(request, str(digest)):
-        blob.reader.close()
-        return unchanged(Answer(304, headers))
     try:
+        check_match(request, f"{request.name}@{digest}", str(digest))
+        if not_modified(request, str(digest)):
+            blob.reader.close()
+            return unchanged(Answer(304, headers))
         spans = _spans(request, services, digest, blob.size)
     except BaseException:
         blob.reader.close()
@@ -46,6 +47,7 @@ async def get(request: Request, services: Services) -> Answer:
 async def head(request: Request, services: Services) -> Answer:
     digest = request.digest
     size = await services.pull.blob_size(request.name, digest, request.actor)
+    check_match(request, f"{request.name}@{digest}", str(digest))
     headers = _headers(digest)
     if not_modified(request, str(digest)):
         return unchanged(Answer(304, headers))

@@ -37,6 +37,13 @@ def not_modified(request: Request, digest: str) -> bool:
     return "*" in held or digest in held
 
 
+def check_match(request: Request, name: str, digest: str) -> None:
+    """Raises PreconditionFailed when a read asks for another state than this."""
+    header = request.listed(b"if-match")
+    if header is not None:
+        Conditions(match=tags_in(header, strong=True)).check(name, digest)
+
+
 def unchanged(answer: Answer) -> Answer:
     """304 with the headers of what has not changed, and no body."""
     kept = [(name, value) for name, value in answer.headers if name != b"content-type"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registry.api.answer import Answer
-from registry.api.conditional import conditions, etag, not_modified, unchanged
+from registry.api.conditional import check_match, conditions, etag, not_modified, unchanged
 from registry.api.location import location
 from registry.api.request import Request
 from registry.api.services import Services
@@ -17,6 +17,7 @@ MOST_TAGS = 100
 async def get(request: Request, services: Services) -> Answer:
     """GET and HEAD."""
     row = await services.pull.manifest(request.name, request.reference)
+    check_match(request, f"{request.name} {request.reference}", row.digest)
     digest = row.digest.encode()
     headers = [
         (b"content-type", row.media_type.encode()),

@@ -72,18 +72,25 @@ _RETYPE = Statement(
 _REFER = Statement(insert(manifest_references).values(named(("manifest_id", "kind", "digest"))))
 _TAGS_ON = Statement(select(tags.c.name).where(tags.c.manifest_id == bindparam("manifest_id")).order_by(tags.c.name))
 _DELETE = Statement(sa.delete(manifests).where(manifests.c.id == bindparam("manifest_id")))
+_DESCRIBED = (
+    manifests.c.digest,
+    manifests.c.media_type,
+    manifests.c.size,
+    manifests.c.artifact_type,
+    manifests.c.annotations,
+)
 _OF_SUBJECT = limited(
-    select(
-        manifests.c.digest,
-        manifests.c.media_type,
-        manifests.c.size,
-        manifests.c.artifact_type,
-        manifests.c.annotations,
-    )
+    select(*_DESCRIBED)
     .select_from(repositories)
     .join(manifests, _IN_REPOSITORY)
     .where(_BY_NAME, manifests.c.subject == bindparam("subject"), manifests.c.digest > bindparam("after"))
     .order_by(manifests.c.digest)
+)
+_WITHOUT_SUBJECT = Statement(
+    select(*_DESCRIBED)
+    .select_from(repositories)
+    .join(manifests, _IN_REPOSITORY)
+    .where(_BY_NAME, _DIGEST, manifests.c.subject.is_(None))
 )
 _REFERRERS = Statement(_OF_SUBJECT)
 _REFERRERS_OF_TYPE = Statement(_OF_SUBJECT.where(manifests.c.artifact_type == bindparam("artifact_type")))
@@ -175,3 +182,9 @@ def referrers(
             limit=limit,
         )
     return [ReferrerRow._make(row) for row in rows]
+
+
+def without_subject(s: Session, repository: str, digest: str) -> ReferrerRow | None:
+    """A manifest that names no subject itself, as it would be listed if another said that it refers to one."""
+    row = s.one(_WITHOUT_SUBJECT, repository=repository, digest=digest)
+    return None if row is None else ReferrerRow._make(row)

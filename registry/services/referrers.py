@@ -33,24 +33,29 @@ async def referrers(
             row.digest: _descriptor(row)
             for row in manifests.referrers(session, repository, subject, artifact_type, after, limit + 1)
         }
-        for entry in _fallback(session, repository, subject):
-            digest = entry["digest"]
-            wanted = artifact_type is None or entry.get("artifactType") == artifact_type
-            if wanted and digest > after and digest not in found and manifests.exists(session, repository, digest):
-                found[digest] = entry
+        taken = 0
+        for digest in sorted(_fallback(session, repository, subject)):
+            # Only what names no subject itself needs another's word, and only for that.
+            row = manifests.without_subject(session, repository, digest) if digest > after else None
+            if row is not None and artifact_type in (None, row.artifact_type):
+                found[digest] = _descriptor(row)
+                taken += 1
+                if taken > limit:
+                    break
         ordered = [found[digest] for digest in sorted(found)]
         return Referrers(ordered[:limit], len(ordered) > limit)
 
     return await database.read(find)
 
 
-def _fallback(session: Session, repository: str, subject: str) -> list[dict[str, Any]]:
-    row = manifests.by_tag(session, repository, subject.replace(":", "-", 1)[:128])
+def _fallback(session: Session, repository: str, subject: str) -> set[str]:
+    """The digests listed at the subject's tag (distribution spec, "Referrers Tag Schema")."""
+    algorithm, _, encoded = subject.partition(":")
+    row = manifests.by_tag(session, repository, f"{algorithm[:32]}-{encoded[:64]}")
     if row is None or row.media_type not in INDEXES:
-        return []
+        return set()
     # It was checked when it was pushed. An empty list may be written as null.
-    listed: list[dict[str, Any]] = json.loads(row.payload).get("manifests") or []
-    return listed
+    return {entry["digest"] for entry in json.loads(row.payload).get("manifests") or []}
 
 
 def _descriptor(row: manifests.ReferrerRow) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def test_a_blob(repository: Repository, client: Client) -> None:
     data = noise(3000, repository.name)
     digest = repository.push(data)
     other = new_repository(client)
+    for each in (repository, other):
+        each.push(b"something to stay")
     other.push(data)
     response = client.delete(repository.blob(digest))
     assert response.status == 202
