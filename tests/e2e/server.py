@@ -75,11 +75,12 @@ class Registry:
         """Wait for its end and return its exit code."""
         return self._daemon.wait(timeout)
 
-    def stop(self) -> None:
-        """Stop it by SIGTERM; any exit code but 0 is an error."""
-        code = self._daemon.stop()
-        if code != 0:
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Stop it by a signal and return its exit code; after SIGTERM any code but 0 is an error."""
+        code = self._daemon.stop(number)
+        if number == signal.SIGTERM and code != 0:
             raise CommandFailed(f"the registry exited with {code} on SIGTERM\n{self._daemon.log_tail()}")
+        return code
 
     def close(self) -> None:
         """End it whatever state it is in, for the end of a test."""

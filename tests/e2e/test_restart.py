@@ -1,0 +1,95 @@
+"""The server is restarted under its clients: what is in flight ends well, what is refused is tried again."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clients import Client
+from tests.e2e.images import Images
+from tests.e2e.layout import Layout, sha256_of
+from tests.e2e.processes import clean_environment, wait_until
+from tests.e2e.server import Registry
+from tests.e2e.tools import system_tool
+
+pytestmark = pytest.mark.e2e
+
+
+@contextmanager
+def in_background(command: list[str], client: Client, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A client at work while the test does something to the server."""
+    with log.open("wb") as output, subprocess.Popen(command, env=client.env, stdout=output, stderr=output) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def uploading(registry: Registry) -> bool:
+    """Whether bytes of an upload have reached the disk."""
+    files = registry.root.glob("**/_uploads/*/data")
+    return any(path.stat().st_size > 1_000_000 for path in files)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_docker_push_survives(
+    docker: Client, own_registry: Registry, images: Images, tmp_path: Path, number: signal.Signals
+) -> None:
+    name = f"{own_registry.host}/restart/pushed:1"
+    docker("import", images.tars.large, name)
+    image_id = docker("image", "inspect", "--format", "{{.Id}}", name)
+    log = tmp_path / "push.log"
+    with in_background(docker.command("push", name), docker, log) as push:
+        wait_until(lambda: uploading(own_registry) or push.poll() is not None, "upload")
+        assert push.poll() is None, log.read_text()
+        own_registry.stop(number)
+        time.sleep(1)
+        own_registry.start()
+        assert push.wait(120) == 0, log.read_text()
+    docker("rmi", name)
+    docker("pull", name)
+    assert docker("image", "inspect", "--format", "{{.Id}}", name) == image_id
+    docker("rmi", name)
+
+
+def test_a_download_in_flight_is_finished(
+    own_registry: Registry, skopeo: Client, images: Images, tmp_path: Path
+) -> None:
+    target = f"docker://{own_registry.host}/restart/pulled:1"
+    skopeo("copy", "--dest-tls-verify=false", images.named("debian"), target)
+    layers = images.layout.json_of(images.debian["digest"])["layers"]
+    large = max(layers, key=lambda layer: int(layer["size"]))
+    curl = Client(system_tool("curl"), clean_environment(tmp_path), ("-q", "--fail", "--silent", "--show-error"))
+    address = f"{own_registry.url}/v2/restart/pulled/blobs/{large['digest']}"
+    command = curl.command("--limit-rate", "25M", "--output", tmp_path / "layer", address)
+    with in_background(command, curl, tmp_path / "curl.log") as download:
+        wait_until((tmp_path / "layer").exists, "download")
+        own_registry.drain()
+        wait_until(lambda: curl.run(address, check=False).code != 0, "refusal of what is new")
+        assert own_registry.running, "gone while a transfer was in flight"
+        assert download.wait(60) == 0, (tmp_path / "curl.log").read_text()
+    assert own_registry.wait() == 0
+    assert sha256_of(tmp_path / "layer") == large["digest"]
+
+
+def test_clients_push_through_many_restarts(
+    own_registry: Registry, crane: Client, images: Images, skopeo: Client, tmp_path: Path
+) -> None:
+    """Three restarts in a row while crane pushes; a push that gives up is a failed push and may be repeated."""
+    skopeo("copy", images.named("debian"), f"oci:{tmp_path}/out:1")
+    name = f"{own_registry.host}/restart/crane:1"
+    command = crane.command("push", tmp_path / "out", name)
+    for _ in range(3):
+        with in_background(command, crane, tmp_path / "crane.log") as push:
+            wait_until(lambda: uploading(own_registry) or push.poll() is not None, "upload")
+            own_registry.stop()
+            own_registry.start()
+            push.wait(120)
+    crane("push", tmp_path / "out", name)
+    crane("pull", "--format", "oci", name, tmp_path / "back")
+    Layout(tmp_path / "back").check(images.debian["digest"])
