@@ -154,6 +154,17 @@ def test_a_push_by_session_repairs_too(watched: Server) -> None:
         assert watched.client.get(repository.blob(digest)).body == data
 
 
+def test_good_bytes_replace_flipped_ones(watched: Server) -> None:
+    """Flipped bits that nobody has found yet: what a push brings and has acknowledged is what is served."""
+    for size in (2000, 600_000):
+        repository = new_repository(watched.client)
+        data = noise(size, ("flipped", repository.name))
+        digest = repository.push(data)
+        flipped(watched.blob_file(digest))
+        repository.push(data)
+        assert watched.client.get(repository.blob(digest)).body == data
+
+
 def test_ranges_of_a_truncated_blob(watched: Server) -> None:
     repository = new_repository(watched.client)
     digest = repository.push(noise(300_000, ("range", repository.name)))

@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.protocol.client import Closed, Connection, encode
+from registry.oci.errors import RegistryFault
+from tests.protocol.client import Closed, Connection, Response, encode
 from tests.protocol.content import OCI_INDEX, OCI_MANIFEST, Repository
 from tests.protocol.server import Server, running
+from tests.protocol.test_api_page import given as given_refusal
+from tests.protocol.test_api_page import refusals_by_route
 
 LIMITS = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -97,13 +100,22 @@ json_values: SearchStrategy[str] = st.recursive(
 bodies = st.one_of(st.just(b""), st.binary(max_size=200), json_values.map(str.encode), st.just(b"x" * 70_000))
 
 
-def answers(connection: Connection, method: str) -> None:
+def answers(connection: Connection, method: str) -> Response:
     """The next answer is whole and no server error; breaking off is only for what is not HTTP."""
     response = connection.read(method)
     assert response.status < 500 or response.status in (501, 505), response
     if response.status >= 400 and method != "HEAD":
         assert response.code
-        assert response.status != 499
+    return response
+
+
+def is_documented(method: str, path: str, response: Response) -> bool:
+    """A refusal of a route is one that the page of the API has."""
+    try:
+        refusal = given_refusal(method, path, response)
+    except RegistryFault:
+        return True  # no route
+    return refusal is None or refusal in refusals_by_route()
 
 
 @given(methods, paths, queries, headers, bodies)
@@ -115,9 +127,12 @@ def test_requests(
     with fuzzed.client.connect(10) as connection:
         connection.send(request)
         try:
-            answers(connection, method)
+            response = answers(connection, method)
         except Closed:
             assert method == "CONNECT", request
+            return
+    if path.startswith("/v2/") and response.get("docker-distribution-api-version"):
+        assert is_documented(method, path, response), (request, response)
 
 
 @given(st.lists(st.tuples(words("GET", "HEAD", "DELETE", "POST"), paths, headers), min_size=2, max_size=5))
