@@ -3,21 +3,24 @@
 The event loop copies a large body in small reads and one thread hop for each. A lane takes the socket for as long as
 bytes flow: one thread, one buffer, and every call in it (recv, hash, write, sendfile) runs without the interpreter's
 lock.
-A peer that stalls gives its lane back, so slow clients cannot hold the lanes; the loop then serves them as usual.
+A peer that stalls or drips gives its lane back, so slow clients cannot hold the lanes; the loop then serves them as
+usual.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import mmap
 import os
 import select
 import socket
+import termios
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -26,6 +29,9 @@ STALL = 100
 
 TURN = 1.0
 """Seconds after which a lane reports back, so that the connection's clock and counters stay true."""
+
+WORTH = 256 * 1024
+"""Bytes below which a lane costs more than it saves; a peer that moves fewer in a turn has dripped."""
 
 CHUNK = 2 << 20
 """Bytes a lane moves at a time."""
@@ -46,12 +52,24 @@ class Lanes:
         """`work` in a lane; the caller has looked at `free` first."""
         self._free -= 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await ended(asyncio.get_running_loop().run_in_executor(self._pool, work))
         finally:
             self._free += 1
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+
+
+async def ended(future: asyncio.Future[T]) -> T:
+    """What a thread's `future` comes to.
+
+    A cancelled caller waits too: the thread still uses the descriptors and files that the caller is about to close.
+    """
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
 
 
 def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
@@ -72,11 +90,16 @@ def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
     return offset
 
 
-def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object]) -> tuple[int, bool, bool]:
-    """Hand up to `count` received bytes to `sink`, a buffer at a time.
+class Received(NamedTuple):
+    """How many bytes a turn brought, whether the peer has closed, whether it keeps up."""
 
-    Answers how many, whether the peer closed, whether it stalled. Returns early when it stalls, or the turn is over.
-    """
+    count: int
+    closed: bool
+    flows: bool
+
+
+def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object]) -> Received:
+    """Hand up to `count` received bytes to `sink`, a buffer at a time, until the peer stalls or the turn is over."""
     readable = select.poll()
     readable.register(source, select.POLLIN)
     # A mapping begins on a page, which lets the disk take large pieces without a copy.
@@ -91,7 +114,7 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
         except BlockingIOError:
             stalled = not readable.poll(STALL)
             continue
-        except ConnectionError:
+        except OSError:  # reset, timed out, no route: gone in one way or another
             got = 0
         if got == 0:
             closed = True
@@ -101,7 +124,8 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
             taken, filled = taken + filled, 0
     if filled:
         sink(buffer[:filled])
-    return taken + filled, closed, stalled
+    taken += filled
+    return Received(taken, closed, not stalled and taken >= WORTH)
 
 
 class TruncatedFile(OSError):
@@ -126,10 +150,18 @@ async def until_writable(peer: socket.socket) -> None:
 
 @contextlib.contextmanager
 def borrowed(transport: asyncio.BaseTransport) -> Iterator[socket.socket]:
-    """A second descriptor of the transport's socket: the loop refuses to watch one that a transport uses."""
+    """A second descriptor of an open transport's socket: the loop refuses to watch one that a transport uses."""
     peer = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
     peer.setblocking(False)
     try:
         yield peer
     finally:
         peer.close()
+
+
+def unsent(transport: asyncio.WriteTransport) -> tuple[int, int]:
+    """Bytes that wait for the peer in the transport and in the kernel: a change tells that the peer reads."""
+    in_kernel = bytearray(4)
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, in_kernel)
+    return transport.get_write_buffer_size(), int.from_bytes(in_kernel, "little")
