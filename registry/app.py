@@ -29,6 +29,7 @@ from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
 from registry.services.damage import Damage
 from registry.services.expiry import expire_uploads
+from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
 from registry.services.manifests import Manifests
@@ -78,7 +79,8 @@ class App:
         recorder = Recorder(metrics, access_log)
         damage = Damage(self.database, content, metrics.damaged)
         pull = Pull(self.database, content, damage)
-        publisher = Publisher(self.database, content, self.pool)
+        self._group = GroupPut(content)
+        publisher = Publisher(self.database, content, self.pool, self._group)
         uploads = Uploads(
             self.database,
             content,
@@ -110,6 +112,7 @@ class App:
         else:
             self._express = None
         verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
+        self._uploads = uploads
         self._jobs = Jobs(self.database, self._work(uploads, verify, pull, Layout(self.database, checked)))
 
     def _front(self, distribution: Distribution, driver: Driver) -> ASGIApp:
@@ -156,6 +159,7 @@ class App:
                 min(60.0, max(0.2, expire_after / 4)),
                 partial(expire_uploads, self.database, uploads, expire_after),
             ),
+            Work("uploads.flush", 0.25, uploads.flush, leased=False),
             Work("layout.follow", 1.0, partial(_follow, layout, self.pool)),
         ]
         if self._config.verify.enabled:
@@ -181,10 +185,12 @@ class App:
         if self._flusher is not None:
             self._flusher.cancel()
         await self._jobs.stop()
+        await self._uploads.flush(everything=True)
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
         self.lanes.close()
+        self._group.close()
         self.pool.shutdown(wait=True)
         self.database.close()
         self._metrics.flush(now=True)

@@ -7,7 +7,7 @@ import errno
 import io
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import BinaryIO, TypeAlias, cast
 
@@ -201,6 +201,16 @@ class Checked:
     def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
         with self._operation("put", path):
             self._driver.put(path, data, durable=durable)
+
+    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+        for path, _ in files:
+            check_path(path)
+        with _Operation(self._observe, "put_group", ""):
+            found = self._driver.put_group(files)
+        return [
+            translated(error, path) if isinstance(error, OSError) else error
+            for error, (path, _) in zip(found, files, strict=True)
+        ]
 
     def sync(self) -> None:
         with _Operation(self._observe, "sync", ""):

@@ -10,13 +10,13 @@ power cut may take back bytes that were hashed). Otherwise the file is read and 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from storage import paths
 from storage.digest import Digest, hasher
 from storage.driver import Driver, LocalFiles
-from storage.errors import Damaged, NotFound
+from storage.errors import Damaged, DigestMismatch, NotFound
 from storage.ingest import Ingest, IngestState, Lost, hash_reader
 
 __all__ = ["ContentStore", "Ingest", "IngestState"]
@@ -55,6 +55,18 @@ class ContentStore:
             return self._driver.stat(upload_path).size
         except NotFound:
             return 0
+
+    def put_group(self, blobs: Sequence[tuple[Digest, bytes]]) -> list[Exception | None]:
+        """Publish small blobs at hand, together; what each failed with (DigestMismatch too), None for those stored."""
+        found: list[Exception | None] = []
+        for expected, data in blobs:
+            actual = Digest.of(data, expected.algorithm)
+            found.append(None if actual == expected else DigestMismatch(expected, actual))
+        right = [place for place, error in enumerate(found) if error is None]
+        stored = self._driver.put_group([(paths.blob_data(blobs[place][0]), blobs[place][1]) for place in right])
+        for place, error in zip(right, stored, strict=True):
+            found[place] = error
+        return found
 
     def open(self, digest: Digest, size: int, offset: int = 0) -> BinaryIO:
         """Read a blob from `offset` on; the caller closes it. Raises NotFound; Damaged when it has another size."""

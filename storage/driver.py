@@ -8,7 +8,7 @@ lets through as the OSError it is: `checked.py` turns these into storage errors,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from storage.digest import Buffer
@@ -84,6 +84,9 @@ class Driver(Protocol):
 
         Not `durable`, it is on the disk for good only after `sync`.
         """
+
+    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+        """`put` of several, durable, for little more than one costs; what each failed with, None for those stored."""
 
     def sync(self) -> None:
         """Make everything stored so far durable."""

@@ -15,6 +15,7 @@ from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.oci.errors import Unavailable
 from registry.services.actor import Actor
+from registry.services.group import GroupPut
 from storage.content import ContentStore, Ingest
 from storage.digest import Digest
 from storage.errors import Damaged, DigestMismatch, NotFound
@@ -23,21 +24,39 @@ from storage.errors import Damaged, DigestMismatch, NotFound
 class Publisher:
     """See the module."""
 
-    def __init__(self, database: Database, content: ContentStore, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, database: Database, content: ContentStore, pool: ThreadPoolExecutor, group: GroupPut) -> None:
         self._database = database
         self._content = content
         self._pool = pool
+        self._group = group
 
     async def publish(self, repository: str, digest: Digest, ingest: Ingest, actor: Actor, upload: str | None) -> int:
         """Publish `ingest` as `digest` in `repository`; its size. `upload` is the session that ends with it.
 
         Raises DigestMismatch (the ingest is gone then), storage errors (it is not).
         """
-        known = await self._database.read(lambda session: blobs.present(session, str(digest)))
+        known = await self._known(digest)
         loop = asyncio.get_running_loop()
         size, new = await loop.run_in_executor(self._pool, lambda: self._settle(digest, ingest, known))
         await self._database.write(lambda session: self._record(session, repository, digest, size, new, actor, upload))
         return size
+
+    async def publish_bytes(
+        self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: str | None
+    ) -> int:
+        """The same for a small blob at hand."""
+        known = await self._known(digest)
+        new = known is None or not self._whole(digest, known)
+        if new:
+            await self._group.put(digest, data)
+        elif (actual := Digest.of(data, digest.algorithm)) != digest:
+            raise DigestMismatch(digest, actual)
+        size = len(data)
+        await self._database.write(lambda session: self._record(session, repository, digest, size, new, actor, upload))
+        return size
+
+    async def _known(self, digest: Digest) -> int | None:
+        return await self._database.read(lambda session: blobs.present(session, str(digest)))
 
     def _settle(self, digest: Digest, ingest: Ingest, known: int | None) -> tuple[int, bool]:
         """The bytes under their digest; their size, and whether they were written.

@@ -1,59 +1,55 @@
 """Upload sessions: blobs on their way in (distribution spec, "Pushing blobs").
 
-    POST          row, no bytes yet
-    PATCH ...     bytes appended to a partial file, the digest so far kept beside the row
+    POST          a session, no bytes yet
+    PATCH ...     bytes appended to a partial file, the digest so far kept with the session
     PUT           the rest of the bytes; verified, made durable, published, then the repository is given the blob
-    DELETE, or expiry: bytes and row go
+    DELETE, or expiry: bytes and session go
 
 The partial file's size is the offset, whatever the row says; its lock (the driver's) admits one writer at a time, over
-all workers, and is free again when its holder dies. Rows of sessions are written without waiting for the disk: a crash
-may lose a session, never an acknowledged blob.
+all workers, and is free again when its holder dies. A crash may lose a session, never an acknowledged blob; so rows are
+written without waiting for the disk, and a session that this worker alone serves is written down only when it has lived
+for a moment (`flush`), its first small chunk with it. Most are over before that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TypeVar
 
 from registry.metadata import uploads
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.metadata.uploads import UploadRow
-from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, RangeInvalid, TooManyRequests
+from registry.oci.errors import BlobUploadInvalid, DigestInvalid, TooManyRequests
 from registry.services.actor import Actor
 from registry.services.body import Body
 from registry.services.publish import Publisher
-from storage import paths
-from storage.content import ContentStore, Ingest, IngestState
+from registry.services.session import HELD_MOST, Live, held, is_id, location, out_of_order, unknown
+from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
 from storage.errors import Busy, DigestMismatch, Exists, NotFound
+
+__all__ = ["Uploads", "held", "is_id", "location"]
 
 T = TypeVar("T")
 
 SMALL = 256 * 1024
 """A body up to this many bytes is read whole and written in one go: one hop to a thread instead of several."""
 
-MOST_LIVE = 10_000
-"""Sessions a worker among several remembers."""
+HOLD = 64 * 1024
+"""A first chunk up to this many bytes waits in memory for what comes next."""
 
-NO_STATE = IngestState(0, {}, "")
-
-
-@dataclass(slots=True)
-class Live:
-    """A session as this process knows it; `state` may carry a running hash, which a row cannot."""
-
-    row: UploadRow
-    state: IngestState
+IDLE = 600_000
+"""Milliseconds after which a worker forgets a session that is written down; its row is found again."""
 
 
 class Uploads:
-    """The sessions of one worker. `shared`: others serve the same ones, so rows are asked, and written, each time."""
+    """The sessions of one worker. `shared`: other workers serve them too, so each step is written down at once."""
 
     def __init__(
         self,
@@ -72,81 +68,81 @@ class Uploads:
         self._per_client = per_client
         self._shared = shared
         self._live: dict[str, Live] = {}
+        self._unstored: Counter[str] = Counter()
+        self._held = 0
 
     async def start(self, repository: str, algorithm: str, actor: Actor) -> str:
         """Open a session; its id. Raises DigestInvalid, TooManyRequests."""
         if algorithm not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
-            raise DigestInvalid(
-                f"digest algorithm {algorithm} is not supported, use one of {known}", {"algorithm": algorithm}
+            raise DigestInvalid(f"digest algorithm {algorithm[:40]} is not supported, use one of {known}")
+        stored = await self._database.read(lambda session: uploads.count_for(session, actor.client))
+        if stored + self._unstored[actor.client] >= self._per_client:
+            raise TooManyRequests(
+                f"{actor.client} has {self._per_client} uploads open, finish or cancel some first",
+                headers={"retry-after": "30"},
             )
-        now = now_ms()
-        row = UploadRow(secrets.token_hex(16), repository, actor.client, algorithm, 0, "", now, now)
-
-        def create(session: Session) -> None:
-            if uploads.count_for(session, actor.client) >= self._per_client:
-                raise TooManyRequests(
-                    f"{actor.client} has {self._per_client} uploads open, finish or cancel some first",
-                    headers={"retry-after": "30"},
-                )
-            uploads.create(session, row)
-
-        await self._database.write(create, durable=False)
-        self._remember(Live(row, NO_STATE))
-        return row.id
+        live = Live(_row(repository, algorithm, actor))
+        self._live[live.row.id] = live
+        self._unstored[actor.client] += 1
+        await self._settle(live)
+        return live.row.id
 
     async def offset(self, repository: str, upload: str) -> int:
         """How many bytes the session holds. Raises BlobUploadUnknown."""
         live = await self._find(repository, upload)
-        return await self._run(lambda: self._stored(live))
+        if live.held:
+            return len(live.held)
+        return await self._run(lambda: self._content.partial_size(live.path))
 
     async def append(self, repository: str, upload: str, body: Body, span: tuple[int, int] | None) -> int:
         """Append a chunk; the new offset. `span` is its Content-Range. Raises RangeInvalid, BlobUploadInvalid."""
         live = await self._find(repository, upload)
-        ingest = await self._receive(live, body, span)
-        await self._suspend(live, ingest)
-        return live.state.offset
+        with self._writing(live):
+            async with live.lock:
+                _check_length(body, span)
+                if body.length is not None and body.length <= SMALL:
+                    await self._append_small(live, await body.read(SMALL), span)
+                else:
+                    ingest = await self._receive(live, body, span)
+                    live.state = await self._run(ingest.suspend)
+        live.touch()
+        await self._settle(live)
+        return live.offset
 
     async def finish(
         self, repository: str, upload: str, digest: Digest, body: Body, span: tuple[int, int] | None, actor: Actor
     ) -> int:
         """Append what the closing request brings, verify, publish; the blob's size. Raises DigestInvalid too."""
         live = await self._find(repository, upload)
-        ingest = await self._receive(live, body, span)
-        try:
-            size = await self._publisher.publish(repository, digest, ingest, actor, upload)
-        except DigestMismatch as error:
-            await self._forget(live)
-            raise DigestInvalid(
-                f"the upload's bytes are {error.actual}, not {digest}; start again", {"digest": str(digest)}
-            ) from error
-        except BaseException:
-            await self._suspend(live, ingest)
-            raise
-        self._live.pop(upload, None)
+        with self._writing(live):
+            async with live.lock:
+                _check_length(body, span)
+                try:
+                    size = await self._close(live, digest, body, span, actor)
+                except DigestMismatch as error:
+                    await self._forget(live)
+                    raise DigestInvalid(f"the upload's bytes are {error.actual}, not {digest}; start again") from error
+        self._drop(live)
         return size
 
     async def cancel(self, repository: str, upload: str) -> None:
         """Raises BlobUploadUnknown, BlobUploadInvalid while a request is writing to it."""
         live = await self._find(repository, upload)
-        ingest = await self._run(lambda: self._open(live))
-        await self._run(ingest.cancel)
-        await self._forget(live)
+        with self._writing(live):
+            async with live.lock:
+                await self._remove(live)
 
     async def monolithic(self, repository: str, digest: Digest, body: Body, actor: Actor) -> int:
         """A blob in a single POST; its size. No session that anybody could come back to."""
-        now = now_ms()
-        row = UploadRow(secrets.token_hex(16), repository, actor.client, digest.algorithm, 0, "", now, now)
-        live = Live(row, NO_STATE)
-        ingest = await self._receive(live, body, None)
+        live = Live(_row(repository, digest.algorithm, actor))
         try:
-            return await self._publisher.publish(repository, digest, ingest, actor, None)
-        except DigestMismatch as error:
-            raise DigestInvalid(
-                f"the body's bytes are {error.actual}, not {digest}", {"digest": str(digest)}
-            ) from error
-        except BaseException:
-            await self._run(ingest.cancel)
+            return await self._close(live, digest, body, None, actor)
+        except BaseException as error:
+            if live.on_disk:
+                await asyncio.shield(self._run(lambda: self._open(live).cancel()))
+            if isinstance(error, DigestMismatch):
+                raise DigestInvalid(f"the body's bytes are {error.actual}, not {digest}") from error
             raise
 
     async def expire(self, before: int, limit: int) -> list[UploadRow]:
@@ -154,44 +150,90 @@ class Uploads:
         rows = await self._database.read(lambda session: uploads.expired(session, before, limit))
         removed = []
         for row in rows:
-            live = self._live.get(row.id) or Live(row, NO_STATE)
+            live = self._live.get(row.id) or Live.stored(row)
             try:
-                ingest = await self._run(lambda live=live: self._open(live))  # type: ignore[misc]
+                with self._writing(live):
+                    async with live.lock:
+                        if await self._remove_idle(live, before):
+                            removed.append(row)
             except BlobUploadInvalid:
                 continue  # being written to: not idle at all
-            if not await self._idle(row, before):
-                await self._run(ingest.suspend)
-                continue
-            await self._run(ingest.cancel)
-            await self._forget(live)
-            removed.append(row)
         return removed
 
-    async def _idle(self, row: UploadRow, before: int) -> bool:
-        """Whether a session, now locked, is still to expire: a chunk may have come since its row was read."""
-        found = await self._database.read(lambda session: uploads.find(session, row.id, row.repository))
-        return found is None or found.updated_at < before
+    async def _remove_idle(self, live: Live, before: int) -> bool:
+        """Remove it if it is still to expire now that it is locked: a chunk may have come since its row was read."""
+        ingest = await self._run(lambda: self._open(live))
+        row = await self._database.read(lambda session: uploads.find(session, live.row.id, live.row.repository))
+        if live.touched_at >= before or (row is not None and row.updated_at >= before):
+            live.state = await self._run(ingest.suspend)
+            return False
+        await self._run(ingest.cancel)
+        await self._forget(live)
+        return True
 
-    # A chunk
+    async def flush(self, *, everything: bool = False) -> None:
+        """Write down the sessions that have changed; and forget those that nobody has used for long."""
+        written = [live for live in list(self._live.values()) if live.dirty and (everything or not live.busy)]
+        for live in written:
+            async with live.lock:
+                if live.held and live.row.id in self._live:
+                    await self._run(lambda live=live: self._spill(live))  # type: ignore[misc]
+        await self._store([live for live in written if live.row.id in self._live and (everything or not live.busy)])
+        idle = now_ms() - IDLE
+        for live in [live for live in self._live.values() if live.touched_at < idle]:
+            if live.in_rows and not live.dirty and not live.busy:
+                del self._live[live.row.id]
+
+    # Bytes
+
+    async def _append_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
+        total = len(live.held) + len(data)
+        if not live.on_disk and total <= HOLD and self._held + total <= HELD_MOST and not self._shared:
+            _check_order(live, len(live.held), span)
+            self._hold(live, live.held + data)
+        else:
+            await self._run(lambda: self._write_small(live, data, span))
+
+    def _write_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
+        ingest = self._begin(live, span)
+        try:
+            if data:
+                ingest.write(data)
+        finally:
+            live.state = ingest.suspend()
 
     async def _receive(self, live: Live, body: Body, span: tuple[int, int] | None) -> Ingest:
         """Append the body; the session's ingest, still open. On any failure what arrived stays with the session."""
-        if span is not None and body.length is not None and span[1] - span[0] + 1 != body.length:
-            raise BlobUploadInvalid(
-                f"the chunk has {body.length} bytes, its Content-Range says {span[1] - span[0] + 1}"
-            )
-        if body.length is not None and body.length <= SMALL:
-            data = await body.read(SMALL)
-            return await self._run(lambda: self._write_whole(live, span, data))
         ingest = await self._run(lambda: self._begin(live, span))
         try:
             await body.take(ingest.write)
         except BaseException:
-            await asyncio.shield(self._suspend(live, ingest))
+            live.state = await asyncio.shield(self._run(ingest.suspend))
+            live.touch()
             raise
         return ingest
 
-    def _write_whole(self, live: Live, span: tuple[int, int] | None, data: bytes) -> Ingest:
+    async def _close(self, live: Live, digest: Digest, body: Body, span: tuple[int, int] | None, actor: Actor) -> int:
+        """Append the body, verify and publish. On failure the bytes stay, unless they have another digest."""
+        upload = live.row.id if live.in_rows else None
+        repository = live.row.repository
+        if body.length is not None and body.length <= SMALL:
+            data = await body.read(SMALL)
+            if not live.on_disk:
+                _check_order(live, len(live.held), span)
+                whole = live.held + data
+                return await self._publisher.publish_bytes(repository, digest, whole, actor, upload)
+            ingest = await self._run(lambda: self._begin_with(live, span, data))
+        else:
+            ingest = await self._receive(live, body, span)
+        try:
+            return await self._publisher.publish(repository, digest, ingest, actor, upload)
+        except BaseException:
+            live.state = await asyncio.shield(self._run(ingest.suspend))
+            live.touch()
+            raise
+
+    def _begin_with(self, live: Live, span: tuple[int, int] | None, data: bytes) -> Ingest:
         ingest = self._begin(live, span)
         try:
             if data:
@@ -203,38 +245,65 @@ class Uploads:
 
     def _begin(self, live: Live, span: tuple[int, int] | None) -> Ingest:
         ingest = self._open(live)
-        if span is not None and span[0] != ingest.offset:
+        try:
+            _check_order(live, ingest.offset, span)
+        except BaseException:
             live.state = ingest.suspend()
-            raise out_of_order(live.row.repository, live.row.id, ingest.offset, span[0])
+            raise
         return ingest
 
+    def _spill(self, live: Live) -> None:
+        live.state = self._open(live).suspend()
+
     def _open(self, live: Live) -> Ingest:
-        path = paths.upload_data(live.row.repository, live.row.id)
+        """The session's ingest, with what was held in memory."""
+        ingest = self._open_file(live)
+        live.on_disk = True
+        if live.held:
+            try:
+                ingest.write(live.held)
+            except BaseException:
+                ingest.suspend()
+                raise
+            self._hold(live, b"")
+        return ingest
+
+    def _open_file(self, live: Live) -> Ingest:
         try:
-            if live.state is NO_STATE and not live.row.state:
+            if not live.on_disk:
                 try:
-                    return self._content.begin(path, live.row.algorithm)
+                    return self._content.begin(live.path, live.row.algorithm)
                 except Exists:
                     pass
-            return self._content.resume(path, live.state, live.row.algorithm)
+            return self._content.resume(live.path, live.state, live.row.algorithm)
         except NotFound:
-            return self._content.begin(path, live.row.algorithm)
+            return self._content.begin(live.path, live.row.algorithm)
         except Busy as error:
-            raise BlobUploadInvalid(
-                "another request is writing to this upload, wait for it or ask for its status"
-            ) from error
+            raise _busy() from error
 
-    def _stored(self, live: Live) -> int:
-        return self._content.partial_size(paths.upload_data(live.row.repository, live.row.id))
+    def _hold(self, live: Live, data: bytes) -> None:
+        self._held += len(data) - len(live.held)
+        live.held = data
 
-    async def _suspend(self, live: Live, ingest: Ingest) -> None:
-        live.state = await self._run(ingest.suspend)
-        row, state = live.row, live.state
-        await self._database.write(
-            lambda session: uploads.advance(session, row.id, state.offset, state.encode(), now_ms()), durable=False
-        )
+    async def _remove(self, live: Live) -> None:
+        """Bytes and session."""
+        if live.on_disk:
+            ingest = await self._run(lambda: self._open(live))
+            await self._run(ingest.cancel)
+        await self._forget(live)
 
-    # Rows
+    # Sessions
+
+    @contextmanager
+    def _writing(self, live: Live) -> Iterator[None]:
+        """One request at a time; a second is told so, at once."""
+        if live.busy:
+            raise _busy()
+        live.busy = True
+        try:
+            yield
+        finally:
+            live.busy = False
 
     async def _find(self, repository: str, upload: str) -> Live:
         live = self._live.get(upload)
@@ -243,52 +312,74 @@ class Uploads:
             if row is None:
                 self._live.pop(upload, None)
                 raise unknown(repository, upload)
-            if live is None or row.offset != live.state.offset:
-                live = Live(row, IngestState.decode(row.state) if row.state else NO_STATE)
-                self._remember(live)
+            if live is None or (row.offset != live.state.offset and not live.busy):
+                live = Live.stored(row)
+                self._live[upload] = live
         if live.row.repository != repository:
             raise unknown(repository, upload)
         return live
 
-    def _remember(self, live: Live) -> None:
-        """Sessions that other workers end are never heard of again: the oldest make room, their rows say the rest."""
-        if self._shared and len(self._live) >= MOST_LIVE:
-            del self._live[next(iter(self._live))]
-        self._live[live.row.id] = live
+    async def _settle(self, live: Live) -> None:
+        if self._shared:
+            await self._store([live])
+
+    async def _store(self, sessions: list[Live]) -> None:
+        """Their rows, as they are now."""
+        rows = [(live, live.in_rows, live.as_row()) for live in sessions]
+
+        def write(session: Session) -> None:
+            for _, in_rows, row in rows:
+                if in_rows:
+                    uploads.advance(session, row.id, row.offset, row.state, row.updated_at)
+                else:
+                    uploads.create(session, row)
+
+        if not rows:
+            return
+        for live, in_rows, _ in rows:
+            live.dirty = False
+            if not in_rows:
+                self._stored(live)
+        await self._database.write(write, durable=False)
+
+    def _stored(self, live: Live) -> None:
+        live.in_rows = True
+        self._unstored[live.row.client] -= 1
+        if not self._unstored[live.row.client]:
+            del self._unstored[live.row.client]
+
+    def _drop(self, live: Live) -> None:
+        """It is over; its row, if there was one, is gone or going."""
+        if self._live.pop(live.row.id, None) is not None and not live.in_rows:
+            self._stored(live)
+        self._hold(live, b"")
 
     async def _forget(self, live: Live) -> None:
-        self._live.pop(live.row.id, None)
-        await self._database.write(lambda session: uploads.delete(session, live.row.id), durable=False)
+        in_rows = live.in_rows
+        self._drop(live)
+        if in_rows:
+            await self._database.write(lambda session: uploads.delete(session, live.row.id), durable=False)
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
-def is_id(text: str) -> bool:
-    return _ID.fullmatch(text) is not None
+def _row(repository: str, algorithm: str, actor: Actor) -> UploadRow:
+    now = now_ms()
+    return UploadRow(secrets.token_hex(16), repository, actor.client, algorithm, 0, "", now, now)
 
 
-_ID = re.compile(r"[0-9a-f]{32}")
+def _busy() -> BlobUploadInvalid:
+    return BlobUploadInvalid("another request is writing to this upload, wait for it or ask for its status")
 
 
-def location(repository: str, upload: str) -> str:
-    return f"/v2/{repository}/blobs/uploads/{upload}"
+def _check_length(body: Body, span: tuple[int, int] | None) -> None:
+    if span is not None and body.length is not None and span[1] - span[0] + 1 != body.length:
+        raise BlobUploadInvalid(
+            f"the chunk has {body.length} bytes, its Content-Range says {span[1] - span[0] + 1}",
+        )
 
 
-def held(offset: int) -> str:
-    """The `Range` of a session that holds `offset` bytes: inclusive, and `0-0` when it holds none."""
-    return f"0-{max(offset - 1, 0)}"
-
-
-def unknown(repository: str, upload: str) -> BlobUploadUnknown:
-    return BlobUploadUnknown(
-        f"{repository} has no upload {upload}, start a new one", {"name": repository, "upload": upload}
-    )
-
-
-def out_of_order(repository: str, upload: str, offset: int, start: int) -> RangeInvalid:
-    return RangeInvalid(
-        f"the chunk starts at {start}, the upload holds {offset} bytes; go on from there",
-        {"offset": offset},
-        headers={"location": location(repository, upload), "range": held(offset), "docker-upload-uuid": upload},
-    )
+def _check_order(live: Live, offset: int, span: tuple[int, int] | None) -> None:
+    if span is not None and span[0] != offset:
+        raise out_of_order(live.row.repository, live.row.id, offset, span[0])

@@ -13,12 +13,12 @@ import secrets
 import shutil
 import stat as modes
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import FileIO
 from typing import BinaryIO, cast
 
 from storage.driver import Stat, Writer
-from storage.drivers import file_writer
+from storage.drivers import file_writer, group
 from storage.drivers.folders import MODE, Folders, fsync
 from storage.errors import NotFound
 
@@ -77,6 +77,10 @@ class FilesystemDriver:
             raise
         if durable:
             self._folders.persist(os.path.dirname(target))
+
+    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+        targets = [(f"{self._root}/{path}", data) for path, data in files]
+        return list(group.put_group(targets, self._folders, self._new_aside, file_writer.MODE))
 
     def sync(self) -> None:
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

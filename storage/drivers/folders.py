@@ -57,7 +57,9 @@ class Folders:
             fsync(folder)
         if folder == self._root:
             return
-        folder = os.path.dirname(folder)
+        self._persist_above(os.path.dirname(folder))
+
+    def _persist_above(self, folder: str) -> None:
         fsync(folder)
         while folder != self._root and folder not in self._durable:
             if len(self._durable) >= _REMEMBERED:
@@ -65,6 +67,25 @@ class Folders:
             fsync(os.path.dirname(folder))
             self._durable.add(folder)
             folder = os.path.dirname(folder)
+
+    def persist_all(self, below: list[str]) -> dict[str, OSError]:
+        """`persist` of each, their parents once; those that failed, and with what."""
+        failed: dict[str, OSError] = {}
+        parents: dict[str, list[str]] = {}
+        for folder in below:
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    fsync(folder)
+            except OSError as error:
+                failed[folder] = error
+            else:
+                parents.setdefault(os.path.dirname(folder), []).append(folder)
+        for parent, children in parents.items():
+            try:
+                self._persist_above(parent)
+            except OSError as error:
+                failed.update(dict.fromkeys(children, error))
+        return failed
 
     def prune(self, folder: str) -> None:
         """Remove it if it is empty."""

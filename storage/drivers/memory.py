@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -47,6 +47,11 @@ class MemoryDriver:
     def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
         with self._lock:
             self._files[path] = _File(bytes(data), time.time())
+
+    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+        for path, data in files:
+            self.put(path, data)
+        return [None] * len(files)
 
     def sync(self) -> None:
         """Nothing outlives the process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -71,6 +71,18 @@ class Faulty:
     def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
         self.faults.called("put", path)
         self._driver.put(path, data, durable=durable)
+
+    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+        """As `put` of each, and counted as such; those that are to fail do, the rest are stored."""
+        found: list[Exception | None] = []
+        for path, data in files:
+            try:
+                self.put(path, data)
+            except OSError as error:
+                found.append(error)
+            else:
+                found.append(None)
+        return found
 
     def sync(self) -> None:
         self.faults.called("sync", "")

@@ -1,0 +1,87 @@
+"""One upload session as a worker knows it, and the words it is told in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+
+from registry.metadata.clock import now_ms
+from registry.metadata.uploads import UploadRow
+from registry.oci.errors import BlobUploadUnknown, RangeInvalid
+from storage import paths
+from storage.content import IngestState
+from storage.ingest import NOTHING
+
+HELD_MOST = 32 << 20
+"""Bytes of first chunks that a worker holds in memory, over all its sessions."""
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(slots=True)
+class Live:
+    """`held` bytes are not in the partial file yet; `state` is the file's, and may carry a running hash.
+
+    `busy`: a request is writing to it. `lock`: so is a request, or the worker that writes it down.
+    """
+
+    row: UploadRow
+    state: IngestState = NOTHING
+    held: bytes = b""
+    on_disk: bool = False
+    in_rows: bool = False
+    dirty: bool = True
+    busy: bool = False
+    touched_at: int = field(default_factory=now_ms)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    def stored(cls, row: UploadRow) -> Live:
+        """A session read from its row. Its file may be there even if the row knows of no bytes."""
+        state = IngestState.decode(row.state) if row.state else NOTHING
+        return cls(row, state, on_disk=True, in_rows=True, dirty=False, touched_at=row.updated_at)
+
+    @property
+    def offset(self) -> int:
+        return len(self.held) if self.held else self.state.offset
+
+    @property
+    def path(self) -> str:
+        """Of its partial file."""
+        return paths.upload_data(self.row.repository, self.row.id)
+
+    def touch(self) -> None:
+        self.touched_at = now_ms()
+        self.dirty = True
+
+    def as_row(self) -> UploadRow:
+        return self.row._replace(offset=self.state.offset, state=self.state.encode(), updated_at=self.touched_at)
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of a session's id."""
+    return _ID.fullmatch(text) is not None
+
+
+def location(repository: str, upload: str) -> str:
+    return f"/v2/{repository}/blobs/uploads/{upload}"
+
+
+def held(offset: int) -> str:
+    """The `Range` of a session that holds `offset` bytes: inclusive, and `0-0` when it holds none."""
+    return f"0-{max(offset - 1, 0)}"
+
+
+def unknown(repository: str, upload: str) -> BlobUploadUnknown:
+    return BlobUploadUnknown(
+        f"{repository} has no upload {upload}, start a new one", {"name": repository, "upload": upload}
+    )
+
+
+def out_of_order(repository: str, upload: str, offset: int, start: int) -> RangeInvalid:
+    return RangeInvalid(
+        f"the chunk starts at {start}, the upload holds {offset} bytes; go on from there",
+        {"offset": offset},
+        headers={"location": location(repository, upload), "range": held(offset), "docker-upload-uuid": upload},
+    )

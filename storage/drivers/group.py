@@ -1,0 +1,87 @@
+"""Several small files made durable together: the disk is asked for all before any is waited for, each folder once.
+
+A journalling file system answers the first of many such waits with one commit and the rest for next to nothing; so does
+a thread that makes the calls one after another, where many threads would hand the interpreter's lock around for each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from storage.drivers.folders import Folders
+
+_START_WRITING = 2
+"""SYNC_FILE_RANGE_WRITE: begin, and do not wait."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(slots=True)
+class _File:
+    target: str
+    data: bytes
+    aside: str
+    descriptor: int = -1
+    error: OSError | None = None
+
+
+def put_group(
+    files: Sequence[tuple[str, bytes]], folders: Folders, new_aside: Callable[[], str], mode: int
+) -> list[OSError | None]:
+    """Write, make durable and publish each file, by absolute path; what each failed with, None for those stored.
+
+    The steps are those of a single file, each taken for all before the next.
+    """
+    group = [_File(target, data, new_aside()) for target, data in files]
+    try:
+        _each(group, lambda file: _write(file, mode))
+        for file in group:
+            if file.descriptor >= 0:
+                _libc.sync_file_range(file.descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _START_WRITING)
+        _each(group, lambda file: os.fsync(file.descriptor))
+        _each(group, lambda file: folders.rename(file.aside, file.target, fresh=True))
+        _persist(group, folders)
+    finally:
+        for file in group:
+            _clean(file)
+    return [file.error for file in group]
+
+
+def _each(group: list[_File], step: Callable[[_File], None]) -> None:
+    """Take the step for every file that has not failed."""
+    for file in group:
+        if file.error is None:
+            try:
+                step(file)
+            except OSError as error:
+                file.error = error
+
+
+def _write(file: _File, mode: int) -> None:
+    file.descriptor = os.open(file.aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    done = os.write(file.descriptor, file.data)
+    while done < len(file.data):
+        done += os.write(file.descriptor, memoryview(file.data)[done:])
+
+
+def _persist(group: list[_File], folders: Folders) -> None:
+    """The folders of those published; a folder that fails, fails every file below it."""
+    by_folder: dict[str, list[_File]] = {}
+    for file in group:
+        if file.error is None:
+            by_folder.setdefault(os.path.dirname(file.target), []).append(file)
+    for folder, failed in folders.persist_all(list(by_folder)).items():
+        for file in by_folder[folder]:
+            file.error = failed
+
+
+def _clean(file: _File) -> None:
+    if file.descriptor >= 0:
+        os.close(file.descriptor)
+    if file.error is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(file.aside)
