@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -144,22 +145,31 @@ def slow_body(server: Server, method: str, target: str, size: str, sent: bytes, 
         assert connection.ended()
 
 
-@pytest.mark.parametrize("kind", ["idle", "drip", "chunked"])
-@pytest.mark.parametrize("method", ["PATCH", "PUT", "POST", "manifest"])
-def test_slow_bodies(impatient: Server, method: str, kind: str) -> None:
+SLOW_KINDS = {
+    "idle": ("100000", b"some bytes", b""),
+    "drip": ("100000", b"some bytes", b"x" * 1000),
+    "chunked": ("chunked", b"1\r\nx\r\n", b"1\r\nx\r\n" * 200),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW_KINDS)
+def test_slow_bodies(impatient: Server, kind: str) -> None:
+    """Every request with a body, all at the same time to save some."""
     repository = new_repository(impatient.client)
     digest = digest_of(b"never comes")
-    target = {
-        "PATCH": repository.start(),
-        "PUT": with_query(repository.start(), digest=digest),
-        "POST": with_query(repository.uploads, digest=digest),
-        "manifest": repository.manifest("latest"),
-    }[method]
-    verb = "PUT" if method == "manifest" else method
-    size, sent = ("chunked", b"1\r\nx\r\n") if kind == "chunked" else ("100000", b"some bytes")
-    rest = b"" if kind == "idle" else b"x" * 1000 if kind == "drip" else b"1\r\nx\r\n" * 200
-    slow_body(impatient, verb, target, size, sent, rest, 0.05)
+    requests = [
+        ("PATCH", repository.start()),
+        ("PUT", with_query(repository.start(), digest=digest)),
+        ("POST", with_query(repository.uploads, digest=digest)),
+        ("PUT", repository.manifest("latest")),
+    ]
+    size, sent, rest = SLOW_KINDS[kind]
+    impatient.client.together(
+        [partial(slow_body, impatient, method, target, size, sent, rest, 0.05) for method, target in requests]
+    )
+    impatient.client.close()
     assert impatient.client.head(repository.blob(digest)).status == 404
+    assert impatient.client.head(repository.manifest("latest")).status == 404
 
 
 @pytest.mark.parametrize("size", [10, 400_000])
@@ -169,6 +179,7 @@ def test_a_session_outlives_a_slow_body(impatient: Server, size: int) -> None:
     data = noise(500_000, "slow")
     location = repository.start()
     slow_body(impatient, "PATCH", location, "100000" if size < 1000 else "500000", data[:size], b"", 0.1)
+    impatient.client.close()
     last = int(impatient.client.get(location).header("range").removeprefix("0-"))
     held = last + 1 if last else 0
     assert held in (0, size)
@@ -188,10 +199,12 @@ def test_steady_bodies_are_not_slow(impatient: Server) -> None:
             time.sleep(0.08)
         response = connection.read()
         assert response.status == 202, response
+    impatient.client.close()
     assert repository.close(response.header("location"), digest_of(data)).status == 201
 
 
 def test_slow_clients_do_not_hold_others(impatient: Server) -> None:
+    impatient.client.close()
     slow = [impatient.client.connect() for _ in range(50)]
     for connection in slow:
         connection.send(b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10")
@@ -204,6 +217,7 @@ def test_slow_clients_do_not_hold_others(impatient: Server) -> None:
 
 
 def test_a_slow_reader_does_not_hold_others(impatient: Server) -> None:
+    impatient.client.close()
     repository = new_repository(impatient.client)
     digest = repository.push(noise(5_000_000, "slow reader"))
     with impatient.client.connect() as slow:
