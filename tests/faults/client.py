@@ -78,7 +78,9 @@ class Client:
 
     def _judged(self, method: str, target: str, answer: Answer) -> None:
         self.record.count(f"answers {answer.status}")
-        if wrong := self._judge(answer):
+        # The answer to a HEAD has no body that could say why.
+        wrong = self._judge(answer) if method != "HEAD" else "" if answer.status == 503 else answer.brief()
+        if wrong:
             self.record.complain(f"{method} {target}: {wrong}")
 
     # Uploads.

@@ -60,8 +60,8 @@ class Server:
         serve = [sys.executable, "-m", "registry.cli", "serve", "--root", str(root)]
         self._command = [*prefix, *serve, "--listen", f"127.0.0.1:{self.port}", "--workers", str(workers)]
         outside = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
-        access = {"ENTREPOT_LOG_ACCESS_FILE": str(log.with_suffix(".access"))}
-        self._environment = {**outside, **access, **(environment or {})}
+        places = {"ENTREPOT_LOG_ACCESS_FILE": str(log.with_suffix(".access")), "TMPDIR": str(log.parent)}
+        self._environment = {**outside, **places, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

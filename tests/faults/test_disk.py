@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.content import MIB, blob, digest_of, image
+from tests.faults.content import KIB, MIB, blob, image
 from tests.faults.disk import Disk, small_disk
 from tests.faults.judges import says_full, says_read_only
 from tests.faults.scene import Scene
+from tests.faults.wire import Wire
 
 pytestmark = pytest.mark.faults
 
@@ -79,24 +80,32 @@ def test_upload_that_fills_the_disk(tmp_path: Path, disk: Disk, seed: str) -> No
         scene.settle()
 
 
-def test_refused_bytes_are_no_request(tmp_path: Path, disk: Disk, seed: str) -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.3], ids=["at once", "after the answer"])
+@pytest.mark.parametrize("size", [128 * KIB, MIB, 4 * MIB, 16 * MIB])
+def test_refused_bytes_are_no_request(size: int, pause: float, tmp_path: Path, disk: Disk, seed: str) -> None:
     """A server that answers before it has read the body reads the rest of it, or closes: it is never a request."""
-    hidden = b"DELETE /v2/team/app/manifests/latest HTTP/1.1\r\nHost: x\r\n\r\n"
+    hidden = _padded("DELETE /v2/a/b/manifests/t HTTP/1.1", 64)
     config = blob("config", 100)
     with Scene(tmp_path, seed, environment={"ENTREPOT_STORAGE_PATH": str(disk.path / "storage")}) as scene:
         scene.start()
         with scene.client(says_full) as client:
-            assert client.single_post("team/app", config)
-            assert client.put_manifest("team/app", image(config, [], mark="kept"), ("latest",))
+            assert client.single_post("a/b", config)
+            assert client.put_manifest("a/b", image(config, [], mark="kept"), ("t",))
             disk.fill()
-            for size in (100_000, 1_000_000, 4_000_000):
-                body = hidden * (size // len(hidden))
-                target = f"/v2/team/app/blobs/uploads/?digest={digest_of(body)}"
-                answer = client.ask("POST", target, body)
-                assert answer.status == 503
-                # The next request on the connection gets its own answer, and no other.
-                assert client.ask("GET", "/v2/team/app/tags/list").body == b'{"name":"team/app","tags":["latest"]}'
-        scene.look()
+            upload = client.open_upload("a/b", blob("never stored", size))
+            assert upload is not None
+        head = _padded(f"PATCH {upload.location} HTTP/1.1\r\nContent-Length: {size}", 512)
+        with Wire(scene.server.port) as wire:
+            received = wire.pour(head, hidden * (size // len(hidden)), pause)
+        assert received.count(b"HTTP/1.1 ") == 1
+        assert received.startswith(b"HTTP/1.1 503 ")
+        scene.look(uploads=False)
+
+
+def _padded(start: str, size: int) -> bytes:
+    """A head of exactly so many bytes, so that wherever a server stops reading, a next one begins."""
+    start += "\r\nHost: x\r\nX: "
+    return f"{start}{'-' * (size - len(start) - 4)}\r\n\r\n".encode()
 
 
 def test_failed_uploads_leave_no_bytes(tmp_path: Path, disk: Disk, seed: str) -> None:

@@ -173,6 +173,8 @@ def test_storage_calls_fail(call: str, error: str, judge: Callable[..., str], sc
         assert upload is not None
         assert client.patch(upload, 20_000)
         places += [path for path in storage.rglob("*") if path not in places]
+        # A folder that is yet to be made cannot be watched; nothing but the storage makes any.
+        places = [] if call.startswith("mkdir") else places
         with Strace(scene.server.processes(), log, fail(call, error, places)):
             closed = client.close_upload(upload)
         assert "INJECTED" in log.read_text()

@@ -1,8 +1,10 @@
 """One HTTP connection to the registry under test, which tells an answer from an answer that was lost."""
 
+import contextlib
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -69,6 +71,23 @@ class Wire:
         if response.will_close or not whole:
             self.close()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+
+    def pour(self, head: bytes, body: bytes, pause: float) -> bytes:
+        """Send these very bytes, whatever they are; answers all that comes back until half a second of silence."""
+        self._connection.connect()
+        peer = self._connection.sock
+        with contextlib.suppress(OSError):
+            peer.sendall(head if pause else head + body)
+            if pause:
+                time.sleep(pause)
+                peer.sendall(body)
+        peer.settimeout(0.5)
+        received = b""
+        with contextlib.suppress(OSError):
+            while part := peer.recv(65536):
+                received += part
+        self.close()
+        return received
 
     def close(self) -> None:
         """Close; the next request makes a new connection, which another worker may get."""
