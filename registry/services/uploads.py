@@ -25,7 +25,7 @@ from registry.metadata import uploads
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.metadata.uploads import UploadRow
-from registry.oci.errors import BlobUploadInvalid, DigestInvalid, TooManyRequests
+from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, TooManyRequests
 from registry.services.actor import Actor
 from registry.services.body import Body
 from registry.services.publish import Publisher
@@ -162,7 +162,11 @@ class Uploads:
 
     async def _remove_idle(self, live: Live, before: int) -> bool:
         """Remove it if it is still to expire now that it is locked: a chunk may have come since its row was read."""
-        ingest = await self._run(lambda: self._open(live))
+        try:
+            ingest = await self._run(lambda: self._open(live))
+        except BlobUploadUnknown:
+            await self._forget(live)
+            return True
         row = await self._database.read(lambda session: uploads.find(session, live.row.id, live.row.repository))
         if live.touched_at >= before or (row is not None and row.updated_at >= before):
             live.state = await self._run(ingest.suspend)
@@ -219,7 +223,9 @@ class Uploads:
         repository = live.row.repository
         if body.length is not None and body.length <= SMALL:
             data = await body.read(SMALL)
-            if not live.on_disk:
+            # Another worker may have begun the file since: what is known here is not all there is.
+            elsewhere = self._shared and self._content.partial_size(live.path) > 0
+            if not live.on_disk and not elsewhere:
                 _check_order(live, len(live.held), span)
                 whole = live.held + data
                 return await self._publisher.publish_bytes(repository, digest, whole, actor, upload)
@@ -276,7 +282,9 @@ class Uploads:
                 except Exists:
                     pass
             return self._content.resume(live.path, live.state, live.row.algorithm)
-        except NotFound:
+        except NotFound as error:
+            if live.state.offset:  # another worker's closing request has taken the bytes, or the machine lost them
+                raise unknown(live.row.repository, live.row.id) from error
             return self._content.begin(live.path, live.row.algorithm)
         except Busy as error:
             raise _busy() from error
@@ -287,7 +295,7 @@ class Uploads:
 
     async def _remove(self, live: Live) -> None:
         """Bytes and session."""
-        if live.on_disk:
+        if live.on_disk or self._shared:
             ingest = await self._run(lambda: self._open(live))
             await self._run(ingest.cancel)
         await self._forget(live)
