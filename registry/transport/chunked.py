@@ -1,0 +1,103 @@
+"""The chunked transfer coding (RFC 9112, section 7.1), decoded in place and strictly. No sockets.
+
+    chunked-body = *chunk last-chunk trailer-section CRLF
+    chunk        = 1*HEXDIG [ chunk-ext ] CRLF chunk-data CRLF
+
+    SIZE -> DATA -> END -> SIZE ...         a chunk
+    SIZE -> TRAILER -> DONE                 the last one, of size 0
+
+Lines end with CRLF and nothing else: what one reader takes for a line end and another does not is how requests are
+smuggled.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+
+LONGEST_LINE = 4096
+"""Bytes of a size line with its extensions, or of a trailer field."""
+
+MOST_TRAILERS = 32
+
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+class State(enum.Enum):
+    """What comes next."""
+
+    SIZE = "the size of a chunk"
+    DATA = "its bytes"
+    END = "the line end after them"
+    TRAILER = "a trailer field, or the end"
+    DONE = "the next request"
+
+
+class InvalidChunk(ValueError):
+    """The body is not in the chunked coding."""
+
+
+class Chunked:
+    """Decodes one body, however it is cut into pieces."""
+
+    def __init__(self) -> None:
+        self.state = State.SIZE
+        self._left = 0
+        self._line = b""
+        self._trailers = 0
+
+    @property
+    def done(self) -> bool:
+        return self.state is State.DONE
+
+    def decode(self, buffer: memoryview, start: int, end: int) -> tuple[int, int]:
+        """Move the body bytes in `buffer[start:end]` to `start`.
+
+        Answers where they end now, and up to where the input was used: short of `end` only when the body is done, what
+        follows being the next request. Raises InvalidChunk.
+        """
+        read = write = start
+        while read < end and self.state is not State.DONE:
+            if self.state is State.DATA:
+                count = min(self._left, end - read)
+                if read != write:
+                    buffer[write : write + count] = buffer[read : read + count]
+                read, write, self._left = read + count, write + count, self._left - count
+                if not self._left:
+                    self.state = State.END
+            else:
+                read = self._take_line(buffer, read, end)
+        return write, read
+
+    def _take_line(self, buffer: memoryview, read: int, end: int) -> int:
+        """Go on with a line; where it ends."""
+        piece = bytes(buffer[read : min(end, read + LONGEST_LINE)])
+        found = piece.find(b"\n")
+        if found < 0:
+            self._line += piece
+            if len(self._line) > LONGEST_LINE:
+                raise InvalidChunk("a line between chunks is too long")
+            return read + len(piece)
+        line, self._line = self._line + piece[:found], b""
+        if not line.endswith(b"\r") or len(line) > LONGEST_LINE:
+            raise InvalidChunk("a line between chunks does not end as it should")
+        self._line_is(line[:-1])
+        return read + found + 1
+
+    def _line_is(self, line: bytes) -> None:
+        if self.state is State.SIZE:
+            size = _SIZE.fullmatch(line)
+            if size is None:
+                raise InvalidChunk("the size of a chunk is not a number")
+            self._left = int(size[1], 16)
+            self.state = State.DATA if self._left else State.TRAILER
+        elif self.state is State.END:
+            if line:
+                raise InvalidChunk("a chunk is longer than its size")
+            self.state = State.SIZE
+        elif line:
+            self._trailers += 1
+            if self._trailers > MOST_TRAILERS:
+                raise InvalidChunk("there are too many trailer fields")
+        else:
+            self.state = State.DONE
