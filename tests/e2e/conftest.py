@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Client, ContainersSettings, built_client, skopeo_at
-from tests.e2e.engines import running_containerd, running_dockerd, short_folder
+from tests.e2e.engines import Containerd, running_containerd, running_dockerd, short_folder
 from tests.e2e.images import Images, make_images
-from tests.e2e.processes import clean_environment
 from tests.e2e.server import Registry
-from tests.e2e.tools import system_tool
 
 # Where podman's manifest commands, whatever their settings, note which layers a registry has.
 KNOWN_LAYERS = Path("/var/lib/containers/cache/blob-info-cache-v1.boltdb")
@@ -50,25 +48,24 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     return make_images(tmp_path_factory.mktemp("images"))
 
 
-@pytest.fixture(scope="session")
-def containerd() -> Iterator[Path]:
-    """The socket of a containerd of our own."""
-    with running_containerd() as socket:
-        yield socket
+@pytest.fixture(scope="session", params=["debian", "newest"])
+def containerd(request: pytest.FixtureRequest) -> Iterator[Containerd]:
+    """A containerd of our own; what needs it runs with Debian's and with the newest."""
+    with running_containerd(request.param) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def docker(containerd: Path, registry: Registry) -> Iterator[Client]:
+def docker(containerd: Containerd, registry: Registry) -> Iterator[Client]:
     """The docker command with a Docker engine of our own behind it."""
     with running_dockerd(containerd, registry.host) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def ctr(containerd: Path) -> Client:
+def ctr(containerd: Containerd) -> Client:
     """containerd's own command, in a namespace of its own."""
-    options = ("--address", str(containerd), "--namespace", "tests")
-    return Client(system_tool("ctr"), clean_environment(containerd.parent), options)
+    return Client(containerd.ctr, containerd.env, ("--address", str(containerd.socket), "--namespace", "tests"))
 
 
 @pytest.fixture(scope="session")

@@ -36,25 +36,51 @@ def uploading(registry: Registry) -> bool:
     return any(path.stat().st_size > 1_000_000 for path in files)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_docker_push_survives(
-    docker: Client, own_registry: Registry, images: Images, tmp_path: Path, number: signal.Signals
-) -> None:
-    name = f"{own_registry.host}/restart/pushed:1"
+def push_through_restart(
+    docker: Client, registry: Registry, images: Images, log: Path, number: signal.Signals
+) -> tuple[str, str, int]:
+    """Push a large layer with docker, restart the server in the middle; the image's name and id, docker's exit code."""
+    name = f"{registry.host}/restart/pushed:1"
     docker("import", images.tars.large, name)
     image_id = docker("image", "inspect", "--format", "{{.Id}}", name)
-    log = tmp_path / "push.log"
     with in_background(docker.command("push", name), docker, log) as push:
-        wait_until(lambda: uploading(own_registry) or push.poll() is not None, "upload")
+        wait_until(lambda: uploading(registry) or push.poll() is not None, "upload")
         assert push.poll() is None, log.read_text()
-        own_registry.stop(number)
+        registry.stop(number)
         time.sleep(1)
-        own_registry.start()
-        assert push.wait(120) == 0, log.read_text()
+        registry.start()
+        return name, image_id, push.wait(120)
+
+
+def check_pulls(docker: Client, name: str, image_id: str) -> None:
     docker("rmi", name)
     docker("pull", name)
     assert docker("image", "inspect", "--format", "{{.Id}}", name) == image_id
     docker("rmi", name)
+
+
+@pytest.mark.parametrize("containerd", ["debian"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_engine_that_tries_again_gets_through(
+    docker: Client, own_registry: Registry, images: Images, tmp_path: Path, number: signal.Signals
+) -> None:
+    log = tmp_path / "push.log"
+    name, image_id, code = push_through_restart(docker, own_registry, images, log, number)
+    assert code == 0, log.read_text()
+    check_pulls(docker, name, image_id)
+
+
+@pytest.mark.parametrize("containerd", ["newest"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_engine_that_gives_up_may_push_again(
+    docker: Client, own_registry: Registry, images: Images, tmp_path: Path, number: signal.Signals
+) -> None:
+    """This engine never tries a refused connection again."""
+    name, image_id, code = push_through_restart(docker, own_registry, images, tmp_path / "push.log", number)
+    if code != 0:
+        assert own_registry.request("HEAD", "/v2/restart/pushed/manifests/1").status == 404
+        docker("push", name)
+    check_pulls(docker, name, image_id)
 
 
 def test_a_download_in_flight_is_finished(

@@ -39,12 +39,17 @@ class GoTool:
 
 # What @latest resolved to when the tests were written; raise them together, run the suite, commit.
 # zot, another registry a benchmark would like, is not served by the Go module proxy.
+CONTAINERD = "v2.4.2"
 GO_TOOLS = {
     "conformance": GoTool(
         "github.com/opencontainers/distribution-spec/conformance", "v0.0.0-20260831232431-97274622c111"
     ),
+    "containerd": GoTool("github.com/containerd/containerd/v2/cmd/containerd", CONTAINERD),
+    "containerd-shim-runc-v2": GoTool("github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", CONTAINERD),
     "cosign": GoTool("github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3"),
     "crane": GoTool("github.com/google/go-containerregistry/cmd/crane", "v0.22.1"),
+    "ctr": GoTool("github.com/containerd/containerd/v2/cmd/ctr", CONTAINERD),
+    "dockerd": GoTool("github.com/moby/moby/v2/cmd/dockerd", "v2.0.0-beta.24"),
     "helm": GoTool("helm.sh/helm/v3/cmd/helm", "v3.22.0"),
     "oras": GoTool("oras.land/oras/cmd/oras", "v1.3.6"),
     "regctl": GoTool("github.com/regclient/regclient/cmd/regctl", "v0.11.7"),
