@@ -184,7 +184,8 @@ def test_a_session_outlives_a_slow_body(impatient: Server, size: int) -> None:
     held = last + 1 if last else 0
     assert held in (0, size)
     assert held or size < 1000
-    assert repository.close(location, digest_of(data), data[held:], OCTETS).status == 201
+    response = repository.close(location, digest_of(data), data[held:], OCTETS)
+    assert response.status == 201, response
     assert impatient.client.get(repository.blob(digest_of(data))).body == data
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from tests.protocol.server import Server, wait_until
 DATA = noise(3_000_000, "resume")
 DIGEST = digest_of(DATA)
 CUT = 1_200_000
+A_MOMENT = 1.0
+"""Seconds after which a session is written down; a crash within them may lose it."""
 
 
 def offset(repository: Repository, location: str) -> int:
@@ -23,6 +27,11 @@ def offset(repository: Repository, location: str) -> int:
     first, _, last = response.header("range").partition("-")
     assert first == "0"
     return int(last) + 1 if int(last) else 0
+
+
+def uploads_folder(server: Server, repository: Repository) -> Path:
+    """Where the partial files of a repository lie."""
+    return server.root / "storage" / "docker" / "registry" / "v2" / "repositories" / repository.name / "_uploads"
 
 
 def resume(repository: Repository, location: str) -> None:
@@ -87,8 +96,8 @@ def test_dropped_monolithic_post(server: Server, repository: Repository) -> None
     assert repository.client.head(repository.blob(digest)).status == 404
     assert not server.blob_file(digest).exists()
     # The bytes of a session that nobody can come back to do not stay.
-    folder = server.root / "storage" / "docker" / "registry" / "v2" / "repositories" / repository.name / "_uploads"
-    wait_until(lambda: not folder.exists() or not list(folder.glob("*")), 10, "the partial file of the POST stays")
+    folder = uploads_folder(server, repository)
+    wait_until(lambda: not list(folder.glob("*")), 10, "the partial file of the POST stays")
     assert repository.push(data) == digest
 
 
@@ -106,40 +115,60 @@ def test_restart_between_chunks(start: Callable[..., Server], end: signal.Signal
     server = start()
     repository = new_repository(server.client)
     location = repository.client.patch(repository.start(), DATA[:CUT], OCTETS).header("location")
+    small = repository.client.patch(repository.start(), DATA[:500], OCTETS).header("location")
     if end == signal.SIGTERM:
         assert server.stop() == 0
     else:
+        time.sleep(A_MOMENT)
         server.kill()
     server.start()
+    assert offset(repository, small) == 500
     assert offset(repository, location) == CUT
     resume(repository, location)
+    resume(repository, small)
 
 
 def test_kill_in_the_middle_of_a_chunk(start: Callable[..., Server]) -> None:
+    """An upload that has run for a while can go on; the session is known, not only its bytes."""
     server = start()
     repository = new_repository(server.client)
     location = repository.client.patch(repository.start(), DATA[:1000], OCTETS).header("location")
     with server.client.connect() as connection:
         connection.send(encode("PATCH", location, OCTETS | {"Content-Length": str(len(DATA) - 1000)}) + DATA[1000:CUT])
         wait_until(lambda: offset(repository, location) > 1000, 10, "nothing arrives at the session")
+        time.sleep(A_MOMENT)
         server.kill()
     server.start()
     assert 1000 <= offset(repository, location) <= CUT
     resume(repository, location)
 
 
+def test_a_session_that_a_kill_has_lost_leaves_nothing(start: Callable[..., Server]) -> None:
+    """A crash may lose a young session. What is said of it is true, and its bytes do not stay."""
+    server = start(ENTREPOT_UPLOADS_EXPIRE_AFTER="2s")
+    repository = new_repository(server.client)
+    locations = [repository.client.patch(repository.start(), DATA, OCTETS).header("location") for _ in range(3)]
+    server.kill()
+    server.start()
+    for location in locations:
+        response = repository.client.get(location)
+        assert response.status in (204, 404)
+        if response.status == 204:
+            assert response.header("range") == f"0-{len(DATA) - 1}"
+    folder = uploads_folder(server, repository)
+    wait_until(lambda: not list(folder.glob("*")), 30, "the bytes of lost sessions stay on disk", 0.5)
+
+
 def test_restart_before_the_closing_put(start: Callable[..., Server]) -> None:
     """A digest kept with the session is only trusted when it speaks of the bytes that are there."""
     server = start()
     repository = new_repository(server.client)
-    location = repository.client.patch(repository.start(), DATA, OCTETS).header("location")
+    wrong, right = (repository.client.patch(repository.start(), DATA, OCTETS).header("location") for _ in range(2))
+    time.sleep(A_MOMENT)
     server.kill()
     server.start()
-    assert repository.close(location, digest_of(b"not this")).status == 400
-    location = repository.client.patch(repository.start(), DATA, OCTETS).header("location")
-    server.kill()
-    server.start()
-    assert repository.close(location, DIGEST).status == 201
+    assert repository.close(wrong, digest_of(b"not this")).status == 400
+    assert repository.close(right, DIGEST).status == 201
     assert repository.client.get(repository.blob(DIGEST)).body == DATA
 
 

@@ -7,12 +7,15 @@ from functools import partial
 
 import pytest
 
-from tests.protocol.client import Response, encode
+from tests.protocol.client import Headers, Response, encode
 from tests.protocol.content import OCTETS, Repository, digest_of, new_repository, noise, with_query
 from tests.protocol.server import Server, running, wait_until
 
 DATA = noise(1_500_000, "sessions")
 DIGEST = digest_of(DATA)
+SIZES = [20_000, 600_000]
+"""A chunk that a worker may keep in memory for a moment, and one that goes to disk as it comes."""
+ROUNDS = 10
 
 
 @pytest.fixture(scope="module", params=["1", "2"], ids=["one worker", "two workers"])
@@ -26,27 +29,32 @@ def contested(shared: Server) -> Repository:
     return new_repository(shared.client)
 
 
+def fresh(repository: Repository, method: str, target: str, headers: Headers, body: bytes) -> Response:
+    """A request over a connection of its own, so that any worker may take it."""
+    with repository.client.connect() as connection:
+        return connection.request(method, target, headers, body)
+
+
 def is_clean_refusal(response: Response) -> bool:
     return 400 <= response.status < 500 and response.code in ("RANGE_INVALID", "BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS")
 
 
-def test_two_chunks_at_once(contested: Repository) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_two_chunks_at_once(contested: Repository, size: int) -> None:
     """The same chunk twice: one is taken, the other refused, and the blob is right."""
-    for _ in range(4):
+    data = noise(size, (contested.name, size))
+    headers = OCTETS | {"Content-Range": f"0-{size - 1}"}
+    for _ in range(ROUNDS):
         location = contested.start()
-        headers = OCTETS | {"Content-Range": f"0-{len(DATA) - 1}"}
-
-        def patch(location: str = location, headers: dict[str, str] = headers) -> Response:
-            with contested.client.connect() as connection:
-                return connection.request("PATCH", location, headers, DATA)
-
+        patch = partial(fresh, contested, "PATCH", location, headers, data)
         taken, refused = sorted(contested.client.together([patch, patch]), key=lambda response: response.status)
         assert taken.status == 202, (taken, refused)
         assert is_clean_refusal(refused), refused
         status = contested.client.get(location)
-        assert status.header("range") == f"0-{len(DATA) - 1}"
-        assert contested.close(location, DIGEST).status == 201
-        assert contested.client.get(contested.blob(DIGEST)).body == DATA
+        assert status.header("range") == f"0-{size - 1}"
+        assert contested.close(location, digest_of(data)).status == 201
+        assert contested.client.get(contested.blob(digest_of(data))).body == data
+        contested.client.delete(contested.blob(digest_of(data)))
 
 
 def test_a_chunk_while_another_is_on_its_way(contested: Repository) -> None:
@@ -67,18 +75,42 @@ def test_a_chunk_while_another_is_on_its_way(contested: Repository) -> None:
     assert contested.client.get(contested.blob(DIGEST)).body == DATA
 
 
-def test_two_closings_at_once(contested: Repository) -> None:
-    for _ in range(4):
-        location = contested.client.patch(contested.start(), DATA, OCTETS).header("location")
-
-        def close(location: str = location) -> Response:
-            with contested.client.connect() as connection:
-                return connection.request("PUT", with_query(location, digest=DIGEST), OCTETS, b"")
-
+@pytest.mark.parametrize("size", SIZES)
+def test_two_closings_at_once(contested: Repository, size: int) -> None:
+    """One closes the session; for the other it is busy or gone. Nothing is said of the content, which is right."""
+    data = noise(size, (contested.name, size))
+    for _ in range(ROUNDS):
+        location = contested.client.patch(contested.start(), data, OCTETS).header("location")
+        close = partial(fresh, contested, "PUT", with_query(location, digest=digest_of(data)), OCTETS, b"")
         first, second = sorted(contested.client.together([close, close]), key=lambda response: response.status)
         assert first.status == 201, (first, second)
-        assert second.status == 404 or is_clean_refusal(second), second
-        assert contested.client.get(contested.blob(DIGEST)).body == DATA
+        assert (second.status, second.code) == (404, "BLOB_UPLOAD_UNKNOWN") or is_clean_refusal(second), second
+        assert contested.client.get(contested.blob(digest_of(data))).body == data
+        assert contested.client.get(location).status == 404
+        contested.client.delete(contested.blob(digest_of(data)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_chunk_and_a_closing_at_once(contested: Repository, size: int) -> None:
+    """A chunk that is acknowledged is part of the session; one that comes too late is told so."""
+    data, more = noise(size, (contested.name, size)), noise(size, "more")
+    for _ in range(ROUNDS):
+        location = contested.client.patch(contested.start(), data, OCTETS).header("location")
+        closed, patched = contested.client.together(
+            [
+                partial(fresh, contested, "PUT", with_query(location, digest=digest_of(data)), OCTETS, b""),
+                partial(fresh, contested, "PATCH", location, OCTETS, more),
+            ]
+        )
+        if closed.status == 201:
+            assert patched.status == 404 or is_clean_refusal(patched), (closed, patched)
+            assert contested.client.get(location).status == 404
+        elif patched.status == 202:
+            # Another digest now, or still being written when the closing came.
+            assert closed.code in ("DIGEST_INVALID", "BLOB_UPLOAD_INVALID"), closed
+        else:
+            raise AssertionError(f"neither was taken: {closed} {patched}")
+        contested.client.delete(contested.blob(digest_of(data)))
 
 
 def test_the_same_blob_from_many_at_once(contested: Repository) -> None:
@@ -133,6 +165,8 @@ def test_sessions_per_client(start: Callable[..., Server]) -> None:
     assert response.status == 429
     assert response.code == "TOOMANYREQUESTS"
     assert int(response.header("retry-after")) > 0
+    # Another address is only believed from a proxy that is trusted.
+    assert server.client.post(repository.uploads, headers={"X-Forwarded-For": "192.0.2.7"}).status == 429
     assert server.client.delete(locations[0]).status == 204
     locations[0] = repository.start()
     assert server.client.post(new_repository(server.client).uploads).status == 429
@@ -140,3 +174,17 @@ def test_sessions_per_client(start: Callable[..., Server]) -> None:
     assert repository.start()
     # What holds no session is not refused.
     assert repository.push(b"in one request")
+
+
+def test_sessions_of_clients_behind_a_proxy(start: Callable[..., Server]) -> None:
+    server = start(ENTREPOT_LIMITS_UPLOADS_PER_CLIENT="2", ENTREPOT_SERVER_TRUSTED_PROXIES="127.0.0.1,10.0.0.0/8")
+    repository = new_repository(server.client)
+
+    def statuses(chain: str) -> list[int]:
+        return [server.client.post(repository.uploads, headers={"X-Forwarded-For": chain}).status for _ in range(3)]
+
+    assert statuses("192.0.2.1") == [202, 202, 429]
+    assert statuses("192.0.2.2, 10.1.2.3") == [202, 202, 429]
+    # Whatever the client itself wrote in front is not its address.
+    assert statuses("203.0.113.9, 192.0.2.2, 10.1.2.3") == [429, 429, 429]
+    assert statuses("nonsense") == [202, 202, 429]
