@@ -127,6 +127,8 @@ class Pusher(Client):
         if not held:
             return False
         now = self.ask("HEAD", f"/v2/{repository}/manifests/{tag}", expected=(200, 404))
+        if now.status not in {200, 404}:
+            return False
         conditions = {"If-None-Match": "*"} if now.status == 404 else {"If-Match": now.headers.get("etag", '"none"')}
         chosen = self.record.manifests[self.rng.choice(held)]
         if not chosen.digest.startswith("sha256:"):

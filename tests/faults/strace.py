@@ -103,6 +103,6 @@ class Strace:
         return True
 
 
-def fail(call: str, error: str, paths: Iterable[Path]) -> list[str]:
-    """Options that make these calls on these files fail with the error, and let all others through."""
+def fail(call: str, error: str, paths: Iterable[Path] = ()) -> list[str]:
+    """Options that make these calls fail with the error; those on these files alone, when any are named."""
     return [*(f"--trace-path={path}" for path in paths), f"--trace={call}", f"--inject={call}:error={error}"]
