@@ -1,0 +1,106 @@
+"""The application as it is put together from a configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.application import Registry, digest_of, error_code
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def express(registry: Registry, target: str, *headers: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
+    return registry.app.express(b"GET", target.encode(), list(headers), ("127.0.0.1", 1))
+
+
+@pytest.mark.parametrize("driver", ["filesystem", "memory"])
+async def test_a_push_is_a_pull(tmp_path: Path, driver: str) -> None:
+    async with Registry(tmp_path / "root", {"storage.driver": driver}) as registry:
+        payload = await registry.push_image("team/app", "latest")
+        assert (await registry.get("/v2/team/app/manifests/latest")).content == payload
+        for layer in json.loads(payload)["layers"]:
+            assert len((await registry.get(f"/v2/team/app/blobs/{layer['digest']}")).content) == layer["size"]
+
+
+async def test_the_express_lane_answers_as_the_long_way_does(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root") as registry:
+        payload = await registry.push_image("app", "latest")
+        for target, body in (
+            ("/v2/app/manifests/latest", payload),
+            (f"/v2/app/manifests/{digest_of(payload)}", payload),
+            (f"/v2/app/blobs/{digest_of(b'a layer of all')}", b"a layer of all"),
+        ):
+            made = express(registry, target)
+            assert made is not None
+            whole = b"".join(made)
+            assert whole.endswith(b"\r\n\r\n" + body)
+            slow = await registry.get(target)
+            said = dict(line.split(b": ", 1) for line in whole.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:])
+            for name, value in slow.headers.items():
+                if name != "x-request-id":
+                    assert said[name.encode()].decode() == value, (target, name)
+        for target in ("/v2/app/manifests/missing", "/v2/app/tags/list", "/v2/UPPER/manifests/x", "/v2/", "/healthz"):
+            assert express(registry, target) is None
+        for header in (b"if-match", b"if-none-match", b"range", b"origin"):
+            assert express(registry, "/v2/app/manifests/latest", (header, b"x")) is None
+
+
+@pytest.mark.parametrize(
+    "settings", [{"server.trusted_proxies": "127.0.0.1"}, {"cors.allow_origins": "https://ui.example"}]
+)
+async def test_there_is_no_express_lane_where_headers_change_answers(tmp_path: Path, settings: dict[str, str]) -> None:
+    async with Registry(tmp_path / "root", settings) as registry:
+        await registry.push_image("app", "latest")
+        assert express(registry, "/v2/app/manifests/latest") is None
+
+
+async def test_elsewhere_errors_have_the_same_form(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root") as registry:
+        for method, target, status in (("GET", "/nothing", 404), ("GET", "/v3/", 404), ("POST", "/healthz", 405)):
+            answer = await registry.request(method, target)
+            assert (answer.status_code, error_code(answer)) == (status, "UNSUPPORTED")
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "UNSUPPORTED"), (408, "SIZE_INVALID"), (503, "UNAVAILABLE")])
+async def test_the_transports_refusals_have_it_too(tmp_path: Path, status: int, code: str) -> None:
+    async with Registry(tmp_path / "root") as registry:
+        body = json.loads(registry.app.refusal(status, "a sentence"))
+        assert body == {"errors": [{"code": code, "message": "a sentence"}]}
+
+
+async def test_cors(tmp_path: Path) -> None:
+    origin = {"origin": "https://ui.example"}
+    async with Registry(tmp_path / "with", {"cors.allow_origins": origin["origin"]}) as registry:
+        answer = await registry.request("GET", "/v2/", headers=origin)
+        assert answer.headers["access-control-allow-origin"] == origin["origin"]
+        assert "docker-content-digest" in answer.headers["access-control-expose-headers"].lower()
+        other = await registry.request("GET", "/v2/", headers={"origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in other.headers
+    async with Registry(tmp_path / "without") as registry:
+        answer = await registry.request("GET", "/v2/", headers=origin)
+        assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_every_answer_says_the_version_and_the_request(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root") as registry:
+        for target in ("/v2/", "/v2/_catalog", "/v2/never/tags/list", "/v2/UPPER/tags/list"):
+            answer = await registry.get(target, x_request_id="mine-12345")
+            assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
+            assert answer.headers["x-request-id"] == "mine-12345"
+        for bad in ("x", "a" * 65, "with space"):
+            assert (await registry.get("/v2/", x_request_id=bad)).headers["x-request-id"] != bad
+
+
+async def test_its_work_starts_and_stops(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root") as registry:
+        registry.app.start()
+        await registry.push("app", b"x")
+    assert (tmp_path / "root" / "entrepot.db").exists()
