@@ -16,7 +16,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -24,7 +24,8 @@ import uvicorn
 
 from registry.app import App, build
 from registry.config import Config
-from registry.transport.protocol import Reaper, RegistryProtocol
+from registry.transport.protocol import RegistryProtocol
+from registry.transport.reaper import Reaper
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +131,10 @@ class Supervisor:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+        self._listener.close()  # or the kernel would go on taking connections that nobody serves
         for pid in self._workers:
-            os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def _fork(self) -> None:
         parent = os.getpid()

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import os
 import socket
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 HIGH_WATER = 1 << 20
 """Body bytes held for the application before reading pauses."""
 
-LANE_WORTH = 256 * 1024
-"""Bytes below which a lane costs more than it saves."""
+HIGH_REST = 4 << 20
+"""An unread rest of a body up to this size is read and thrown away, so that the connection can be used again."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -43,7 +45,9 @@ class Disconnected(Exception):
 class Cycle(RequestResponseCycle):
     """See the module; `connection` is the protocol that this request came in on."""
 
-    def __init__(self, connection: RegistryProtocol, *, keep_alive: bool, expect_continue: bool) -> None:
+    def __init__(
+        self, connection: RegistryProtocol, *, length: int | None, keep_alive: bool, expect_continue: bool
+    ) -> None:
         super().__init__(
             scope=connection.scope,
             transport=connection.transport,
@@ -58,11 +62,18 @@ class Cycle(RequestResponseCycle):
             on_response=connection.on_response_complete,
         )
         self.connection = connection
+        self.length = length
         self.chunks: collections.deque[Buffer] = collections.deque()
         self.buffered = 0
         self.received = 0
         self.sent = 0
         self.reader: socket.socket | None = None
+        self.in_lane = False
+        self.lingers = False
+        """Whether the connection closes after this answer, although the client may still be sending."""
+        self.body_delivered = False
+        self.lane_from = 0
+        """Body bytes that must have come before a lane is worth it."""
 
     def feed(self, data: Buffer) -> None:
         """Body bytes from the connection."""
@@ -87,23 +98,22 @@ class Cycle(RequestResponseCycle):
 
     async def receive(self) -> ASGIReceiveEvent:
         self._say_continue()
-        while not self.chunks and self.more_body and not self.disconnected and not self.response_complete:
+        while self.more_body and not self.chunks and not self._is_cut_short and not self.response_complete:
             self.flow.resume_reading()
             self.message_event.clear()
             await self.message_event.wait()
         if self.chunks:
             body = b"".join(self._drain())
+            self.body_delivered = not self.more_body
             return {"type": "http.request", "body": body, "more_body": self.more_body}
-        if not self.disconnected and not self.response_complete and not self.body_delivered:
+        if not self.more_body and not self.body_delivered and not self.disconnected and not self.response_complete:
             self.body_delivered = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        while not self.disconnected and not self.response_complete:
+        while not self.more_body and not self.disconnected and not self.response_complete:
             self.flow.resume_reading()
             self.message_event.clear()
             await self.message_event.wait()
         return {"type": "http.disconnect"}
-
-    body_delivered = False
 
     async def take(self, sink: Callable[[Buffer], object]) -> int:
         """The `entrepot.body` extension."""
@@ -113,14 +123,13 @@ class Cycle(RequestResponseCycle):
         start = self.received - self.buffered
         while True:
             if self.chunks:
-                chunks = self._drain()
-                await loop.run_in_executor(pool, _feed_all, sink, chunks)
+                await lanes.ended(loop.run_in_executor(pool, _feed_all, sink, self._drain()))
             elif not self.more_body:
                 self.body_delivered = True
                 return self.received - start
-            elif self.disconnected:
+            elif self._is_cut_short:
                 raise Disconnected
-            elif self.connection.body_left >= LANE_WORTH and self.connection.lanes.free and self._plain:
+            elif self._lane_is_worth_it():
                 await self._take_by_lane(sink)
             else:
                 self.flow.resume_reading()
@@ -128,73 +137,104 @@ class Cycle(RequestResponseCycle):
                 await self.message_event.wait()
 
     @property
-    def _plain(self) -> bool:
-        return self.connection.scheme == "http"
+    def _is_cut_short(self) -> bool:
+        """Whether nothing more of an unfinished body will come."""
+        return self.disconnected or self.connection.deaf or self.transport.is_closing()
+
+    def _lane_is_worth_it(self) -> bool:
+        connection = self.connection
+        return (
+            connection.body_left >= lanes.WORTH
+            and self.received >= self.lane_from
+            and connection.scheme == "http"
+            and connection.lanes.free
+        )
 
     async def _take_by_lane(self, sink: Callable[[Buffer], object]) -> None:
         connection = self.connection
+        count, lead = connection.body_left, -self.received % lanes.BLOCK
         self.flow.pause_reading()
         with lanes.borrowed(self.transport) as peer:
-            count = connection.body_left
+            self.in_lane = True
             try:
-                taken, closed, stalled = await connection.lanes.run(lambda: lanes.receive(peer, count, sink))
+                got = await connection.lanes.run(lambda: lanes.receive(peer, count, sink, lead))
             except BaseException:
                 # Bytes that the sink refused are gone from the socket: this connection cannot go on.
-                self.keep_alive = False
                 connection.abandon_body()
                 raise
-        self.received += taken
-        connection.took(taken)
-        if closed:
+            finally:
+                self.in_lane = False
+        self.received += got.size
+        connection.took(got.size)
+        if got.closed:
             self.disconnected = True
             self.transport.close()
-        elif stalled and self.more_body:
-            # Let the loop wait for the next bytes, then see whether a lane is worth it again.
-            self.flow.resume_reading()
-            self.message_event.clear()
-            await self.message_event.wait()
+        elif not got.flows:
+            # The loop waits for what comes next, and for some of it to come well, before a lane is tried again.
+            self.lane_from = self.received + lanes.WORTH
 
     async def send(self, message: ASGISendEvent) -> None:
-        if message["type"] == "http.response.body":
-            self.sent += len(message.get("body", b""))
-        elif message["type"] == "http.response.start":
-            self.connection.answering()
-            if self.more_body and self.connection.refuse_rest(self):
+        if self.transport.is_closing():
+            self.disconnected = True
+        if message["type"] == "http.response.start":
+            if self.more_body and self._rest_is_unwelcome():
                 self.keep_alive = False
+        elif message["type"] == "http.response.body":
+            more = message.get("more_body", False)
+            if self.disconnected and more:
+                raise Disconnected
+            self.sent += len(message.get("body", b""))
+            if self.more_body and not self.keep_alive and not more:
+                self.keep_alive = self.lingers = True  # closed by the connection, which reads on for a while
         await super().send(message)
+
+    def _rest_is_unwelcome(self) -> bool:
+        """An answer begins before the body has ended: whether the connection must close after it.
+
+        A client that was not told to continue may send the body or not, so that nothing can follow.
+        """
+        return self.waiting_for_100_continue or self.length is None or self.connection.body_left > HIGH_REST
 
     async def send_file(self, fd: int, offset: int, count: int) -> None:
         """The `entrepot.file` extension. Disconnected when the client is gone, OSError when the file is short."""
         if self.scope["method"] == "HEAD" or count == 0:
             return
-        end = offset + count
+        end, lane_from = offset + count, 0
         await self._flush()
+        if self.disconnected or self.transport.is_closing():
+            raise Disconnected
         with lanes.borrowed(self.transport) as peer:
+            self.reader = peer
             try:
                 while offset < end and not self.disconnected:
                     before = offset
-                    if end - offset > LANE_WORTH and self.connection.lanes.free:
+                    if end - offset > lanes.WORTH and offset >= lane_from and self.connection.lanes.free:
                         offset = await self._lane_send(peer, fd, offset, end)
+                        if offset - before < lanes.WORTH:
+                            lane_from = offset + lanes.WORTH
                     else:
                         offset = _send_some(peer, fd, offset, end)
                     self.sent += offset - before
-                    self.connection.progress()
                     if offset < end:
-                        self.reader = peer
                         await lanes.until_writable(peer)
-                        self.reader = None
-            except (BrokenPipeError, ConnectionError) as error:
+            except (ConnectionError, TimeoutError) as error:
                 self.disconnected = True
                 raise Disconnected from error
+            finally:
+                self.reader = None
         if self.disconnected:
             raise Disconnected
         self.expected_content_length -= count
 
     def cut(self) -> None:
-        """End an answer whose reader has stopped reading: wakes `send_file` too, which holds its own descriptor."""
+        """The client is gone, or as good as gone: wakes whoever waits for it."""
+        self.disconnected = True
+        self.message_event.set()
         if self.reader is not None:
-            self.reader.shutdown(socket.SHUT_RDWR)
-        self.transport.abort()
+            with contextlib.suppress(OSError):
+                # Reset when it is closed: what the client does not read must not stay in the kernel.
+                self.reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.reader.shutdown(socket.SHUT_RDWR)
 
     async def _lane_send(self, peer: socket.socket, fd: int, offset: int, end: int) -> int:
         return await self.connection.lanes.run(lambda: lanes.send(peer, fd, offset, end))
@@ -221,7 +261,7 @@ def _feed_all(sink: Callable[[Buffer], object], chunks: list[Buffer]) -> None:
 
 def _send_some(peer: socket.socket, fd: int, offset: int, end: int) -> int:
     try:
-        sent = os.sendfile(peer.fileno(), fd, offset, min(end - offset, LANE_WORTH))
+        sent = os.sendfile(peer.fileno(), fd, offset, min(end - offset, lanes.WORTH))
     except BlockingIOError:
         return offset
     if sent == 0:

@@ -27,6 +27,9 @@ T = TypeVar("T")
 STALL = 100
 """Milliseconds a peer may stall before its lane is given back."""
 
+BLOCK = 4096
+"""What the disk wants the place of a piece in its file to be a multiple of."""
+
 TURN = 1.0
 """Seconds after which a lane reports back, so that the connection's clock and counters stay true."""
 
@@ -91,24 +94,28 @@ def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
 
 
 class Received(NamedTuple):
-    """How many bytes a turn brought, whether the peer has closed, whether it keeps up."""
+    """What a turn brought: how many bytes, whether the peer has closed, whether it keeps up."""
 
-    count: int
+    size: int
     closed: bool
     flows: bool
 
 
-def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object]) -> Received:
-    """Hand up to `count` received bytes to `sink`, a buffer at a time, until the peer stalls or the turn is over."""
+def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object], lead: int = 0) -> Received:
+    """Hand up to `count` received bytes to `sink`, a buffer at a time, until the peer stalls or the turn is over.
+
+    The first piece has `lead` bytes, if any: so many that the pieces after it begin on a block of the file they go to.
+    """
     readable = select.poll()
     readable.register(source, select.POLLIN)
     # A mapping begins on a page, which lets the disk take large pieces without a copy.
     buffer = memoryview(mmap.mmap(-1, min(count, CHUNK)))
     taken = filled = 0
     closed = stalled = False
+    full = min(lead, len(buffer)) or len(buffer)
     turn = time.monotonic() + TURN
     while taken + filled < count and not closed and not stalled and time.monotonic() < turn:
-        want = min(len(buffer) - filled, count - taken - filled)
+        want = min(full - filled, count - taken - filled)
         try:
             got = source.recv_into(buffer[filled:], want)
         except BlockingIOError:
@@ -119,9 +126,9 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
         if got == 0:
             closed = True
         filled += got
-        if filled == len(buffer):
-            sink(buffer)
-            taken, filled = taken + filled, 0
+        if filled == full:
+            sink(buffer[:full])
+            taken, filled, full = taken + filled, 0, len(buffer)
     if filled:
         sink(buffer[:filled])
     taken += filled
@@ -162,6 +169,6 @@ def borrowed(transport: asyncio.BaseTransport) -> Iterator[socket.socket]:
 def unsent(transport: asyncio.WriteTransport) -> tuple[int, int]:
     """Bytes that wait for the peer in the transport and in the kernel: a change tells that the peer reads."""
     in_kernel = bytearray(4)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # closed already
         fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, in_kernel)
     return transport.get_write_buffer_size(), int.from_bytes(in_kernel, "little")

@@ -3,8 +3,8 @@
 Three things differ from `HttpToolsProtocol`, whose private names this builds on (so its version is pinned, and
 tests/transport is the contract):
 
-1. Bounds. Heads have a greatest size and count, heads and bodies have a deadline and bodies a least rate. `Reaper`
-   looks at every connection once a second, which is cheaper than a timer for each request.
+1. Bounds. Heads have a greatest size and count, heads and bodies have a deadline and bodies a least rate (see
+   `reaper`).
 2. Express. A small GET or HEAD that the application can answer at once (`app.express`) is answered from here, with no
    task and no ASGI messages.
 3. Body. A body with a Content-Length goes past the HTTP parser, and a large one past the event loop (see `cycle`).
@@ -13,11 +13,8 @@ tests/transport is the contract):
 from __future__ import annotations
 
 import asyncio
-import enum
 import http
-import socket
 import urllib.parse
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -26,22 +23,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from registry.transport.cycle import Cycle
+from registry.transport.reaper import Phase
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from uvicorn._types import HTTPScope
+
     from registry.transport.application import Application
     from registry.transport.lanes import Lanes
     from registry.transport.limits import Limits
-
-
-class Phase(enum.Enum):
-    """What a connection waits for; each has a bound of its own."""
-
-    IDLE = "the next request"
-    HEAD = "the rest of a head"
-    BODY = "the rest of a body"
-    ANSWER = "the client to read, or the application"
 
 
 class RegistryProtocol(HttpToolsProtocol):
@@ -61,26 +52,42 @@ class RegistryProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.limits = self.app.limits
+        self.limits = limits = self.app.limits
         self.lanes = self.app.lanes
         self.pool = self.app.pool
         self.phase = Phase.IDLE
-        self.since = self.touched = self.loop.time()
+        self.since = self.touched = self.moved = self.loop.time()
+        """When the phase began, when the client last sent something, when it last took something."""
+        self.unsent = (0, 0)
         self.body_left = 0
-        self.head_size = 0
-        self._body_total = 0
+        """Bytes still to come of a body whose length is known."""
+        self._running: Cycle | None = None
+        """What is being answered. `cycle` is the newest request, which may be waiting in `pipeline`."""
+        self._unframed = 0
+        """Bytes parsed since something came of it: of a head, or of a trailer or chunk header."""
+        self._most_unframed = limits.request_line + limits.header_size + 4 * limits.header_count + 1024
+        self._in_head = False
+        self._hosts = 0
         self._express_done = False
         self._draining = False
-        self._refused = False
+        self.deaf = False
+        """Whether what the client sends is thrown away."""
+        self._last_words = b""
+        self._dated: object = None
+        self._date = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > 2 * self.limits.connections:
+            transport.abort()
+        elif len(self.connections) > self.limits.connections:
             self.refuse(503, "too many connections, try again later")
-            return
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for cycle in (self._running, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.cut()  # type: ignore[attr-defined]
+        super().connection_lost(exc)
 
     @property
     def answered(self) -> bool:
@@ -92,78 +99,70 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.touched = self.loop.time()
-        if self._refused:
-            return
-        if self.body_left:
-            self._body_received(data)
-            return
-        if self.phase is Phase.IDLE:
-            self.phase, self.since = Phase.HEAD, self.touched
-            self.head_size = 0
-        if self.phase is Phase.HEAD:
-            self.head_size += len(data)
+        rest = self._read(data)
+        while rest:
+            rest = self._read(rest)
+
+    def _read(self, data: bytes | memoryview) -> bytes | memoryview:
+        """What is left of `data` begins something new."""
+        if left := self.body_left:
+            # Bytes of a body whose length is known: no parser. What follows the body is the next request.
+            self._feed(data[:left])
+            return data[left:]
+        if self.deaf:
+            return b""
+        self._unframed += len(data)
         try:
             self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Nothing is upgraded here: what follows is the request's body, or the next request.
+            return memoryview(data)[upgrade.args[0] :]
+        except httptools.HttpParserCallbackError:
+            self.logger.exception("a request failed by a defect of the registry")
+            self.refuse(500, "the request could not be handled")
         except httptools.HttpParserError:
-            if not self._refused:
-                self.refuse(400, "the request is not HTTP/1.1")
-            return
-        except httptools.HttpParserUpgrade:
-            return
-        if self.phase is Phase.HEAD and self.head_size > self.limits.request_line + self.limits.header_size:
+            self.refuse(400, "the request is not HTTP/1.1")
+        if self._unframed > self._most_unframed:
             self.refuse(431, "the request's head is too large")
+        return b""
 
-    def _body_received(self, data: bytes) -> None:
-        """Bytes of a body whose length is known: no parser. What follows the body is the next request."""
-        left = self.body_left
-        if len(data) <= left:
-            self._feed(data)
-            return
-        self._feed(data[:left])
-        self.data_received(data[left:])
-
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         self.body_left -= len(data)
-        cycle = self.cycle
-        if not cycle.response_complete:
-            cycle.feed(data)
+        if not self.cycle.response_complete:
+            self.cycle.feed(data)
         if not self.body_left:
             self._body_complete()
 
     def _body_complete(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
-        self.phase = Phase.ANSWER
-        cycle = self.cycle
-        cycle.more_body = False
-        cycle.message_event.set()
-        if cycle.response_complete:
-            self._answered()
+        self.on_message_complete()
 
     def took(self, count: int) -> None:
         """A lane received `count` bytes of the body."""
         self.touched = self.loop.time()
+        if self.deaf:  # refused meanwhile
+            return
         self.body_left -= count
         if not self.body_left:
             self._body_complete()
 
     def abandon_body(self) -> None:
-        """The rest of the body cannot be read any more."""
+        """The rest of the body cannot be read any more: the connection closes after the answer."""
         self.body_left = 0
         self.phase = Phase.ANSWER
-        self.cycle.more_body = False
-        self._refused = True
-
-    def refuse_rest(self, cycle: Cycle) -> bool:
-        """An answer begins before the body has ended: whether the connection must close after it."""
-        return self.body_left > HIGH_REST or not self._body_total
+        self.cycle.keep_alive = False
+        self.deaf = True
 
     # Parser callbacks
 
     def on_message_begin(self) -> None:
         self.url = b""
-        self.expect_100_continue = False
         self.headers = []
+        self._hosts = 0
         self._express_done = False
+        self._in_head = True
+        if self.phase is Phase.IDLE:
+            self.phase, self.since = Phase.HEAD, self.touched
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -172,42 +171,95 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
+        if name == b"host":
+            self._hosts += 1
         self.headers.append((name, value))
-        if len(self.headers) > self.limits.header_count:
-            self.refuse(431, "the request has too many headers")
-        elif len(value) > self.limits.header_size:
-            self.refuse(431, "a header of the request is too large")
 
     def on_headers_complete(self) -> None:
-        if self._refused:
+        self._in_head = False
+        if self.deaf:
             return
+        version = self.parser.get_http_version()
+        if not self._head_is_allowed(version):
+            return
+        self._unframed = 0
         method = self.parser.get_method()
+        keep_alive = version == "1.1" and self.parser.should_keep_alive()
         idle = self.answered
-        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
-        if idle and keep_alive and method in EXPRESS_METHODS and not self._draining:
+        if idle and keep_alive and method in EXPRESS_METHODS and not self._draining and not self.flow.write_paused:
             answer = self.app.express(method, self.url, self.headers, self.client)
             if answer is not None:
                 self._express_done = True
-                self.transport.write(b"".join((answer[0], self._date(), answer[1])))
+                headers = self.server_state.default_headers
+                if headers is not self._dated:
+                    self._dated, self._date = headers, _lines(headers)
+                self.transport.write(b"".join((answer[0], self._date, answer[1])))
                 return
-        self._start_cycle(method, keep_alive=keep_alive, idle=idle)
+        self._start_cycle(method, version, keep_alive=keep_alive, idle=idle)
 
-    def _date(self) -> bytes:
-        headers = self.server_state.default_headers
-        return b"date: %b\r\n" % headers[0][1] if headers else b""
+    def _head_is_allowed(self, version: str) -> bool:
+        limits = self.limits
+        if len(self.headers) > limits.header_count:
+            self.refuse(431, "the request has too many headers")
+        elif self._unframed > limits.header_size and (
+            sum(len(name) + len(value) for name, value in self.headers) > limits.header_size
+        ):
+            self.refuse(431, "the headers of the request are too large")
+        elif version == "1.1":
+            if self._hosts == 1:
+                return True
+            self.refuse(400, "the request must have one Host header")
+        elif version == "1.0":
+            return True
+        else:
+            self.refuse(505, "the request is not HTTP/1.1")
+        return False
 
-    def _start_cycle(self, method: bytes, *, keep_alive: bool, idle: bool) -> None:
-        parsed = self._parsed_url()
-        if parsed is None:
+    def _start_cycle(self, method: bytes, version: str, *, keep_alive: bool, idle: bool) -> None:
+        scope = self._scope(method, version)
+        framing = self._framing()
+        if scope is None or framing is None:
             return
-        raw_path, query = parsed
+        self.scope = scope
+        length, expects = framing
+        cycle = Cycle(
+            self,
+            length=length,
+            keep_alive=keep_alive and not self._draining,
+            expect_continue=expects and version == "1.1",
+        )
+        extensions: dict[str, dict[object, object]] = {"entrepot.body": {"take": cycle.take}}
+        if self.scheme == "http":
+            extensions["entrepot.file"] = {"send": cycle.send_file}
+        scope["extensions"] = extensions
+        self.headers = []  # whatever comes of a trailer is none of the application's
+        self.body_left = length or 0
+        self.cycle = cycle
+        if idle:
+            self._begin(cycle, self.app)
+        else:
+            # A pipelined request waits for its turn.
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+
+    def _begin(self, cycle: Cycle, app: Application) -> None:
+        self._running = cycle
+        self.phase = Phase.BODY if cycle.more_body else Phase.ANSWER
+        self.since = self.touched = self.loop.time()
+        self._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+
+    def _scope(self, method: bytes, version: str) -> HTTPScope | None:
+        try:
+            url = httptools.parse_url(self.url)
+        except httptools.HttpParserError:
+            self.refuse(400, "the request's target is not a path")
+            return None
+        raw_path = url.path or b"/"
         path = raw_path.decode("latin-1")
-        self.scope = {
+        return {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": self.parser.get_http_version(),
+            "http_version": version,
             "server": self.server,
             "client": self.client,
             "scheme": self.scheme or "http",
@@ -215,50 +267,43 @@ class RegistryProtocol(HttpToolsProtocol):
             "method": method.decode("ascii"),
             "path": urllib.parse.unquote(path) if "%" in path else path,
             "raw_path": raw_path,
-            "query_string": query,
+            "query_string": url.query or b"",
             "headers": self.headers,
             "state": self.app_state.copy(),
             "extensions": {},
         }
-        length = self._content_length()
-        cycle = Cycle(self, keep_alive=keep_alive and not self._draining, expect_continue=self.expect_100_continue)
-        self.scope["extensions"] = {"entrepot.body": {"take": cycle.take}}
-        if self.scheme == "http":
-            self.scope["extensions"]["entrepot.file"] = {"send": cycle.send_file}
-        if not idle:
-            # A pipelined request waits for its turn.
-            self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
-            self.cycle = cycle
-            return
-        self.cycle = cycle
-        self._body_total = length or 0
-        self.phase, self.since = Phase.BODY, self.touched
-        self._start_asgi_task(cycle, self.app)  # type: ignore[arg-type]
 
-    def _parsed_url(self) -> tuple[bytes, bytes] | None:
-        try:
-            url = httptools.parse_url(self.url)
-        except httptools.HttpParserError:
-            self.refuse(400, "the request's target is not a path")
-            return None
-        return url.path or b"/", url.query or b""
-
-    def _content_length(self) -> int | None:
+    def _framing(self) -> tuple[int | None, bool] | None:
+        """The body's length, None when it is chunked, and whether the client waits to be told to send it."""
+        length: int | None = 0
+        expects = False
         for name, value in self.headers:
             if name == b"content-length":
-                return int(value)
-        return None
+                length = int(value)
+            elif name == b"transfer-encoding":
+                if value.lower() != b"chunked":
+                    self.refuse(400, "no transfer coding but chunked is understood here")
+                    return None
+                if self.parser.should_upgrade():
+                    self.refuse(400, "an upgrade cannot come with a chunked body")
+                    return None
+                length = None
+            elif name == b"expect":
+                expects = value.lower() == b"100-continue"
+        return length, expects
 
     def on_body(self, body: bytes) -> None:
-        if self._refused or self.cycle.response_complete:
+        self._unframed = 0
+        if self.deaf:
             return
-        self.cycle.feed(body)
-        if self._body_total and self.cycle.received < self._body_total and not self.pipeline:
-            self.body_left = self._body_total - self.cycle.received
+        if self.body_left:
+            self.body_left -= len(body)
+        if not self.cycle.response_complete:
+            self.cycle.feed(body)
 
     def on_message_complete(self) -> None:
-        if self._refused:
+        self._unframed = 0
+        if self.deaf or self.body_left:  # the parser gives the body of an upgrade up to us
             return
         if self._express_done:
             self.phase = Phase.IDLE
@@ -272,84 +317,81 @@ class RegistryProtocol(HttpToolsProtocol):
 
     # Answering
 
-    def answering(self) -> None:
-        self.touched = self.loop.time()
-
-    def progress(self) -> None:
-        """The client took bytes of an answer."""
-        self.touched = self.loop.time()
-
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
+        cycle, self._running = self._running, None
+        if cycle is not None and cycle.lingers:
+            self._linger()
+            return
         self.flow.resume_reading()
         if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self.phase, self.since = Phase.ANSWER, self.loop.time()
-            self._start_asgi_task(cycle, app)
-        elif not self.body_left:
+            self._begin(*self.pipeline.pop())  # type: ignore[arg-type]
+        elif self._last_words:
+            self._end(self._last_words)
+        elif self.cycle.more_body:
+            self.since = self.loop.time()  # its rest is read and thrown away
+        else:
             self._answered()
 
     def _answered(self) -> None:
-        if self.phase is not Phase.HEAD:
-            self.phase = Phase.IDLE
-        self.since = self.touched = self.loop.time()
+        self.phase = Phase.HEAD if self._in_head else Phase.IDLE
+        self.since = self.loop.time()
 
     def shutdown(self) -> None:
         self._draining = True
         super().shutdown()
 
     def refuse(self, status: int, sentence: str) -> None:
-        """Answer from the transport itself and close: the request never reaches the application."""
-        self._refused = True
+        """Answer from the transport itself, after the requests that came before, and close.
+
+        The request never reaches the application; or, when it is its body that is wrong, finds its client gone.
+        """
+        if self.deaf:
+            return
+        self.deaf = True
+        self.body_left = 0
         body = self.app.refusal(status, sentence)
-        head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        if self.answered or not self.cycle.response_started:
-            self.transport.write(head % (status, http.HTTPStatus(status).phrase.encode(), len(body)) + body)
-        if not self.answered:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        answer = REFUSAL % (status, http.HTTPStatus(status).phrase.encode(), len(body)) + body
+        running = self._running
+        if self.answered:
+            self._end(b"" if self.phase is Phase.BODY else answer)
+        elif not self.cycle.more_body:
+            self._last_words = answer
+        elif self.cycle is not running:
+            self.pipeline.popleft()
+            self._last_words = answer
+        else:
+            self._end(b"" if running.response_started else answer)
+            running.cut()
             self.flow.resume_writing()
-        self.transport.close()
 
-    def reap(self, now: float) -> None:
-        """Close when what this connection waits for has taken too long."""
-        limits = self.limits
-        if self.phase is Phase.IDLE:
-            if now - self.touched > limits.keep_alive:
-                self.transport.close()
-        elif self.phase is Phase.HEAD:
-            if now - self.since > limits.header_timeout:
-                self.refuse(408, "the request's head took too long")
-        elif self.phase is Phase.BODY:
-            elapsed = now - self.since
-            slow = elapsed > limits.body_timeout and self.cycle.received < limits.body_rate * elapsed
-            if not self.flow.read_paused and (now - self.touched > limits.body_timeout or slow):
-                self.refuse(408, "the request's body came too slowly")
-        elif now - self.touched > limits.body_timeout and (self.flow.write_paused or self.cycle.reader is not None):
-            self.cycle.cut()
+    def _end(self, last_words: bytes) -> None:
+        if last_words:
+            self.transport.write(last_words)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close, but not yet: closed with bytes unread, a connection is reset, and the answer lost with it."""
+        self.deaf = True
+        self.body_left = 0
+        self.phase, self.since = Phase.CLOSING, self.loop.time()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def cut(self) -> None:
+        """The client has stopped reading: there is nothing to wait for."""
+        self.transport.abort()
+        if self._running is not None:
+            self._running.cut()
 
 
-HIGH_REST = 4 << 20
-"""An unread rest of a body up to this size is read and thrown away, so that the connection can be used again."""
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
 
 EXPRESS_METHODS = frozenset((b"GET", b"HEAD"))
 
-
-class Reaper:
-    """Looks at every connection once a second."""
-
-    def __init__(self, connections: Iterable[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self._connections = connections
-        self._loop = loop
-        self._handle = loop.call_later(1.0, self._look)
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        for connection in list(self._connections):
-            connection.reap(now)
-        self._handle = self._loop.call_later(1.0, self._look)
-
-    def stop(self) -> None:
-        self._handle.cancel()
+REFUSAL = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
