@@ -26,10 +26,11 @@ test: $(STAMP) ## run the tests, all but those of make e2e, conformance, bench
 	@tests/install-system-packages test
 	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
 
-check: $(STAMP) ## check format, lint and types
+check: $(STAMP) ## check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/project/test_imports.py
 
 fmt: $(STAMP) ## put the code into its format and fix what the linter can
 	$(BIN)/ruff format $(CODE)
