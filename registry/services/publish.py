@@ -3,6 +3,9 @@
 1. the bytes are verified against the digest, made durable and published under it (storage);
 2. one durable transaction says that the blob is there and that the repository has it (metadata);
 3. only then is the client told.
+
+A blob that is here already is written again all the same: bits of the old bytes may have flipped without anybody having
+noticed, and what a client is told must hold for the bytes it has sent.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from registry.services.actor import Actor
 from registry.services.group import GroupPut
 from storage.content import ContentStore, Ingest
 from storage.digest import Digest
-from storage.errors import Damaged, DigestMismatch, NotFound
+from storage.errors import Damaged, NotFound
 
 
 class Publisher:
@@ -35,51 +38,28 @@ class Publisher:
 
         Raises DigestMismatch (the ingest is gone then), storage errors (it is not).
         """
-        known = await self._known(digest)
         loop = asyncio.get_running_loop()
-        size, new = await loop.run_in_executor(self._pool, lambda: self._settle(digest, ingest, known))
-        await self._database.write(lambda session: self._record(session, repository, digest, size, new, actor, upload))
+        size = await loop.run_in_executor(self._pool, lambda: ingest.commit(digest))
+        await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
         return size
 
     async def publish_bytes(
         self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: str | None
     ) -> int:
         """The same for a small blob at hand."""
-        known = await self._known(digest)
-        new = known is None or not self._whole(digest, known)
-        if new:
-            await self._group.put(digest, data)
-        elif (actual := Digest.of(data, digest.algorithm)) != digest:
-            raise DigestMismatch(digest, actual)
+        await self._group.put(digest, data)
         size = len(data)
-        await self._database.write(lambda session: self._record(session, repository, digest, size, new, actor, upload))
+        await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
         return size
 
-    async def _known(self, digest: Digest) -> int | None:
-        return await self._database.read(lambda session: blobs.present(session, str(digest)))
-
-    def _settle(self, digest: Digest, ingest: Ingest, known: int | None) -> tuple[int, bool]:
-        """The bytes under their digest; their size, and whether they were written.
-
-        A blob that is here already, and whole, is not written a second time.
-        """
-        if known is not None and self._whole(digest, known):
-            actual = ingest.digest(digest.algorithm)
-            ingest.cancel()
-            if actual != digest:
-                raise DigestMismatch(digest, actual)
-            return known, False
-        return ingest.commit(digest), True
-
     def _record(
-        self, session: Session, repository: str, digest: Digest, size: int, new: bool, actor: Actor, upload: str | None
+        self, session: Session, repository: str, digest: Digest, size: int, actor: Actor, upload: str | None
     ) -> None:
         # A last look under the write lock: a quarantine of the old bytes may have come between (see damage.py).
-        if not self._whole(digest, size) or not (new or blobs.present(session, str(digest)) == size):
+        if not self._whole(digest, size):
             raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
         now = now_ms()
-        # Bytes that were not written were not verified either: what is known of them stays.
-        repaired = new and blobs.publish(session, str(digest), size, now) == "quarantined"
+        repaired = blobs.publish(session, str(digest), size, now) == "quarantined"
         repository_id = repositories.ensure(session, repository, now)
         linked = blobs.link(session, repository_id, str(digest), now)
         if upload is not None:

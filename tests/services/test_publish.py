@@ -47,16 +47,13 @@ async def test_two_uploads_of_one_blob_at_once_are_one_blob(parts: Parts) -> Non
     assert [list(parts.driver.list(paths.upload_dir("app", f"upload-{n}"))) for n in range(12)] == [[]] * 12
 
 
-async def test_a_known_blob_is_not_written_again(parts: Parts, tmp_path: Path) -> None:
+async def test_good_bytes_replace_flipped_ones(parts: Parts) -> None:
+    """Nobody has noticed the damage yet; what a push brings and has acknowledged is what is served."""
     await parts.push("app", DATA)
-    faults = Faults()
-    other = Parts(tmp_path / "root", Faulty(parts.driver, faults))
-    try:
-        await other.push("other", DATA)
-        assert faults.count("commit") == 0
-        assert await served(other, "other") == DATA
-    finally:
-        other.close()
+    parts.spoil(BAD, DIGEST)
+    await parts.push("other", DATA)
+    for repository in ("app", "other"):
+        assert await served(parts, repository) == DATA
 
 
 @pytest.mark.parametrize("what", [None, b"", DATA[:-1], DATA + b"!"])
@@ -82,34 +79,14 @@ async def test_other_bytes_are_refused_and_gone(parts: Parts) -> None:
     assert await served(parts) == DATA
 
 
-async def test_a_quarantine_between_look_and_record_fails_the_push(parts: Parts) -> None:
-    """Known and whole, so its own bytes are dropped; then the blob is found bad: nothing was acknowledged."""
-    await parts.push("app", DATA)
-    parts.spoil(BAD, DIGEST)
-    size, new = parts.publisher._settle(DIGEST, parts.ingest("second", DATA), len(DATA))
-    assert (size, new) == (len(DATA), False)
-    await parts.damage.report(DIGEST, len(DATA), "flipped", read_since=now_ms() + 1)
-    with pytest.raises(Unavailable):
-        await parts.database.write(
-            lambda session: parts.publisher._record(session, "app", DIGEST, size, new, ACTOR, None)
-        )
-    assert parts.state(DIGEST) is None
-    await parts.push("app", DATA, "third")
-    assert await served(parts) == DATA
-    assert parts.kinds() == ["blob.pushed", "blob.quarantined", "blob.repaired"]
-
-
 async def test_a_quarantine_of_new_bytes_before_they_are_recorded(parts: Parts) -> None:
     """The flipped bytes are gone already; their quarantine takes the new ones, which nobody was promised."""
     await parts.push("app", DATA)
     parts.content.delete(DIGEST)
-    size, new = parts.publisher._settle(DIGEST, parts.ingest("second", DATA), len(DATA))
-    assert new
+    size = parts.ingest("second", DATA).commit(DIGEST)
     await parts.damage.report(DIGEST, len(DATA), "flipped", read_since=now_ms() + 1)
     with pytest.raises(Unavailable):
-        await parts.database.write(
-            lambda session: parts.publisher._record(session, "app", DIGEST, size, new, ACTOR, None)
-        )
+        await parts.database.write(lambda session: parts.publisher._record(session, "app", DIGEST, size, ACTOR, None))
     await parts.push("app", DATA, "third")
     assert await served(parts) == DATA
 
@@ -153,13 +130,11 @@ async def test_reports_and_pushes_all_at_once(parts: Parts) -> None:
             await parts.push("app", DATA, f"again-{turn}")
 
 
-async def test_pushing_a_known_blob_does_not_count_as_verifying_it(parts: Parts) -> None:
-    await parts.push("app", DATA)
-    await asyncio.sleep(0.002)
-    await parts.push("app", b"another", "other")
-    await asyncio.sleep(0.002)
-    await parts.push("app", DATA, "second")
-    assert parts.due() == [str(DIGEST), digest_of(b"another")]
+async def test_pushing_a_known_blob_verifies_it(parts: Parts) -> None:
+    for name, data in (("one", DATA), ("two", b"another"), ("three", DATA)):
+        await parts.push("app", data, name)
+        await asyncio.sleep(0.002)
+    assert parts.due() == [digest_of(b"another"), str(DIGEST)]
 
 
 async def test_a_failing_disk_leaves_nothing_half_done(tmp_path: Path) -> None:
