@@ -1,0 +1,158 @@
+"""A small application for the transport: each path is one way to use it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from registry.transport.application import Client, Headers
+from registry.transport.lanes import Lanes
+from registry.transport.limits import Limits
+
+Handler = Callable[[Scope, Receive, Send, dict[str, str]], Any]
+
+
+class Sink:
+    """Hashes what it is given; raises once it has had `most` bytes."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.hash = hashlib.sha256()
+        self.size = 0
+        self.threads: set[str] = set()
+        self._most = most
+
+    def __call__(self, data: bytes | bytearray | memoryview) -> None:
+        self.threads.add(threading.current_thread().name.split("_")[0])
+        self.hash.update(data)
+        self.size += len(data)
+        if self._most is not None and self.size >= self._most:
+            raise ValueError("the sink is full")
+
+    def report(self) -> bytes:
+        how = "lane" if "lane" in self.threads else "loop"
+        return json.dumps({"size": self.size, "sha256": self.hash.hexdigest(), "how": how}).encode()
+
+
+class Application:
+    """Satisfies registry.transport.application.Application. `log` says how requests ended."""
+
+    def __init__(self, limits: Limits, folder: Path, lanes: int = 2) -> None:
+        self.limits = limits
+        self.lanes = Lanes(lanes)
+        self.pool = ThreadPoolExecutor(2, thread_name_prefix="pool")
+        self.folder = folder
+        self.log: list[str] = []
+
+    def close(self) -> None:
+        self.lanes.close()
+        self.pool.shutdown()
+
+    def express(self, method: bytes, url: bytes, headers: Headers, client: Client) -> tuple[bytes, bytes] | None:
+        if not url.startswith(b"/express/") or any(name in (b"content-length", b"upgrade") for name, _ in headers):
+            return None
+        if url == b"/express/defect":
+            raise LookupError("a defect")
+        body = b"e" * int(url.rpartition(b"/")[2])
+        return b"HTTP/1.1 200 OK\r\n", b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)
+
+    def refusal(self, status: int, sentence: str) -> bytes:
+        return json.dumps({"refused": sentence}).encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].split("/")[1]
+        query = dict(parse_qsl(scope["query_string"].decode()))
+        handler: Handler = getattr(self, f"do_{name}", self.do_missing)
+        try:
+            await handler(scope, receive, send, query)
+        except BaseException as error:
+            self.log.append(f"{name}: {type(error).__name__}")
+            if type(error).__name__ != "Disconnected":
+                raise
+        else:
+            self.log.append(f"{name}: done")
+
+    async def do_missing(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        await answer(send, 404, scope["path"].encode())
+
+    async def do_express(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        """The long way to the same answer."""
+        await answer(send, 200, b"e" * int(scope["path"].rpartition("/")[2]))
+
+    async def do_early(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        await answer(send, 413, b"too large")
+
+    async def do_slow(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        await asyncio.sleep(float(query.get("seconds", "0.05")))
+        await answer(send, 200, scope["path"].encode())
+
+    async def do_headers(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
+        await answer(send, 200, json.dumps([scope["method"], headers]).encode())
+
+    async def do_receive(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        sink = Sink()
+        if "later" in query:
+            await asyncio.sleep(float(query["later"]))
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.log.append("receive: disconnect")
+                return
+            sink(message["body"])
+            if not message["more_body"]:
+                break
+        await answer(send, 200, sink.report())
+
+    async def do_take(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        sink = Sink(int(query["most"]) if "most" in query else None)
+        try:
+            count = await scope["extensions"]["entrepot.body"]["take"](sink)
+        except ValueError as error:
+            await answer(send, 507, str(error).encode())
+            return
+        assert count == sink.size
+        await answer(send, 200, sink.report())
+
+    async def do_watch(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        """Waits until the client is gone."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def do_file(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        offset, count = int(query.get("offset", "0")), int(query["count"])
+        fd = os.open(self.folder / query.get("name", "file"), os.O_RDONLY)
+        try:
+            await send(start(200, count))
+            send_file = scope["extensions"].get("entrepot.file", {}).get("send")
+            while send_file is None and count and scope["method"] != "HEAD":
+                data = os.pread(fd, min(count, 1 << 20), offset)
+                assert data, "the file is short"
+                offset, count = offset + len(data), count - len(data)
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            if send_file is not None:
+                await send_file(fd, offset, count)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            os.close(fd)
+
+
+def start(status: int, length: int) -> dict[str, Any]:
+    headers = [(b"content-length", b"%d" % length)]
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+async def answer(send: Send, status: int, body: bytes) -> None:
+    await send(start(status, len(body)))
+    await send({"type": "http.response.body", "body": body})

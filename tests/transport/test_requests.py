@@ -1,0 +1,142 @@
+"""Several requests on a connection: one after the other, in one packet, while another is answered."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.protocol.client import chunks, encode
+from tests.transport.content import arrived, data
+from tests.transport.server import Server
+
+
+def test_keep_alive(server: Server) -> None:
+    with server.connect() as connection:
+        for _ in range(3):
+            assert connection.request("GET", "/express/10").body == b"e" * 10
+            assert connection.request("GET", "/slow/a?seconds=0").body == b"/slow/a"
+            assert connection.request("HEAD", "/express/10").body == b""
+            assert arrived(connection.request("POST", "/take", body=b"x" * 100), b"x" * 100) == "loop"
+
+
+def test_date(server: Server) -> None:
+    for target in ("/express/1", "/slow?seconds=0"):
+        assert server.get(target).header("date").endswith(" GMT")
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        ["/slow/a", "/slow/b"],
+        ["/express/1", "/express/2", "/express/3"],
+        ["/slow/a", "/express/1", "/slow/b", "/express/2", "/express/3"],
+        ["/express/1", "/slow/a", "/express/2"],
+    ],
+)
+def test_pipelined(server: Server, targets: list[str]) -> None:
+    """In one packet, and again byte after byte: the answers come in the order of the requests."""
+    wire = b"".join(encode("GET", target) for target in targets)
+    for step in (len(wire), 1):
+        with server.connect() as connection:
+            for first in range(0, len(wire), step):
+                connection.send(wire[first : first + step])
+            for target in targets:
+                body = connection.read().body
+                assert body == (target.encode() if "slow" in target else b"e" * int(target[-1]))
+
+
+def test_express_waits_for_the_slow(server: Server) -> None:
+    with server.connect() as connection:
+        connection.send(encode("GET", "/slow/first"))
+        time.sleep(0.02)
+        connection.send(encode("GET", "/express/5"))
+        assert connection.read().body == b"/slow/first"
+        assert connection.read().body == b"e" * 5
+
+
+@pytest.mark.parametrize("way", ["receive", "take"])
+@pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
+def test_request_after_a_body(server: Server, way: str, size: int) -> None:
+    """At once behind the body, in the same packet; and two bodies in a row."""
+    body = data(size)
+    wire = encode("POST", f"/{way}", body=body) * 2 + encode("GET", "/express/7")
+    for cut in (len(wire), 60, size + 40, size + 100):
+        with server.connect() as connection:
+            connection.send(wire[:cut])
+            time.sleep(0.005)
+            connection.send(wire[cut:])
+            arrived(connection.read(), body)
+            arrived(connection.read(), body)
+            assert connection.read().body == b"e" * 7
+
+
+def test_bodies_that_wait_for_their_turn(server: Server) -> None:
+    """A queued request's body may come before and after its turn, whatever the one before had."""
+    first, second = data(5000), data(50)
+    with server.connect() as connection:
+        connection.send(encode("POST", "/slow/a", body=first) + encode("POST", "/take", body=second)[:-45])
+        assert connection.read().body == b"/slow/a"
+        for byte in second[5:]:
+            connection.send(bytes([byte]))
+        arrived(connection.read(), second)
+        connection.send(encode("GET", "/slow/b?seconds=0.1") + encode("POST", "/receive", body=data(3 << 20)))
+        assert connection.read().body == b"/slow/b"
+        arrived(connection.read(), data(3 << 20))
+
+
+@pytest.mark.parametrize("way", ["receive", "take"])
+@pytest.mark.parametrize(("size", "piece"), [(0, 1), (1, 1), (500, 1), (100_000, 1000), (2_000_000, 65536)])
+def test_chunked(server: Server, way: str, size: int, piece: int) -> None:
+    body = data(size)
+    with server.connect() as connection:
+        for _ in range(2):
+            head = encode("POST", f"/{way}", {"Transfer-Encoding": "chunked"})
+            connection.send(head + chunks(body, piece) + encode("GET", "/express/3"))
+            arrived(connection.read(), body)
+            assert connection.read().body == b"eee"
+
+
+def test_trailers_are_dropped(server: Server) -> None:
+    with server.connect() as connection:
+        head = encode("POST", "/headers", {"Transfer-Encoding": "chunked"})
+        for step in (1000, 1):
+            wire = head + b"1\r\nx\r\n0\r\nX-Trailer: y\r\nHost: evil\r\n\r\n"
+            for first in range(0, len(wire), step):
+                connection.send(wire[first : first + step])
+            method, headers = connection.read().json()
+            assert method == "POST"
+            assert [name for name, _ in headers] == ["host", "transfer-encoding"]
+
+
+def test_http_1_0_and_close(server: Server) -> None:
+    for target in ("/express/4", "/slow?seconds=0"):
+        for head in ("GET {} HTTP/1.0\r\n\r\n", "GET {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+            with server.connect() as connection:
+                connection.send(head.format(target).encode())
+                response = connection.read()
+                assert response.closes
+                assert response.status == 200
+                assert connection.ended()
+    with server.connect() as connection:
+        connection.send(b"POST /receive HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc")
+        response = connection.read_any()
+        arrived(response, b"abc")
+        assert connection.ended()
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0"])
+def test_upgrades_are_ignored(server: Server, protocol: str) -> None:
+    headers = {
+        "Connection": "Upgrade, HTTP2-Settings",
+        "Upgrade": protocol,
+        "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA",
+    }
+    body = data(100_000)
+    with server.connect() as connection:
+        wire = encode("GET", "/slow?seconds=0", headers) * 3 + encode("POST", "/take", headers, body)
+        connection.send(wire + encode("GET", "/express/2"))
+        for _ in range(3):
+            assert connection.read().status == 200
+        arrived(connection.read(), body)
+        assert connection.read().body == b"ee"
