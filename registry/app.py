@@ -185,7 +185,7 @@ class App:
         if self._flusher is not None:
             self._flusher.cancel()
         await self._jobs.stop()
-        await self._uploads.flush(everything=True)
+        await self._uploads.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import logging
 import os
 import shutil
@@ -93,6 +94,9 @@ def serve(config: Config, listener: socket.socket) -> int:
 
 def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
     app = build(config, metrics_folder=metrics_folder)
+    # What exists now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     Worker(app, config).run(sockets=[listener])
     return 0
 

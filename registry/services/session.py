@@ -23,7 +23,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class Live:
     """`held` bytes are not in the partial file yet; `state` is the file's, and may carry a running hash.
 
-    `busy`: a request is writing to it. `lock`: so is a request, or the worker that writes it down.
+    `busy`: a request is writing to it. `ending`: its bytes are being published, and it will not be written down any more.
+    `lock`: so is a request, or the worker that writes it down.
     """
 
     row: UploadRow
@@ -33,6 +34,7 @@ class Live:
     in_rows: bool = False
     dirty: bool = True
     busy: bool = False
+    ending: bool = False
     touched_at: int = field(default_factory=now_ms)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -175,14 +175,15 @@ class Uploads:
         await self._forget(live)
         return True
 
-    async def flush(self, *, everything: bool = False) -> None:
+    async def flush(self) -> None:
         """Write down the sessions that have changed; and forget those that nobody has used for long."""
-        written = [live for live in list(self._live.values()) if live.dirty and (everything or not live.busy)]
-        for live in written:
-            async with live.lock:
-                if live.held and live.row.id in self._live:
-                    await self._run(lambda live=live: self._spill(live))  # type: ignore[misc]
-        await self._store([live for live in written if live.row.id in self._live and (everything or not live.busy)])
+        changed = [live for live in self._live.values() if live.dirty]
+        for live in changed:
+            if live.held and not live.busy:
+                async with live.lock:
+                    if live.held:
+                        await self._run(lambda live=live: self._spill(live))  # type: ignore[misc]
+        await self._store([live for live in changed if live.row.id in self._live and not live.ending])
         idle = now_ms() - IDLE
         for live in [live for live in self._live.values() if live.touched_at < idle]:
             if live.in_rows and not live.dirty and not live.busy:
@@ -219,7 +220,6 @@ class Uploads:
 
     async def _close(self, live: Live, digest: Digest, body: Body, span: tuple[int, int] | None, actor: Actor) -> int:
         """Append the body, verify and publish. On failure the bytes stay, unless they have another digest."""
-        upload = live.row.id if live.in_rows else None
         repository = live.row.repository
         if body.length is not None and body.length <= SMALL:
             data = await body.read(SMALL)
@@ -227,13 +227,15 @@ class Uploads:
             elsewhere = self._shared and self._content.partial_size(live.path) > 0
             if not live.on_disk and not elsewhere:
                 _check_order(live, len(live.held), span)
-                whole = live.held + data
-                return await self._publisher.publish_bytes(repository, digest, whole, actor, upload)
+                with self._ending(live) as upload:
+                    whole = live.held + data
+                    return await self._publisher.publish_bytes(repository, digest, whole, actor, upload)
             ingest = await self._run(lambda: self._begin_with(live, span, data))
         else:
             ingest = await self._receive(live, body, span)
         try:
-            return await self._publisher.publish(repository, digest, ingest, actor, upload)
+            with self._ending(live) as upload:
+                return await self._publisher.publish(repository, digest, ingest, actor, upload)
         except BaseException:
             live.state = await asyncio.shield(self._run(ingest.suspend))
             live.touch()
@@ -312,6 +314,16 @@ class Uploads:
             yield
         finally:
             live.busy = False
+
+    @contextmanager
+    def _ending(self, live: Live) -> Iterator[str | None]:
+        """While its bytes are published: the id of its row, if it has one, which then ends with it."""
+        live.ending = True
+        try:
+            yield live.row.id if live.in_rows else None
+        except BaseException:
+            live.ending = False
+            raise
 
     async def _find(self, repository: str, upload: str) -> Live:
         live = self._live.get(upload)
