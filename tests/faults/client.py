@@ -138,7 +138,8 @@ class Client:
             self.record.complain(f"{upload.location} claims {offset} bytes, {upload.sent} were sent")
         upload.offset, upload.location = offset, answer.location
         middle = self.rng.randint(offset, upload.blob.size)
-        if middle > offset and not self.patch(upload, middle):
+        # A session that holds one byte answers `0-0`, as one that holds none does.
+        if middle > max(offset, 1) and not self.patch(upload, middle):
             return False
         self.record.count("resumed")
         return self.close_upload(upload)
@@ -233,7 +234,7 @@ class Client:
 
 
 def _in_pieces(data: bytes, pieces: int, pause: float) -> Iterator[bytes]:
-    # Two bytes at least: a session that holds one byte answers `0-0`, as one that holds none does.
+    # Two bytes at least, see `resume`.
     size = max(2, -(-len(data) // pieces))
     for start in range(0, len(data), size):
         if pause:

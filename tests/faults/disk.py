@@ -92,4 +92,5 @@ class Disk:
 
 
 def small_disk(folder: Path) -> Disk:
-    return Disk(folder, 64 * MIB)
+    """Large enough for what clients push in some seconds; the image has holes where nothing was written."""
+    return Disk(folder, 768 * MIB)

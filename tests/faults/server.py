@@ -139,6 +139,7 @@ class Server:
         """Leave nothing behind."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        self._process = None
 
     def tail(self, size: int = 4000) -> str:
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""

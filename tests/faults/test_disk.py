@@ -8,6 +8,7 @@ import pytest
 from tests.faults.content import KIB, MIB, blob, image
 from tests.faults.disk import Disk, small_disk
 from tests.faults.judges import says_full, says_read_only
+from tests.faults.record import BLOB
 from tests.faults.scene import Scene
 from tests.faults.wire import Wire
 
@@ -176,5 +177,30 @@ def test_start_on_a_read_only_disk(tmp_path: Path, disk: Disk, seed: str) -> Non
             scene.load(0.3, says_read_only)
         scene.server.close()
         disk.remount("rw")
+        scene.start()
+        scene.settle()
+
+
+def test_storage_that_was_away(tmp_path: Path, disk: Disk, seed: str) -> None:
+    """The blobs' disk is not mounted for a while, and clients ask meanwhile: when it is back, so are all blobs."""
+    environment = {"ENTREPOT_STORAGE_PATH": str(disk.path / "storage")}
+    with Scene(tmp_path, seed, environment=environment) as scene:
+        scene.start()
+        scene.load(0.5)
+        scene.look()
+        scene.server.kill()
+        disk.unmount()
+        scene.server.start()
+        try:
+            scene.server.wait_ready(path="/healthz")
+        except RuntimeError:
+            assert "Traceback" not in scene.server.tail()
+        else:
+            with Wire(scene.server.port) as wire:
+                for key in scene.record.known():
+                    if key.kind == BLOB:
+                        wire.ask("GET", f"/v2/{key.repository}/blobs/{key.name}")
+        scene.server.close()
+        disk.mount()
         scene.start()
         scene.settle()

@@ -26,7 +26,8 @@ REPOSITORY = "team/app"
 SHAPES = ["single_post", "post_put", "chunks", "streamed"]
 SIZES = [3000, 300 * KIB, 2 * MIB]
 # What a request may ask of the driver, and of a writer.
-OPERATIONS = ["create", "resume", "write", "commit", "suspend", "cancel", "stat", "open", "read", "move", "delete"]
+DRIVER = ["put", "create", "resume", "stat", "open", "read", "move", "delete"]
+WRITER = ["write", "commit", "suspend", "cancel"]
 FOR_GOOD = 10**9
 
 
@@ -84,9 +85,9 @@ def troubled(tmp_path: Path) -> Iterator[Troubled]:
 
 def _calls(troubled: Troubled, shape: str, size: int) -> dict[str, int]:
     """How often a push of this shape and size calls each operation."""
-    before = {name: troubled.faults.count(name) for name in OPERATIONS}
+    before = {name: troubled.faults.count(name) for name in DRIVER + WRITER}
     assert troubled.push(shape, blob(f"counted {shape}", size), errno.EIO)
-    return {name: troubled.faults.count(name) - before[name] for name in OPERATIONS}
+    return {name: troubled.faults.count(name) - before[name] for name in DRIVER + WRITER}
 
 
 @pytest.mark.parametrize("times", [1, FOR_GOOD], ids=["once", "for good"])
@@ -108,7 +109,7 @@ def test_every_call_of_a_push_fails(shape: str, size: int, code: int, times: int
             assert troubled.look(content) == [], f"{os.strerror(code)} at {operation} {number}"
             assert troubled.push(shape, content, code), f"after {os.strerror(code)} at {operation} {number}"
             assert troubled.look(content) == []
-    assert refused >= 2, calls
+    assert refused, calls
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.ETIMEDOUT])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.content import MIB, blob
 from tests.faults.disk import small_disk
 from tests.faults.judges import any_503
 from tests.faults.oracle import damaged_files
@@ -41,3 +42,22 @@ def test_power_cuts(seed: str, tmp_path: Path) -> None:
         assert scene.server.stop() == 0
         assert damaged_files(disk.path) == []
         print(f"{CUTS} cuts: {dict(sorted(scene.record.counts.items()))}")
+
+
+def test_session_whose_bytes_are_gone(seed: str, tmp_path: Path) -> None:
+    """A power cut may keep a session's row and lose its bytes: it is gone then, or truly begins anew."""
+    with Scene(tmp_path, seed) as scene:
+        scene.start()
+        with scene.client() as client:
+            for place in range(3):
+                upload = client.open_upload("a/app", blob(f"lost {place}", MIB))
+                assert upload is not None
+                assert client.patch(upload, 600_000)
+        # Rows of sessions are written a moment later.
+        time.sleep(1.0)
+        scene.kill()
+        for path in scene.root.rglob("_uploads/*/data"):
+            path.unlink()
+        scene.start()
+        scene.look()
+        assert sum(count for name, count in scene.record.counts.items() if name.startswith("upload open")) == 3
