@@ -10,11 +10,27 @@ import pytest
 
 from tests.e2e.clients import Client, ContainersSettings, built_client, skopeo_at
 from tests.e2e.engines import Containerd, running_containerd, running_dockerd, short_folder
-from tests.e2e.images import Images, make_images
+from tests.e2e.images import Images, debian_tar, make_images
 from tests.e2e.server import Registry
+from tests.e2e.tools import GO_TOOLS, go_tool
 
+HERE = Path(__file__).parent
 # Where podman's manifest commands, whatever their settings, note which layers a registry has.
 KNOWN_LAYERS = Path("/var/lib/containers/cache/blob-info-cache-v1.boltdb")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the chosen tests need and the cache lacks before any test's time is running."""
+    items = [item for item in session.items if isinstance(item, pytest.Function) and HERE in item.path.parents]
+    if session.config.option.collectonly:
+        return
+    used = {name for item in items for name in item.fixturenames}
+    if "containerd" in used:
+        used |= {"containerd-shim-runc-v2", "ctr", "dockerd"}
+    for name in sorted(used & GO_TOOLS.keys()):
+        go_tool(name)
+    if "images" in used:
+        debian_tar()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,10 @@ def push(skopeo: Client, registry: Registry, images: Images, name: str) -> str:
     return f"{target}@{images.multi['digest']}"
 
 
+def verify(keys: Path, name: str) -> tuple[str | Path, ...]:
+    return "verify", PLAIN, "--insecure-ignore-tlog=true", "--key", keys / f"{name}.pub"
+
+
 def test_sign_and_verify_by_referrers(
     cosign: Client, skopeo: Client, registry: Registry, images: Images, keys: Path
 ) -> None:
@@ -48,7 +52,36 @@ def test_sign_and_verify_by_referrers(
     referrers = registry.get(f"/v2/cosign/bundle/referrers/{images.multi['digest']}").json()["manifests"]
     assert len(referrers) == 1
     assert registry.tags("cosign/bundle") == ["1"]
+    assert "application/vnd.dev.sigstore.bundle" in referrers[0]["artifactType"]
 
 
-def verify(keys: Path, name: str) -> tuple[str | Path, ...]:
-    return "verify", PLAIN, "--insecure-ignore-tlog=true", "--key", keys / f"{name}.pub"
+def test_a_signature_under_a_tag(
+    cosign: Client, skopeo: Client, registry: Registry, images: Images, keys: Path
+) -> None:
+    image = push(skopeo, registry, images, "legacy")
+    legacy = "--registry-referrers-mode=legacy"
+    cosign("sign", PLAIN, *OFFLINE, legacy, "--new-bundle-format=false", "--key", keys / "mine.key", image)
+    assert registry.tags("cosign/legacy") == ["1", f"{images.multi['digest'].replace(':', '-')}.sig"]
+    cosign(*verify(keys, "mine"), "--new-bundle-format=false", image)
+    cosign.fails(*verify(keys, "other"), "--new-bundle-format=false", image)
+
+
+def test_every_image_of_an_index(
+    cosign: Client, skopeo: Client, registry: Registry, images: Images, keys: Path
+) -> None:
+    image = push(skopeo, registry, images, "recursive")
+    cosign("sign", PLAIN, *OFFLINE, "--recursive", "--key", keys / "mine.key", image)
+    for entry in images.layout.json_of(images.multi["digest"])["manifests"]:
+        cosign(*verify(keys, "mine"), f"{registry.host}/cosign/recursive@{entry['digest']}")
+
+
+def test_an_attestation(
+    cosign: Client, skopeo: Client, registry: Registry, images: Images, keys: Path, tmp_path: Path
+) -> None:
+    image = push(skopeo, registry, images, "attested")
+    (tmp_path / "predicate.json").write_text('{"checked": "yes"}')
+    what = ("--type", "https://example.com/checked/v1", "--predicate", tmp_path / "predicate.json")
+    cosign("attest", PLAIN, *OFFLINE, "--key", keys / "mine.key", *what, image)
+    _, *options = verify(keys, "mine")
+    cosign("verify-attestation", *options, *what[:2], image)
+    assert "checked" in cosign("tree", PLAIN, image)

@@ -82,3 +82,14 @@ def test_an_index_and_a_blob(regctl: Client, registry: Registry, image: str) -> 
     assert regctl.raw("blob", "get", f"{registry.host}/regctl/index", digest) == b"bytes"
     regctl("blob", "delete", f"{registry.host}/regctl/index", digest)
     regctl.fails("blob", "head", f"{registry.host}/regctl/index", digest)
+
+
+def test_sha512(regctl: Client, registry: Registry, image: str) -> None:
+    name = f"{registry.host}/regctl/sha512:1"
+    regctl("image", "mod", image, "--digest-algo", "sha512", "--create", name)
+    digest = registry.digest_of("regctl/sha512", "1")
+    index = json.loads(regctl("manifest", "get", "--format", "raw-body", name))
+    assert {entry["digest"].split(":")[0] for entry in index["manifests"]} == {"sha512"}
+    copied = f"{registry.host}/regctl/sha512-copied:1"
+    regctl("image", "copy", name, copied)
+    assert regctl("image", "digest", copied) == digest == regctl("image", "digest", name)

@@ -3,8 +3,9 @@
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,24 +84,37 @@ def test_an_engine_that_gives_up_may_push_again(
     check_pulls(docker, name, image_id)
 
 
-def test_a_download_in_flight_is_finished(
-    own_registry: Registry, skopeo: Client, images: Images, tmp_path: Path
+@pytest.mark.parametrize("direction", ["download", "upload"])
+def test_a_transfer_in_flight_ends_well(
+    own_registry: Registry, skopeo: Client, images: Images, tmp_path: Path, direction: str
 ) -> None:
     target = f"docker://{own_registry.host}/restart/pulled:1"
     skopeo("copy", "--dest-tls-verify=false", images.named("debian"), target)
     layers = images.layout.json_of(images.debian["digest"])["layers"]
-    large = max(layers, key=lambda layer: int(layer["size"]))
+    digest = str(max(layers, key=lambda layer: int(layer["size"]))["digest"])
     curl = Client(system_tool("curl"), clean_environment(tmp_path), ("-q", "--fail", "--silent", "--show-error"))
-    address = f"{own_registry.url}/v2/restart/pulled/blobs/{large['digest']}"
-    command = curl.command("--limit-rate", "25M", "--output", tmp_path / "layer", address)
-    with in_background(command, curl, tmp_path / "curl.log") as download:
-        wait_until((tmp_path / "layer").exists, "download")
+    there = f"{own_registry.url}/v2/restart/pulled/blobs/{digest}"
+    if direction == "download":
+        arguments = ["--output", str(tmp_path / "layer"), there]
+        under_way: Callable[[], bool] = (tmp_path / "layer").exists
+    else:
+        started = own_registry.request("POST", "/v2/restart/uploaded/blobs/uploads/")
+        arguments = ["--upload-file", str(images.layout.file(digest))]
+        arguments.append(f"{own_registry.url}{started.headers['location']}?digest={digest}")
+        under_way = partial(uploading, own_registry)
+    command = curl.command("--limit-rate", "25M", *arguments)
+    with in_background(command, curl, tmp_path / "curl.log") as transfer:
+        wait_until(under_way, direction)
         own_registry.drain()
-        wait_until(lambda: curl.run(address, check=False).code != 0, "refusal of what is new")
+        wait_until(lambda: curl.run("--head", there, check=False).code != 0, "refusal of what is new")
         assert own_registry.running, "gone while a transfer was in flight"
-        assert download.wait(60) == 0, (tmp_path / "curl.log").read_text()
+        assert transfer.wait(60) == 0, (tmp_path / "curl.log").read_text()
     assert own_registry.wait() == 0
-    assert sha256_of(tmp_path / "layer") == large["digest"]
+    if direction == "download":
+        assert sha256_of(tmp_path / "layer") == digest
+    own_registry.start()
+    name = "pulled" if direction == "download" else "uploaded"
+    assert own_registry.get(f"/v2/restart/{name}/blobs/{digest}").body == images.layout.bytes_of(digest)
 
 
 def test_clients_push_through_many_restarts(

@@ -41,6 +41,7 @@ class GoTool:
 # zot, another registry a benchmark would like, is not served by the Go module proxy.
 CONTAINERD = "v2.4.2"
 GO_TOOLS = {
+    "buildx": GoTool("github.com/docker/buildx/cmd/buildx", "v0.38.2"),
     "conformance": GoTool(
         "github.com/opencontainers/distribution-spec/conformance", "v0.0.0-20260831232431-97274622c111"
     ),
