@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 RESTART_PAUSE = 1.0
 """Seconds a worker must have lived to be replaced at once."""
 
+STOP = (signal.SIGINT, signal.SIGTERM)
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -76,8 +78,9 @@ class Worker(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """uvicorn raises the signal again once it has drained; a drained worker exits 0."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP:
             signal.signal(number, self.handle_exit)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         yield
 
 
@@ -112,7 +115,7 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP:
             signal.signal(number, self._stop)
         for _ in range(self._config.server.workers):
             self._fork()
@@ -142,11 +145,15 @@ class Supervisor:
 
     def _fork(self) -> None:
         parent = os.getpid()
+        # A signal that comes before the worker can drain waits until it can; its parent's handler is not for it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+        if self._stopping:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+            return
         pid = os.fork()
         if pid:
             self._workers[pid] = time.monotonic()
-            if self._stopping:
-                os.kill(pid, signal.SIGTERM)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
             return
         code = 1
         try:

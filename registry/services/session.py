@@ -23,7 +23,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class Live:
     """`held` bytes are not in the partial file yet; `state` is the file's, and may carry a running hash.
 
-    `busy`: a request is writing to it. `ending`: its bytes are being published, and it will not be written down any more.
+    `busy`: a request is writing to it. `ending`: its bytes are being published, and it is not written down any more.
     `lock`: so is a request, or the worker that writes it down.
     """
 

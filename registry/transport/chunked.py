@@ -20,7 +20,7 @@ LONGEST_LINE = 4096
 
 MOST_TRAILERS = 32
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
 class State(enum.Enum):
@@ -35,6 +35,10 @@ class State(enum.Enum):
 
 class InvalidChunk(ValueError):
     """The body is not in the chunked coding."""
+
+
+class TooMuchBetween(InvalidChunk):
+    """A size line or the trailer is longer than anybody needs."""
 
 
 class Chunked:
@@ -76,7 +80,7 @@ class Chunked:
         if found < 0:
             self._line += piece
             if len(self._line) > LONGEST_LINE:
-                raise InvalidChunk("a line between chunks is too long")
+                raise TooMuchBetween("a size line or a trailer field is too long")
             return read + len(piece)
         line, self._line = self._line + piece[:found], b""
         if not line.endswith(b"\r") or len(line) > LONGEST_LINE:
@@ -98,6 +102,6 @@ class Chunked:
         elif line:
             self._trailers += 1
             if self._trailers > MOST_TRAILERS:
-                raise InvalidChunk("there are too many trailer fields")
+                raise TooMuchBetween("there are too many trailer fields")
         else:
             self.state = State.DONE

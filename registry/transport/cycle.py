@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from registry.transport import lanes
+from registry.transport.chunked import InvalidChunk
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -143,21 +144,28 @@ class Cycle(RequestResponseCycle):
 
     def _lane_is_worth_it(self) -> bool:
         connection = self.connection
+        large = connection.body_left if connection.chunked is None else self.received
         return (
-            connection.body_left >= lanes.WORTH
+            large >= lanes.WORTH
             and self.received >= self.lane_from
             and connection.scheme == "http"
             and connection.lanes.free
         )
 
     async def _take_by_lane(self, sink: Callable[[Buffer], object]) -> None:
-        connection = self.connection
+        connection, chunked = self.connection, self.connection.chunked
         count, lead = connection.body_left, -self.received % lanes.BLOCK
         self.flow.pause_reading()
         with lanes.borrowed(self.transport) as peer:
             self.in_lane = True
             try:
-                got = await connection.lanes.run(lambda: lanes.receive(peer, count, sink, lead))
+                if chunked is None:
+                    got = await connection.lanes.run(lambda: lanes.receive(peer, count, sink, lead))
+                else:
+                    got = await connection.lanes.run(lambda: lanes.receive_chunked(peer, chunked, sink, lead))
+            except InvalidChunk as error:
+                connection.refuse_chunks(error)
+                raise Disconnected from error
             except BaseException:
                 # Bytes that the sink refused are gone from the socket: this connection cannot go on.
                 connection.abandon_body()
@@ -165,7 +173,10 @@ class Cycle(RequestResponseCycle):
             finally:
                 self.in_lane = False
         self.received += got.size
-        connection.took(got.size)
+        if chunked is None:
+            connection.took(got.size)
+        else:
+            connection.took_chunks(chunked, got.rest)
         if got.closed:
             self.disconnected = True
             self.transport.close()

@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
+from registry.transport.chunked import Chunked
+
 T = TypeVar("T")
 
 STALL = 100
@@ -29,6 +31,9 @@ STALL = 100
 
 BLOCK = 4096
 """What the disk wants the place of a piece in its file to be a multiple of."""
+
+SLACK = 128 * 1024
+"""Bytes of a buffer left for the next piece; with less room it is handed on."""
 
 TURN = 1.0
 """Seconds after which a lane reports back, so that the connection's clock and counters stay true."""
@@ -94,11 +99,12 @@ def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
 
 
 class Received(NamedTuple):
-    """What a turn brought: how many bytes, whether the peer has closed, whether it keeps up."""
+    """What a turn brought: how many bytes, whether the peer has closed, whether it keeps up, what follows the body."""
 
     size: int
     closed: bool
     flows: bool
+    rest: bytes = b""
 
 
 def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object], lead: int = 0) -> Received:
@@ -133,6 +139,41 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
         sink(buffer[:filled])
     taken += filled
     return Received(taken, closed, not stalled and taken >= WORTH)
+
+
+def receive_chunked(
+    source: socket.socket, decoder: Chunked, sink: Callable[[memoryview], object], lead: int = 0
+) -> Received:
+    """The same for a body in chunks, up to its end. Raises InvalidChunk."""
+    readable = select.poll()
+    readable.register(source, select.POLLIN)
+    buffer = memoryview(mmap.mmap(-1, CHUNK))
+    taken = filled = 0
+    rest = b""
+    closed = stalled = False
+    turn = time.monotonic() + TURN
+    while not decoder.done and not closed and not stalled and time.monotonic() < turn:
+        try:
+            got = source.recv_into(buffer[filled:])
+        except BlockingIOError:
+            stalled = not readable.poll(STALL)
+            continue
+        except OSError:
+            got = 0
+        closed = got == 0
+        end = filled + got
+        filled, used = decoder.decode(buffer, filled, end)
+        rest = bytes(buffer[used:end])
+        if filled >= len(buffer) - SLACK:
+            # Whole blocks from a block's start; what is over begins the next piece.
+            piece = lead or filled - filled % BLOCK
+            sink(buffer[:piece])
+            buffer[: filled - piece] = buffer[piece:filled]
+            taken, filled, lead = taken + piece, filled - piece, 0
+    if filled:
+        sink(buffer[:filled])
+    taken += filled
+    return Received(taken, closed, not stalled and taken >= WORTH, rest)
 
 
 class TruncatedFile(OSError):

@@ -7,7 +7,8 @@ tests/transport is the contract):
    `reaper`).
 2. Express. A small GET or HEAD that the application can answer at once (`app.express`) is answered from here, with no
    task and no ASGI messages.
-3. Body. A body with a Content-Length goes past the HTTP parser, and a large one past the event loop (see `cycle`).
+3. Body. Bodies go past the HTTP parser, and large ones past the event loop (see `cycle`). Only where a head's last line
+   end is cut in two by the network does the parser see the body after it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
 from registry.transport.cycle import Cycle
 from registry.transport.reaper import Phase
 
@@ -61,8 +63,12 @@ class RegistryProtocol(HttpToolsProtocol):
         self.unsent = (0, 0)
         self.body_left = 0
         """Bytes still to come of a body whose length is known."""
+        self.chunked: Chunked | None = None
+        """Decodes the body that is coming in, if it is in chunks and the parser does not see it."""
         self._running: Cycle | None = None
         """What is being answered. `cycle` is the newest request, which may be waiting in `pipeline`."""
+        self._at_head_end = False
+        """Whether what is being parsed ends with a head, so that what follows it is ours to read."""
         self._unframed = 0
         """Bytes parsed since something came of it: of a head, or of a trailer or chunk header."""
         self._most_unframed = limits.request_line + limits.header_size + 4 * limits.header_count + 1024
@@ -111,6 +117,41 @@ class RegistryProtocol(HttpToolsProtocol):
             return data[left:]
         if self.deaf:
             return b""
+        if self.chunked is not None:
+            return self._read_chunked(self.chunked, data)
+        rest: bytes | memoryview = b""
+        if self.phase is Phase.IDLE or self.phase is Phase.HEAD:
+            data = bytes(data)
+            end = data.find(b"\r\n\r\n") + 4
+            if 4 <= end < len(data):
+                data, rest = data[:end], data[end:]
+            self._at_head_end = end == len(data)
+        answered = self._parse(data)
+        self._at_head_end = False
+        return answered or rest
+
+    def _read_chunked(self, decoder: Chunked, data: bytes | memoryview) -> bytes | memoryview:
+        buffer = memoryview(bytearray(data))
+        try:
+            body, used = decoder.decode(buffer, 0, len(buffer))
+        except InvalidChunk as error:
+            self.refuse_chunks(error)
+            return b""
+        if body and not self.cycle.response_complete:
+            self.cycle.feed(buffer[:body])
+        self._chunks_taken(decoder)
+        return data[used:]
+
+    def refuse_chunks(self, error: InvalidChunk) -> None:
+        status = 431 if isinstance(error, TooMuchBetween) else 400
+        self.refuse(status, f"the request's body is not in chunks as it should be: {error}")
+
+    def _chunks_taken(self, decoder: Chunked) -> None:
+        if decoder.done:
+            self.chunked = None
+            self._body_complete()
+
+    def _parse(self, data: bytes | memoryview) -> bytes | memoryview:
         self._unframed += len(data)
         try:
             self.parser.feed_data(data)
@@ -146,9 +187,18 @@ class RegistryProtocol(HttpToolsProtocol):
         if not self.body_left:
             self._body_complete()
 
+    def took_chunks(self, decoder: Chunked, rest: bytes) -> None:
+        """A lane received some of the body, and `rest` of what follows it."""
+        self.touched = self.loop.time()
+        if not self.deaf:
+            self._chunks_taken(decoder)
+            if rest:
+                self.data_received(rest)
+
     def abandon_body(self) -> None:
         """The rest of the body cannot be read any more: the connection closes after the answer."""
         self.body_left = 0
+        self.chunked = None
         self.phase = Phase.ANSWER
         self.cycle.keep_alive = False
         self.deaf = True
@@ -234,6 +284,7 @@ class RegistryProtocol(HttpToolsProtocol):
         scope["extensions"] = extensions
         self.headers = []  # whatever comes of a trailer is none of the application's
         self.body_left = length or 0
+        self.chunked = Chunked() if length is None and self._at_head_end else None
         self.cycle = cycle
         if idle:
             self._begin(cycle, self.app)

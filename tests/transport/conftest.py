@@ -24,7 +24,7 @@ HURRY = Limits(
 )
 
 
-@pytest.fixture(scope="session", params=[f"{loop}-{kind}" for loop in LOOPS for kind in ("plain", "tls")])
+@pytest.fixture(scope="session", params=["uvloop-plain", "uvloop-tls", "asyncio-plain"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("transport")
     (folder / "file").write_bytes(FILE)
