@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
-from tests.protocol.client import encode
+from tests.protocol.client import Closed, encode
 from tests.transport.content import FILE, arrived, data
 from tests.transport.server import running
 
@@ -46,6 +47,7 @@ def test_drain_ends(loop: str, tmp_path_factory: pytest.TempPathFactory) -> None
         connection.send(encode("POST", "/take", {"Content-Length": "1000"}))
         time.sleep(0.1)
         server.stop()
-        assert connection.read().status == 500
+        with suppress(Closed):  # an answer or the end
+            connection.read()
     assert time.monotonic() - began < 4
     assert server.app.log == ["take: CancelledError"]
