@@ -20,13 +20,13 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from registry.transport import lanes
 from registry.transport.chunked import InvalidChunk
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 
     from registry.transport.protocol import RegistryProtocol
 
@@ -73,6 +73,7 @@ class Cycle(RequestResponseCycle):
         self.lingers = False
         """Whether the connection closes after this answer, although the client may still be sending."""
         self.body_delivered = False
+        self._start: HTTPResponseStartEvent | None = None
         self.lane_from = 0
         """Body bytes that must have come before a lane is worth it."""
 
@@ -190,14 +191,52 @@ class Cycle(RequestResponseCycle):
         if message["type"] == "http.response.start":
             if self.more_body and self._rest_is_unwelcome():
                 self.keep_alive = False
-        elif message["type"] == "http.response.body":
-            more = message.get("more_body", False)
-            if self.disconnected and more:
-                raise Disconnected
-            self.sent += len(message.get("body", b""))
-            if self.more_body and not self.keep_alive and not more:
-                self.keep_alive = self.lingers = True  # closed by the connection, which reads on for a while
+            self._start = message  # most answers are whole with the next message, and written in one go
+            return
+        if message["type"] != "http.response.body":
+            raise RuntimeError(f"an answer has no {message['type']}")
+        more = message.get("more_body", False)
+        if self.disconnected and more:
+            raise Disconnected
+        self.sent += len(message.get("body", b""))
+        if self._start is not None:
+            start, self._start = self._start, None
+            if self._send_whole(start, message):
+                return
+            await super().send(start)
+        if self._is_to_linger and not more:
+            self.keep_alive = self.lingers = True
         await super().send(message)
+
+    @property
+    def _is_to_linger(self) -> bool:
+        """Whether the connection closes after this answer, but not with bytes unread: it reads on for a while."""
+        return self.more_body and not self.keep_alive
+
+    def _send_whole(self, start: HTTPResponseStartEvent, body: HTTPResponseBodyEvent) -> bool:
+        """Write a whole answer; False, and nothing is done, when it is not one whose length is known and right."""
+        headers = list(start.get("headers", ()))
+        payload = b"" if self.scope["method"] == "HEAD" else body.get("body", b"")
+        length = next((value for name, value in headers if name == b"content-length"), None)
+        right = int(length) == len(payload) if length is not None else start["status"] in (204, 304)
+        plain = right or (length is not None and self.scope["method"] == "HEAD")
+        if body.get("more_body", False) or not plain or self.flow.write_paused or self.disconnected:
+            return False
+        if not self.keep_alive:
+            headers.append((b"connection", b"close"))
+        head = lines(headers)
+        if head.count(b"\n") != len(headers) or head.count(b"\r") != len(headers):
+            raise ValueError("a header of the answer has a line end in it")
+        self.transport.write(b"".join((STATUS_LINE[start["status"]], self.connection.date(), head, b"\r\n", payload)))
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.message_event.set()
+        if self._is_to_linger:
+            self.lingers = True
+        elif not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
 
     def _rest_is_unwelcome(self) -> bool:
         """An answer begins before the body has ended: whether the connection must close after it.
@@ -211,6 +250,9 @@ class Cycle(RequestResponseCycle):
         if self.scope["method"] == "HEAD" or count == 0:
             return
         end, lane_from = offset + count, 0
+        if self._start is not None:
+            start, self._start = self._start, None
+            await super().send(start)
         await self._flush()
         if self.disconnected or self.transport.is_closing():
             raise Disconnected
@@ -263,6 +305,10 @@ class Cycle(RequestResponseCycle):
             else:
                 await asyncio.sleep(0)
         transport.set_write_buffer_limits(high, low)
+
+
+def lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _feed_all(sink: Callable[[Buffer], object], chunks: list[Buffer]) -> None:

@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
-from registry.transport.cycle import Cycle
+from registry.transport.cycle import Cycle, lines
 from registry.transport.reaper import Phase
 
 if TYPE_CHECKING:
@@ -240,12 +240,16 @@ class RegistryProtocol(HttpToolsProtocol):
             answer = self.app.express(method, self.url, self.headers, self.client)
             if answer is not None:
                 self._express_done = True
-                headers = self.server_state.default_headers
-                if headers is not self._dated:
-                    self._dated, self._date = headers, _lines(headers)
-                self.transport.write(b"".join((answer[0], self._date, answer[1])))
+                self.transport.write(b"".join((answer[0], self.date(), answer[1])))
                 return
         self._start_cycle(method, version, keep_alive=keep_alive, idle=idle)
+
+    def date(self) -> bytes:
+        """The headers that every answer has, as they are written: they change once a second."""
+        headers = self.server_state.default_headers
+        if headers is not self._dated:
+            self._dated, self._date = headers, lines(headers)
+        return self._date
 
     def _head_is_allowed(self, version: str) -> bool:
         limits = self.limits
@@ -437,10 +441,6 @@ class RegistryProtocol(HttpToolsProtocol):
         self.transport.abort()
         if self._running is not None:
             self._running.cut()
-
-
-def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
-    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 EXPRESS_METHODS = frozenset((b"GET", b"HEAD"))
