@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
 from registry.services.damage import Damage
-from registry.services.expiry import expire_uploads
+from registry.services.expiry import Orphans, expire_uploads
 from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
@@ -47,6 +48,8 @@ from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver
 from storage.drivers import load
+
+log = logging.getLogger(__name__)
 
 VERSION = version("entrepot")
 
@@ -113,7 +116,8 @@ class App:
             self._express = None
         verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
         self._uploads = uploads
-        self._jobs = Jobs(self.database, self._work(uploads, verify, pull, Layout(self.database, checked)))
+        orphans = Orphans(self.database, checked, self.pool, config.uploads.expire_after)
+        self._jobs = Jobs(self.database, self._work(uploads, orphans, verify, pull, Layout(self.database, checked)))
 
     def _front(self, distribution: Distribution, driver: Driver) -> ASGIApp:
         """Everything in front of the handlers."""
@@ -123,6 +127,7 @@ class App:
             routes=health_routes(self.database, driver, metrics, self.pool, lambda: self.draining),
             exception_handlers={HTTPException: _starlette_error},
         )
+        plain.router.redirect_slashes = False
 
         async def front(scope: Scope, receive: Receive, send: Send) -> None:
             below = scope["type"] == "http" and (scope["path"] == "/v2" or scope["path"].startswith("/v2/"))
@@ -150,15 +155,17 @@ class App:
             max_age=int(cors.max_age),
         )
 
-    def _work(self, uploads: Uploads, verify: Verify, pull: Pull, layout: Layout) -> list[Work]:
+    def _work(self, uploads: Uploads, orphans: Orphans, verify: Verify, pull: Pull, layout: Layout) -> list[Work]:
         expire_after = self._config.uploads.expire_after
+        often = max(0.2, expire_after / 4)
         every = self._config.verify.every
         work = [
             Work(
                 "uploads.expire",
-                min(60.0, max(0.2, expire_after / 4)),
+                min(60.0, often),
                 partial(expire_uploads, self.database, uploads, expire_after),
             ),
+            Work("uploads.sweep", min(600.0, often), orphans.sweep),
             Work("uploads.flush", 0.25, uploads.flush, leased=False),
             Work("layout.follow", 1.0, partial(_follow, layout, self.pool)),
         ]
@@ -176,6 +183,13 @@ class App:
     def refusal(self, status: int, sentence: str) -> bytes:
         code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(status, "UNSUPPORTED")
         return error_body(code, sentence)
+
+    def reopen_logs(self) -> None:
+        """Go on in a new access log after the old one was moved away. On the worker's event loop, as the log is."""
+        try:
+            self._access_log.reopen()
+        except OSError as error:
+            log.error("the access log cannot be opened again and goes on in the old file: %s", error)
 
     def start(self) -> None:
         self._flusher = asyncio.create_task(self._flush_always())

@@ -1,7 +1,8 @@
 """Runs the application: one worker in this process, or several forked from it, all on the same listening sockets.
 
 The parent of several only binds, forks, restarts what died and passes signals on. A worker drains on SIGTERM: it stops
-listening, lets what is under way finish within `server.drain_timeout`, and exits 0.
+listening, lets what is under way finish within `server.drain_timeout`, and exits 0. On SIGHUP it opens the access log
+again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ RESTART_PAUSE = 1.0
 """Seconds a worker must have lived to be replaced at once."""
 
 STOP = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (*STOP, signal.SIGHUP)
 
 PR_SET_PDEATHSIG = 1
 
@@ -80,12 +82,16 @@ class Worker(uvicorn.Server):
         """uvicorn raises the signal again once it has drained; a drained worker exits 0."""
         for number in STOP:
             signal.signal(number, self.handle_exit)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+        # Not in a handler of its own, which could cut into the middle of a write to the log.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._application.reopen_logs)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         yield
 
 
 def serve(config: Config, listener: socket.socket) -> int:
     """Serve until told to stop; the exit code. Database and folders must be there."""
+    # A log rotated while the server starts must not end it; the signal waits until it can be answered.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     if config.server.workers == 1:
         return _work(config, listener, "")
     folder = tempfile.mkdtemp(prefix="entrepot-metrics-")
@@ -117,6 +123,8 @@ class Supervisor:
     def run(self) -> int:
         for number in STOP:
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._pass_on)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
         for _ in range(self._config.server.workers):
             self._fork()
         failed = False
@@ -139,21 +147,24 @@ class Supervisor:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
         self._listener.close()  # or the kernel would go on taking connections that nobody serves
+        self._pass_on(signal.SIGTERM, frame)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
         for pid in self._workers:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, number)
 
     def _fork(self) -> None:
         parent = os.getpid()
         # A signal that comes before the worker can drain waits until it can; its parent's handler is not for it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         if self._stopping:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             return
         pid = os.fork()
         if pid:
             self._workers[pid] = time.monotonic()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             return
         code = 1
         try:

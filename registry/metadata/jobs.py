@@ -60,6 +60,7 @@ _AGAIN = Statement(
     update(jobs).where(_OWN).values(run_at=bindparam("next_run_at"), attempts=_ZERO, error=_NOBODY, **_FREED)
 )
 _DONE = Statement(sa.delete(jobs).where(_OWN))
+_RELEASE = Statement(update(jobs).where(jobs.c.owner == bindparam("holder")).values(**_FREED))
 _FAIL = Statement(update(jobs).where(_OWN).values(run_at=bindparam("retry_at"), error=bindparam("why"), **_FREED))
 
 
@@ -97,3 +98,8 @@ def finish(s: Session, id: int, owner: str, next_run_at: int | None) -> bool:
 def fail(s: Session, id: int, owner: str, error: str, retry_at: int) -> bool:
     """Free the job to be tried again at this time, with what went wrong; False when the lease was lost."""
     return s.run(_FAIL, job_id=id, holder=owner, why=error, retry_at=retry_at) > 0
+
+
+def release(s: Session, owner: str) -> int:
+    """Free every job this owner holds, as due as it was; how many."""
+    return s.run(_RELEASE, holder=owner)

@@ -1,15 +1,35 @@
-"""Expiry of upload sessions: what nobody has touched for long goes, its bytes first."""
+"""Expiry of uploads: what nobody has touched for long goes, its bytes first.
+
+Sessions are found by their rows (`expire_uploads`). A process that is killed may leave bytes without a row: those of a
+young session, or of a blob in a single POST. They are found by looking through the folders (`Orphans`), now and then.
+"""
 
 from __future__ import annotations
 
-from registry.metadata import events
+import asyncio
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+
+from registry.metadata import events, uploads
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
+from registry.oci.reference import valid_name
 from registry.services.actor import SYSTEM
-from registry.services.uploads import Uploads
+from registry.services.uploads import Uploads, is_id
+from storage import paths
+from storage.driver import Driver
+from storage.errors import Busy, NotFound
+
+log = logging.getLogger(__name__)
 
 BATCH = 100
 """Sessions removed in one run."""
+
+LOOKS = 5000
+"""Repositories and partial files looked at in one run."""
 
 
 async def expire_uploads(database: Database, uploads: Uploads, expire_after: float) -> int:
@@ -30,3 +50,64 @@ async def expire_uploads(database: Database, uploads: Uploads, expire_after: flo
     if removed:
         await database.write(record, durable=False)
     return len(removed)
+
+
+class Orphans:
+    """Partial files that no row speaks of. Each run goes on where the last one stopped.
+
+    Only files under ids of our form are touched: in an adopted folder the reference registry's sessions are its own.
+    """
+
+    def __init__(self, database: Database, driver: Driver, pool: ThreadPoolExecutor, expire_after: float) -> None:
+        self._database = database
+        self._driver = driver
+        self._pool = pool
+        self._expire_after = expire_after
+        self._walk: Iterator[tuple[str, str]] = iter(())
+
+    async def sweep(self) -> int:
+        """Remove those not written to for `expire_after` seconds; how many."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._sweep)
+
+    def _sweep(self) -> int:
+        found = list(islice(self._walk, LOOKS))
+        if len(found) < LOOKS:  # to the end, or a failure ended it: from the start
+            self._walk = self._uploads("")
+            found += islice(self._walk, LOOKS - len(found))
+        before = now_ms() / 1000 - self._expire_after
+        removed = sum(self._remove(repository, upload, before) for repository, upload in found if upload)
+        if removed:
+            log.info("removed %d partial files of uploads that a crash has lost", removed)
+        return removed
+
+    def _uploads(self, repository: str) -> Iterator[tuple[str, str]]:
+        """Each repository below this one, without an upload, and each of its uploads."""
+        folder = paths.repository_dir(repository) if repository else paths.REPOSITORIES
+        for name in self._driver.list(folder):
+            below = f"{repository}/{name}" if repository else name
+            if valid_name(below):
+                yield below, ""
+                for upload in self._driver.list(paths.uploads_dir(below)):
+                    if is_id(upload):
+                        yield below, upload
+                yield from self._uploads(below)
+
+    def _remove(self, repository: str, upload: str, before: float) -> bool:
+        """Remove it if it is old, no session's, and nobody is writing to it."""
+        path = paths.upload_data(repository, upload)
+        with suppress(NotFound, Busy):
+            if self._driver.stat(path).modified >= before or self._known(repository, upload):
+                return False
+            writer = self._driver.resume(path)
+            try:
+                # Once more, now that it is locked: a chunk may have come in between, and a row.
+                orphaned = writer.stat().modified < before and not self._known(repository, upload)
+                if orphaned:
+                    writer.cancel()
+            finally:
+                writer.suspend()
+            return orphaned
+        return False
+
+    def _known(self, repository: str, upload: str) -> bool:
+        return self._database.read_now(lambda session: uploads.find(session, upload, repository)) is not None

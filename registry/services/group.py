@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from dataclasses import dataclass
 
 from storage.content import ContentStore
 from storage.digest import Digest
-from storage.errors import Unavailable
+from storage.errors import StorageError, Unavailable
 
 MOST = 64
 """Blobs stored at a time."""
@@ -61,15 +62,21 @@ class GroupPut:
     def _store(self, group: list[_Waiting]) -> None:
         try:
             found = self._content.put_group([(one.digest, one.data) for one in group])
+        except StorageError as error:
+            found = [error] * len(group)
         except Exception as error:
             trouble = Unavailable(f"the group could not be stored: {error}")
             trouble.__cause__ = error
             found = [trouble] * len(group)
-        group[0].loop.call_soon_threadsafe(_deliver, group, found)
+        outcomes = list(zip(group, found, strict=True))
+        for loop in {one.loop for one in group}:
+            # A loop that was closed has nobody left to tell; the thread goes on for the others.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_deliver, [outcome for outcome in outcomes if outcome[0].loop is loop])
 
 
-def _deliver(group: list[_Waiting], found: list[Exception | None]) -> None:
-    for one, error in zip(group, found, strict=True):
+def _deliver(outcomes: list[tuple[_Waiting, Exception | None]]) -> None:
+    for one, error in outcomes:
         if one.done.done():
             continue
         if error is None:

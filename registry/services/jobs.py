@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from registry.metadata import jobs
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
-from registry.metadata.errors import DatabaseUnavailable
+from registry.metadata.errors import DatabaseError, DatabaseUnavailable
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -46,9 +46,12 @@ class Jobs:
         self._tasks = [asyncio.create_task(self._repeat(work), name=work.kind) for work in self._work]
 
     async def stop(self) -> None:
+        """End the work where it is and give its leases back; those that cannot be given back lapse."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(DatabaseError):
+            await self._database.write(lambda session: jobs.release(session, self._owner), durable=False)
 
     async def _repeat(self, work: Work) -> None:
         while True:

@@ -18,7 +18,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from registry.metadata import uploads
@@ -43,6 +43,12 @@ SMALL = 256 * 1024
 
 HOLD = 64 * 1024
 """A first chunk up to this many bytes waits in memory for what comes next."""
+
+SETTLE = 1.0
+"""Seconds for which a status waits for a request that is still writing."""
+
+ATTEMPTS = 4
+"""A partial file may come and go between two looks, while another worker opens it too."""
 
 IDLE = 600_000
 """Milliseconds after which a worker forgets a session that is written down; its row is found again."""
@@ -91,6 +97,11 @@ class Uploads:
     async def offset(self, repository: str, upload: str) -> int:
         """How many bytes the session holds. Raises BlobUploadUnknown."""
         live = await self._find(repository, upload)
+        if live.busy:
+            # A client asks after its connection broke: let what arrived before that be counted.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE), live.lock:
+                    pass
         if live.held:
             return len(live.held)
         return await self._run(lambda: self._content.partial_size(live.path))
@@ -127,7 +138,7 @@ class Uploads:
         return size
 
     async def cancel(self, repository: str, upload: str) -> None:
-        """Raises BlobUploadUnknown, BlobUploadInvalid while a request is writing to it."""
+        """Raises BlobUploadUnknown, TooManyRequests while a request is writing to it."""
         live = await self._find(repository, upload)
         with self._writing(live):
             async with live.lock:
@@ -156,7 +167,7 @@ class Uploads:
                     async with live.lock:
                         if await self._remove_idle(live, before):
                             removed.append(row)
-            except BlobUploadInvalid:
+            except TooManyRequests:
                 continue  # being written to: not idle at all
         return removed
 
@@ -278,18 +289,19 @@ class Uploads:
 
     def _open_file(self, live: Live) -> Ingest:
         try:
-            if not live.on_disk:
+            for _ in range(ATTEMPTS):
+                with suppress(Exists):
+                    if not live.on_disk:
+                        return self._content.begin(live.path, live.row.algorithm)
                 try:
-                    return self._content.begin(live.path, live.row.algorithm)
-                except Exists:
-                    pass
-            return self._content.resume(live.path, live.state, live.row.algorithm)
-        except NotFound as error:
-            if live.state.offset:  # another worker's closing request has taken the bytes, or the machine lost them
-                raise unknown(live.row.repository, live.row.id) from error
-            return self._content.begin(live.path, live.row.algorithm)
+                    return self._content.resume(live.path, live.state, live.row.algorithm)
+                except NotFound as error:
+                    if live.state.offset:  # another worker's closing request has taken the bytes, or they are lost
+                        raise unknown(live.row.repository, live.row.id) from error
+                    live.on_disk = False
         except Busy as error:
             raise _busy() from error
+        raise _busy()
 
     def _hold(self, live: Live, data: bytes) -> None:
         self._held += len(data) - len(live.held)
@@ -389,8 +401,11 @@ def _row(repository: str, algorithm: str, actor: Actor) -> UploadRow:
     return UploadRow(secrets.token_hex(16), repository, actor.client, algorithm, 0, "", now, now)
 
 
-def _busy() -> BlobUploadInvalid:
-    return BlobUploadInvalid("another request is writing to this upload, wait for it or ask for its status")
+def _busy() -> TooManyRequests:
+    """The other request may be one whose client is gone and has not been missed yet."""
+    return TooManyRequests(
+        "another request is writing to this upload, wait for it or ask for its status", headers={"retry-after": "1"}
+    )
 
 
 def _check_length(body: Body, span: tuple[int, int] | None) -> None:

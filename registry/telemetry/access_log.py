@@ -99,11 +99,12 @@ class AccessLog:
             self._dropped = 0
 
     def reopen(self) -> None:
-        """Go on in a new file under the same name, after the old one was moved away."""
+        """Go on in a new file under the same name, after the old one was moved away; in the old one if that fails."""
         self.flush()
         if self.enabled and self._path:
-            os.close(self._fd)
+            old = self._fd
             self._open()
+            os.close(old)
 
     def close(self) -> None:
         """Write what is kept and keep no more."""

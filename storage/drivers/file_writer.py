@@ -186,7 +186,10 @@ def create(path: str, name: str, root: str, folders: Folders) -> FileWriter:
         descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, MODE)
     except FileExistsError as error:
         raise Exists(f"{name} was begun already, resume it", name) from error
-    _lock(descriptor, path, name)
+    if _lock(descriptor, path, name):
+        # Between our making it and our lock somebody else has opened it, locked it, written and let go.
+        os.close(descriptor)
+        raise Exists(f"{name} was begun already, resume it", name)
     return FileWriter(descriptor, 0, path, root, folders)
 
 

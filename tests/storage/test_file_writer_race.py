@@ -1,0 +1,35 @@
+"""A partial file made by one process and written by another before the first has locked it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from storage.drivers import file_writer
+from storage.drivers.folders import Folders
+from storage.errors import Exists
+
+
+def test_a_file_written_before_its_maker_locked_it_is_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "data"
+    lock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        """What happens when the other one is quicker."""
+        monkeypatch.setattr(fcntl, "flock", lock)
+        other = file_writer.resume(str(path), "data", None, str(tmp_path), Folders(str(tmp_path)))
+        other.write(b"theirs")
+        other.suspend()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(Exists):
+        file_writer.create(str(path), "data", str(tmp_path), Folders(str(tmp_path)))
+    assert path.read_bytes() == b"theirs"
+    again = file_writer.resume(str(path), "data", None, str(tmp_path), Folders(str(tmp_path)))
+    assert again.size == 6
+    again.cancel()
+    assert not os.path.exists(path)
