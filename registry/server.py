@@ -12,10 +12,8 @@ import ctypes
 import gc
 import logging
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +24,7 @@ import uvicorn
 
 from registry.app import App, build
 from registry.config import Config
+from registry.telemetry.tally import empty
 from registry.transport.protocol import RegistryProtocol
 from registry.transport.reaper import Reaper
 
@@ -94,11 +93,9 @@ def serve(config: Config, listener: socket.socket) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     if config.server.workers == 1:
         return _work(config, listener, "")
-    folder = tempfile.mkdtemp(prefix="entrepot-metrics-")
-    try:
-        return Supervisor(config, listener, folder).run()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = os.path.join(config.server.root, "metrics")
+    empty(folder)
+    return Supervisor(config, listener, folder).run()
 
 
 def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
