@@ -12,7 +12,7 @@ from registry.config import Config, load
 from registry.metadata.schema import upgrade
 from registry.server import Worker
 from storage.driver import Driver
-from tests.faults.server import free_port
+from tests.faults.server import reserved_port
 from tests.faults.wire import accepts
 
 
@@ -35,7 +35,7 @@ def configured(root: Path, port: int) -> Config:
 def serving(root: Path, driver: Driver) -> Iterator[int]:
     """Serve on a fresh database below `root`; the port."""
     root.mkdir(exist_ok=True)
-    port = free_port()
+    port, holder = reserved_port()
     config = configured(root, port)
     upgrade(config.database.url)
     worker = _Threaded(build(config, driver=driver), config)
@@ -52,4 +52,5 @@ def serving(root: Path, driver: Driver) -> Iterator[int]:
         worker.should_exit = True
         thread.join(20)
         listener.close()
+        holder.close()
     assert not thread.is_alive()

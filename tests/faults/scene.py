@@ -101,4 +101,4 @@ class Scene:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.close()
+        self.server.forget()

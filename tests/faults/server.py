@@ -13,17 +13,21 @@ from pathlib import Path
 from tests.faults.wire import Cut, Wire
 
 
-def free_port() -> int:
-    """A free port below the ephemeral range, where no client's own port can take it while the server is down."""
-    candidates: list[int] = [*range(5160, 5190), *random.sample(range(20000, 32000), 50)]
-    for port in candidates:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+def reserved_port() -> tuple[int, socket.socket]:
+    """A port that is this test's as long as the socket is open, whether or not the server runs.
+
+    It lies below the ephemeral range, so that no client's own port can take it while the server is down.
+    """
+    for port in random.sample(range(20000, 32000), 100):
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+            continue
+        # Now a server that sets this option too may bind and listen beside it, and the bind above fails for others.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return port, holder
     raise RuntimeError("no free port for the server")
 
 
@@ -54,7 +58,7 @@ class Server:
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port, self._holder = reserved_port()
         self.log = log
         self.starts = 0
         serve = [sys.executable, "-m", "registry.cli", "serve", "--root", str(root)]
@@ -136,10 +140,15 @@ class Server:
         return status
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Kill it if it runs."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
         self._process = None
+
+    def forget(self) -> None:
+        """Leave nothing behind, and give the port back."""
+        self.close()
+        self._holder.close()
 
     def tail(self, size: int = 4000) -> str:
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""
@@ -159,4 +168,4 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.forget()

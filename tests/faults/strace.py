@@ -78,29 +78,40 @@ class Strace:
 
     def __enter__(self) -> "Strace":
         self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while not all(self._attached(pid) for pid in self._pids):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"strace did not attach: {' '.join(self._command)}")
-            time.sleep(0.005)
+        self._settle()
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
+        # The server's last call may be seen by its client before strace has written it down.
+        self._settle()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(10)
 
-    def _attached(self, pid: int) -> bool:
-        """Whether every thread of the process has this strace as its tracer."""
+    def _settle(self) -> None:
+        """Wait until every thread is traced and runs or sleeps, and strace waits for what they do next."""
         assert self._process is not None
-        for status in Path("/proc", str(pid), "task").glob("*/status"):
-            try:
-                tracer = re.search(r"^TracerPid:\s+(\d+)", status.read_text(), re.MULTILINE)
-            except OSError:
-                continue
-            if tracer is None or int(tracer[1]) != self._process.pid:
-                return False
-        return True
+        deadline, quiet = time.monotonic() + 20, 0
+        while quiet < 5:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"strace does not trace: {' '.join(self._command)}")
+            time.sleep(0.02)
+            quiet = quiet + 1 if self._is_quiet(self._process.pid) else 0
+
+    def _is_quiet(self, tracer: int) -> bool:
+        threads = [_status(path) for pid in self._pids for path in Path("/proc", str(pid), "task").glob("*/status")]
+        ours = [status for status in threads if status]
+        idle = all(status["TracerPid"] == str(tracer) and status["State"][0] != "t" for status in ours)
+        return bool(ours) and idle and _status(Path("/proc", str(tracer), "status")).get("State", "")[:1] == "S"
+
+
+def _status(path: Path) -> dict[str, str]:
+    """The fields of a status file of /proc; none when the thread has ended."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def fail(call: str, error: str, paths: Iterable[Path] = ()) -> list[str]:

@@ -1,13 +1,15 @@
 """The order of syncs behind an acknowledgement, and a real server whose system calls fail one kind at a time."""
 
+import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.faults import durable
 from tests.faults.client import Client
-from tests.faults.content import MIB, blob, image
+from tests.faults.content import MIB, Blob, blob, image
 from tests.faults.judges import any_503, says_full, says_read_only
 from tests.faults.record import BLOB, MANIFEST, TAG, Key
 from tests.faults.scene import Scene
@@ -40,15 +42,18 @@ def _traced(scene: Scene, act: Callable[[Client], object]) -> list[Call]:
     return strace.calls()
 
 
-@pytest.mark.parametrize("size", [10, 70_000, 3 * MIB])
-@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def _push(shape: str, content: Blob, client: Client) -> bool:
+    return bool(getattr(client, shape)("a/app", content))
+
+
 @pytest.mark.parametrize("shape", ["single_post", "post_put", "chunks", "streamed"])
-def test_blob_is_safe_before_its_answer(shape: str, algorithm: str, size: int, scene: Scene) -> None:
-    content = blob(f"{shape} {algorithm}", size, algorithm)
-    calls = _traced(scene, lambda client: getattr(client, shape)("a/app", content))
-    sent = durable.answer(calls, 201)
-    assert durable.published(calls) == [content.digest.partition(":")[2]]
-    assert durable.unsafe(calls, sent) == []
+def test_blob_is_safe_before_its_answer(shape: str, scene: Scene) -> None:
+    for algorithm, size in itertools.product(["sha256", "sha512"], [10, 70_000, 3 * MIB]):
+        content = blob(f"{shape} {algorithm} {size}", size, algorithm)
+        calls = _traced(scene, partial(_push, shape, content))
+        sent = durable.answer(calls, 201)
+        assert durable.published(calls) == [content.digest.partition(":")[2]]
+        assert durable.unsafe(calls, sent) == [], content
 
 
 @pytest.mark.parametrize(
@@ -139,19 +144,18 @@ def test_failed_sync_is_no_sync() -> None:
 )
 def test_database_calls_fail(call: str, error: str, judge: Callable[..., str], scene: Scene) -> None:
     """Nothing is acknowledged while the database's files fail; pulls go on; all is well at once afterwards."""
-    scene.load(0.3)
+    scene.load(0.2)
     log = scene.folder / "strace.log"
     files = sorted(scene.root.glob("entrepot.db*"))
     with Strace(scene.server.processes(), log, fail(call, error, files)):
-        scene.load(0.5, judge)
+        scene.load(0.3, judge)
         scene.look(uploads=False)
     assert "INJECTED" in log.read_text()
     assert scene.record.counts["answers 503"] > 3, scene.record.counts
-    scene.load(0.3)
+    scene.load(0.2)
     scene.settle()
 
 
-@pytest.mark.parametrize("size", [30_000, 2 * MIB])
 @pytest.mark.parametrize(
     ("call", "error", "judge"),
     [
@@ -163,19 +167,20 @@ def test_database_calls_fail(call: str, error: str, judge: Callable[..., str], s
         ("openat", "EMFILE", any_503),
     ],
 )
-def test_storage_calls_fail(call: str, error: str, judge: Callable[..., str], size: int, scene: Scene) -> None:
+def test_storage_calls_fail(call: str, error: str, judge: Callable[..., str], scene: Scene) -> None:
     """A blob is not acknowledged when any step of its publishing fails, and can be pushed afterwards."""
     log = scene.folder / "strace.log"
-    failing = blob(f"failing {call} {error}", size)
-    with scene.client(judge) as client:
-        upload = client.open_upload("a/app", failing)
-        assert upload is not None
-        assert client.patch(upload, size // 2)
-        # SQLite syncs with fdatasync, and renames and makes nothing: these calls are the storage's alone.
-        with Strace(scene.server.processes(), log, fail(call, error)):
-            closed = client.close_upload(upload)
-        assert "INJECTED" in log.read_text()
-        assert not closed
-        scene.look(uploads=False)
-        assert client.single_post("a/app", failing)
+    for size in (30_000, 2 * MIB):
+        failing = blob(f"failing {call} {error}", size)
+        with scene.client(judge) as client:
+            upload = client.open_upload("a/app", failing)
+            assert upload is not None
+            assert client.patch(upload, size // 2)
+            # SQLite syncs with fdatasync, and renames and makes nothing: these calls are the storage's alone.
+            with Strace(scene.server.processes(), log, fail(call, error)):
+                closed = client.close_upload(upload)
+            assert "INJECTED" in log.read_text()
+            assert not closed
+            scene.look(uploads=False)
+            assert client.single_post("a/app", failing)
     scene.settle()
