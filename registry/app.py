@@ -91,6 +91,7 @@ class App:
             self.pool,
             per_client=limits.uploads_per_client,
             shared=config.server.workers > 1,
+            count=metrics.uploads,
         )
         services = Services(
             database=self.database,
@@ -108,7 +109,7 @@ class App:
         access = Access(config.access.anonymous)
         origins = Origins(config.server.trusted_proxies)
         distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
-        self.asgi = self._front(distribution, checked)
+        self.asgi = self._front(distribution, recorder, checked)
         plain = not config.server.trusted_proxies and not config.cors.allow_origins
         if plain and access.allows(Action.PULL) and self.database.inline_reads and config.storage.driver != "s3":
             self._express: Express | None = Express(self.database, content, pull, recorder)
@@ -119,7 +120,7 @@ class App:
         orphans = Orphans(self.database, checked, self.pool, config.uploads.expire_after)
         self._jobs = Jobs(self.database, self._work(uploads, orphans, verify, pull, Layout(self.database, checked)))
 
-    def _front(self, distribution: Distribution, driver: Driver) -> ASGIApp:
+    def _front(self, distribution: Distribution, recorder: Recorder, driver: Driver) -> ASGIApp:
         """Everything in front of the handlers."""
         cors = self._config.cors
         metrics = self._metrics if self._config.metrics.enabled else None
@@ -130,8 +131,10 @@ class App:
         plain.router.redirect_slashes = False
 
         async def front(scope: Scope, receive: Receive, send: Send) -> None:
-            below = scope["type"] == "http" and (scope["path"] == "/v2" or scope["path"].startswith("/v2/"))
-            await (distribution if below else plain)(scope, receive, send)
+            if scope["type"] == "http" and (scope["path"] == "/v2" or scope["path"].startswith("/v2/")):
+                await distribution(scope, receive, send)
+            else:
+                await plain(scope, receive, recorder.identified(scope, send))
 
         if not cors.allow_origins:
             return front

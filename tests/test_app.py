@@ -64,7 +64,12 @@ async def test_there_is_no_express_lane_where_headers_change_answers(tmp_path: P
 
 async def test_elsewhere_errors_have_the_same_form(tmp_path: Path) -> None:
     async with Registry(tmp_path / "root") as registry:
-        for method, target, status in (("GET", "/nothing", 404), ("GET", "/v3/", 404), ("POST", "/healthz", 405)):
+        for method, target, status in (
+            ("GET", "/nothing", 404),
+            ("GET", "/v3/", 404),
+            ("GET", "/healthz/", 404),
+            ("POST", "/healthz", 405),
+        ):
             answer = await registry.request(method, target)
             assert (answer.status_code, error_code(answer)) == (status, "UNSUPPORTED")
 

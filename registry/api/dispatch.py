@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from starlette.types import Receive, Scope, Send
 
 from registry.api.answer import Answer, FileBody, Headers
-from registry.api.errors import render, translate
+from registry.api.errors import error_body, render, translate
 from registry.api.origin import Origins
 from registry.api.path import parse_path
 from registry.api.record import Recorder
@@ -87,7 +87,10 @@ class Distribution:
             fault = translate(error)
             if fault is None:
                 log.exception("request %s failed by a defect of the registry", request.request_id)
-                raise
+                body = error_body(
+                    "UNKNOWN", f"a defect of the registry; its log tells more of request {request.request_id}"
+                )
+                return Answer(500, [(b"content-type", b"application/json")], body), route
             if not isinstance(error, RegistryFault):
                 log.error("request %s: %s", request.request_id, error)
             return _refusal(fault, request.method), route

@@ -7,6 +7,8 @@ import os
 import re
 import time
 
+from starlette.types import Message, Scope, Send
+
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
 
@@ -28,6 +30,18 @@ class Recorder:
         if given is not None and CLIENTS_ID.fullmatch(given):
             return given.decode("ascii")
         return f"{self._prefix}-{next(self._numbers):08x}"
+
+    def identified(self, scope: Scope, send: Send) -> Send:
+        """`send` for an application of others, whose answers get the request's id."""
+        given = next((value for name, value in scope.get("headers", ()) if name == b"x-request-id"), None)
+        header = (b"x-request-id", self.request_id(given).encode())
+
+        async def identifying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
+
+        return identifying
 
     def answered(
         self,

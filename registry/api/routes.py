@@ -57,6 +57,7 @@ ROUTES = (
         "/v2/<name>/blobs/uploads/<id>",
         {
             "GET": (Action.PUSH, uploads.get),
+            "HEAD": (Action.PUSH, uploads.get),
             "PATCH": (Action.PUSH, uploads.patch),
             "PUT": (Action.PUSH, uploads.put),
             "DELETE": (Action.PUSH, uploads.delete),

@@ -16,9 +16,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 from registry.metadata import uploads
@@ -55,7 +55,10 @@ IDLE = 600_000
 
 
 class Uploads:
-    """The sessions of one worker. `shared`: other workers serve them too, so each step is written down at once."""
+    """The sessions of one worker. `shared`: other workers serve them too, so each step is written down at once.
+
+    `count` is told of every request that begins (1) and ends (-1) to write to one.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Uploads:
         *,
         per_client: int,
         shared: bool,
+        count: Callable[[int], None],
     ) -> None:
         self._database = database
         self._content = content
@@ -73,6 +77,7 @@ class Uploads:
         self._pool = pool
         self._per_client = per_client
         self._shared = shared
+        self._count = count
         self._live: dict[str, Live] = {}
         self._unstored: Counter[str] = Counter()
         self._held = 0
@@ -109,14 +114,13 @@ class Uploads:
     async def append(self, repository: str, upload: str, body: Body, span: tuple[int, int] | None) -> int:
         """Append a chunk; the new offset. `span` is its Content-Range. Raises RangeInvalid, BlobUploadInvalid."""
         live = await self._find(repository, upload)
-        with self._writing(live):
-            async with live.lock:
-                _check_length(body, span)
-                if body.length is not None and body.length <= SMALL:
-                    await self._append_small(live, await body.read(SMALL), span)
-                else:
-                    ingest = await self._receive(live, body, span)
-                    live.state = await self._run(ingest.suspend)
+        async with self._writing(live):
+            _check_length(body, span)
+            if body.length is not None and body.length <= SMALL:
+                await self._append_small(live, await body.read(SMALL), span)
+            else:
+                ingest = await self._receive(live, body, span)
+                live.state = await self._run(ingest.suspend)
         live.touch()
         await self._settle(live)
         return live.offset
@@ -126,27 +130,26 @@ class Uploads:
     ) -> int:
         """Append what the closing request brings, verify, publish; the blob's size. Raises DigestInvalid too."""
         live = await self._find(repository, upload)
-        with self._writing(live):
-            async with live.lock:
-                _check_length(body, span)
-                try:
-                    size = await self._close(live, digest, body, span, actor)
-                except DigestMismatch as error:
-                    await self._forget(live)
-                    raise DigestInvalid(f"the upload's bytes are {error.actual}, not {digest}; start again") from error
+        async with self._writing(live):
+            _check_length(body, span)
+            try:
+                size = await self._close(live, digest, body, span, actor)
+            except DigestMismatch as error:
+                await self._forget(live)
+                raise DigestInvalid(f"the upload's bytes are {error.actual}, not {digest}; start again") from error
         self._drop(live)
         return size
 
     async def cancel(self, repository: str, upload: str) -> None:
         """Raises BlobUploadUnknown, TooManyRequests while a request is writing to it."""
         live = await self._find(repository, upload)
-        with self._writing(live):
-            async with live.lock:
-                await self._remove(live)
+        async with self._writing(live):
+            await self._remove(live)
 
     async def monolithic(self, repository: str, digest: Digest, body: Body, actor: Actor) -> int:
         """A blob in a single POST; its size. No session that anybody could come back to."""
         live = Live(_row(repository, digest.algorithm, actor))
+        self._count(1)
         try:
             return await self._close(live, digest, body, None, actor)
         except BaseException as error:
@@ -155,6 +158,8 @@ class Uploads:
             if isinstance(error, DigestMismatch):
                 raise DigestInvalid(f"the body's bytes are {error.actual}, not {digest}") from error
             raise
+        finally:
+            self._count(-1)
 
     async def expire(self, before: int, limit: int) -> list[UploadRow]:
         """Remove sessions not touched since `before` (ms), their bytes too; those removed."""
@@ -162,13 +167,12 @@ class Uploads:
         removed = []
         for row in rows:
             live = self._live.get(row.id) or Live.stored(row)
-            try:
-                with self._writing(live):
-                    async with live.lock:
-                        if await self._remove_idle(live, before):
-                            removed.append(row)
-            except TooManyRequests:
-                continue  # being written to: not idle at all
+            if live.busy or live.touched_at >= before:
+                continue  # not idle at all, whatever its row says
+            with suppress(TooManyRequests):  # another worker writes to it
+                async with live.lock:
+                    if await self._remove_idle(live, before):
+                        removed.append(row)
         return removed
 
     async def _remove_idle(self, live: Live, before: int) -> bool:
@@ -316,15 +320,20 @@ class Uploads:
 
     # Sessions
 
-    @contextmanager
-    def _writing(self, live: Live) -> Iterator[None]:
-        """One request at a time; a second is told so, at once."""
+    @asynccontextmanager
+    async def _writing(self, live: Live) -> AsyncIterator[None]:
+        """One request at a time; a second is told so, at once. What the worker itself does with it is waited for."""
         if live.busy:
             raise _busy()
         live.busy = True
+        self._count(1)
         try:
-            yield
+            async with live.lock:
+                if self._live.get(live.row.id) is not live:
+                    raise unknown(live.row.repository, live.row.id)  # expired while we waited
+                yield
         finally:
+            self._count(-1)
             live.busy = False
 
     @contextmanager

@@ -82,15 +82,10 @@ class Metrics:
                 timing = self._database[kind] = Timing()
             timing.add(seconds)
 
-    def upload_started(self) -> None:
-        """One more upload body is being received."""
+    def uploads(self, change: int) -> None:
+        """So many more uploads are being received, or fewer."""
         with self._lock:
-            self._uploads += 1
-
-    def upload_ended(self) -> None:
-        """One upload body less is being received."""
-        with self._lock:
-            self._uploads -= 1
+            self._uploads += change
 
     def damaged(self) -> None:
         """Count a blob found damaged."""

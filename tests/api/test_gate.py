@@ -97,7 +97,8 @@ async def test_the_matrix(level: str, tmp_path: Path) -> None:
         for route, method in refused:
             path = target(route, method, begun.rpartition("/")[2])
             answer = await registry.request(method, path, MANIFEST, {"content-type": "text/plain"})
-            assert (answer.status_code, error_code(answer)) == (403, "DENIED"), (route, method)
+            assert answer.status_code == 403, (route, method)
+            assert method == "HEAD" or error_code(answer) == "DENIED", (route, method)
         assert snapshot(root) == before
         for route, method in granted:
             path = target(route, method, fresh.rpartition("/")[2])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,6 +135,32 @@ def test_logs(start: Callable[..., Server], tmp_path: Path) -> None:
     for line in server.log.splitlines():
         if line.startswith("{"):
             json.loads(line)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_access_log_is_rotated(start: Callable[..., Server], tmp_path: Path, workers: str) -> None:
+    access, moved = tmp_path / "access.log", tmp_path / "access.log.1"
+    server = start(ENTREPOT_SERVER_WORKERS=workers, ENTREPOT_LOG_ACCESS_FILE=str(access))
+
+    def all_in(path: Path, target: str) -> bool:
+        """Whether the lines of many connections, so of every worker, are in the file."""
+        return path.exists() and path.read_text().count(target) == 20
+
+    def ask(target: str) -> None:
+        for _ in range(20):
+            with server.client.connect() as connection:
+                connection.request("GET", target)
+
+    ask("/before")
+    access.rename(moved)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(access.exists, 5, "SIGHUP does not open the access log again")
+    time.sleep(0.5)  # for each of the workers to have done it
+    ask("/after")
+    wait_until(lambda: all_in(access, "/after"), 5, "lines after the rotation are not in the new file")
+    assert all_in(moved, "/before")
+    assert "/after" not in moved.read_text()
+    assert server.stop() == 0
 
 
 def test_access_log_can_be_off(start: Callable[..., Server]) -> None:

@@ -109,6 +109,26 @@ async def test_a_lease_is_renewed_while_the_work_goes_on(parts: Parts, monkeypat
     assert runs == ["slow"]
 
 
+async def test_a_worker_that_stops_gives_its_leases_back(parts: Parts) -> None:
+    running = asyncio.Event()
+    runs = []
+
+    async def endless() -> None:
+        running.set()
+        await asyncio.sleep(60)
+
+    async def run() -> None:
+        runs.append(1)
+
+    stopping = worker(parts, endless)
+    stopping.start()
+    await asyncio.wait_for(running.wait(), 5)
+    await stopping.stop()
+    assert row(parts)[:2] == ("", 0)
+    await once(worker(parts, run))
+    assert runs == [1]
+
+
 async def test_a_failure_is_kept_and_tried_again(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
     failing = True
 

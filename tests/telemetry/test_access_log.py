@@ -84,6 +84,18 @@ def test_goes_on_in_a_new_file(tmp_path: Path) -> None:
     assert [line["target"] for line in read(tmp_path / "access")] == ["new"]
 
 
+def test_goes_on_in_the_old_file_when_there_can_be_no_new_one(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = AccessLog(str(folder / "access"))
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        log.reopen()
+    add(log, "still here")
+    log.close()
+    assert [line["target"] for line in read(tmp_path / "moved" / "access")] == ["still here"]
+
+
 def test_what_cannot_be_written_is_counted(tmp_path: Path) -> None:
     log = AccessLog(str(tmp_path / "access"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -19,7 +19,7 @@ from registry.telemetry.metrics import Metrics
 
 metrics = Metrics(sys.argv[1])
 metrics.request("manifest", "GET", 200, 0.002, 1, 10)
-metrics.upload_started()
+metrics.uploads(1)
 metrics.damaged()
 metrics.flush(now=True)
 print("counted", flush=True)
@@ -61,9 +61,9 @@ def test_storage_database_and_uploads_come_out() -> None:
     metrics.storage("put", 0.1, True)
     metrics.storage("put", 0.1, False)
     metrics.database("read", 0.001)
-    metrics.upload_started()
-    metrics.upload_started()
-    metrics.upload_ended()
+    metrics.uploads(1)
+    metrics.uploads(1)
+    metrics.uploads(-1)
     metrics.damaged()
     found = samples(metrics)
     assert found["entrepot_storage_seconds_count", (("operation", "put"),)] == 2
