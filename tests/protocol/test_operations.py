@@ -151,15 +151,15 @@ def test_the_access_log_is_rotated(start: Callable[..., Server], tmp_path: Path,
             with server.client.connect() as connection:
                 connection.request("GET", target)
 
-    ask("/before")
+    ask("/v2/before/tags/list")
     access.rename(moved)
     server.process.send_signal(signal.SIGHUP)
     wait_until(access.exists, 5, "SIGHUP does not open the access log again")
     time.sleep(0.5)  # for each of the workers to have done it
-    ask("/after")
-    wait_until(lambda: all_in(access, "/after"), 5, "lines after the rotation are not in the new file")
-    assert all_in(moved, "/before")
-    assert "/after" not in moved.read_text()
+    ask("/v2/after/tags/list")
+    wait_until(lambda: all_in(access, "/v2/after/"), 5, "lines after the rotation are not in the new file")
+    assert all_in(moved, "/v2/before/")
+    assert "/v2/after/" not in moved.read_text()
     assert server.stop() == 0
 
 
