@@ -87,8 +87,7 @@ class Jobs:
             raise
         finally:
             renewal.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewal
+            await asyncio.wait([renewal])  # which, unlike a suppressed CancelledError, does not hide our own
         await self._database.write(
             lambda session: jobs.finish(session, job.id, self._owner, now_ms() + every - 1), durable=False
         )

@@ -129,6 +129,18 @@ async def test_a_worker_that_stops_gives_its_leases_back(parts: Parts) -> None:
     assert runs == [1]
 
 
+async def test_a_worker_can_be_stopped_as_its_work_ends(parts: Parts) -> None:
+    async def run() -> None:
+        asyncio.get_running_loop().call_soon(made._tasks[0].cancel)
+
+    made = worker(parts, run)
+    made.start()
+    _, going = await asyncio.wait(made._tasks, timeout=1)
+    await asyncio.wait_for(made.stop(), 5)
+    assert not going
+    assert row(parts)[:2] == ("", 0)
+
+
 async def test_a_failure_is_kept_and_tried_again(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
     failing = True
 
