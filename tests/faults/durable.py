@@ -7,7 +7,6 @@ A file is published by a rename. What must have happened, in this order, each st
 4. the answer leaves.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -20,8 +19,6 @@ FOLDERS = {"mkdir", "mkdirat"}
 SENDS = {"sendto", "sendmsg", "write", "writev"}
 TRACED = ",".join(sorted(RENAMES | SYNCS | WRITES | FOLDERS | SENDS))
 
-BLOB = re.compile(r"/blobs/\w+/\w\w/(\w+)/data$")
-
 
 def answer(calls: Sequence[Call], status: int) -> Call:
     """The call that sent the answer with this status, the last of them."""
@@ -31,20 +28,21 @@ def answer(calls: Sequence[Call], status: int) -> Call:
     return sent[-1]
 
 
-def unsafe(calls: Sequence[Call], sent: Call) -> list[str]:
-    """What was not safe when the answer was sent."""
+def unsafe(calls: Sequence[Call], sent: Call, digest: str = "") -> list[str]:
+    """What was not safe when the answer was sent; the digest is that of the blob it is about, if it is about one."""
     before = [call for call in calls if call.ended < sent.began and call.ok]
-    problems = [problem for call in _published(before) for problem in _unsafe_file(before, call)]
-    return problems + _unsafe_database(before)
+    renames = _published(before, digest) if digest else []
+    if digest and not renames:
+        return [f"{digest} is not published before the answer"]
+    problems = [problem for call in renames for problem in _unsafe_file(before, call)]
+    return problems + _unsafe_database(before, max((call.ended for call in renames), default=-1))
 
 
-def published(calls: Sequence[Call]) -> list[str]:
-    """The digests, without their algorithm, of the blobs that appeared."""
-    return [found[1] for call in _published(calls) if (found := BLOB.search(call.paths()[-1]))]
-
-
-def _published(calls: Sequence[Call]) -> list[Call]:
-    return [call for call in calls if call.name in RENAMES and call.ok and BLOB.search(call.paths()[-1])]
+def _published(calls: Sequence[Call], digest: str) -> list[Call]:
+    """Its renames. The server follows its events in the background, and stores manifests as blobs too meanwhile."""
+    algorithm, _, encoded = digest.partition(":")
+    place = f"/blobs/{algorithm}/{encoded[:2]}/{encoded}/data"
+    return [call for call in calls if call.name in RENAMES and call.ok and call.paths()[-1].endswith(place)]
 
 
 def _unsafe_file(before: Sequence[Call], rename: Call) -> list[str]:
@@ -67,9 +65,8 @@ def _unsafe_file(before: Sequence[Call], rename: Call) -> list[str]:
     return problems
 
 
-def _unsafe_database(before: Sequence[Call]) -> list[str]:
-    """SQLite's log is synced after the last frame of this request's commit, which is written after the publishing."""
-    start = max((call.ended for call in _published(before)), default=-1)
+def _unsafe_database(before: Sequence[Call], start: int) -> list[str]:
+    """SQLite's log is written after the publishing, and synced after that."""
     writes = [call for call in before if call.name in WRITES and call.path.endswith("-wal") and call.began > start]
     if not writes:
         return ["the database is not written before the answer"]

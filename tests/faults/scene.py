@@ -88,7 +88,8 @@ class Scene:
         self.look()
         assert self.server.stop() == 0
         assert damaged_files(self.folder) == []
-        assert self.server.tracebacks() == ""
+        found = self.server.tracebacks()
+        assert not found, f"the server logged an exception as if it were a defect of its own:\n{found}"
 
     def no_complaints(self) -> None:
         assert not self.record.complaints, self.report(self.record.complaints)

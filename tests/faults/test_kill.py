@@ -96,7 +96,7 @@ def test_nothing_acknowledged_is_lost(workers: int, kills: int, seed: str, tmp_p
         counts = dict(sorted(run.record.counts.items()))
         print(f"{run.kills} kills, {workers} workers, {time.monotonic() - began:.0f} s: {counts}")
         assert damaged_files(root) == []
-        assert server.tracebacks() == ""
+        assert not server.tracebacks(), server.tracebacks()
     _assert_exercised(run)
 
 

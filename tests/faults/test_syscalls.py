@@ -51,9 +51,7 @@ def test_blob_is_safe_before_its_answer(shape: str, scene: Scene) -> None:
     for algorithm, size in itertools.product(["sha256", "sha512"], [10, 70_000, 3 * MIB]):
         content = blob(f"{shape} {algorithm} {size}", size, algorithm)
         calls = _traced(scene, partial(_push, shape, content))
-        sent = durable.answer(calls, 201)
-        assert durable.published(calls) == [content.digest.partition(":")[2]]
-        assert durable.unsafe(calls, sent) == [], content
+        assert durable.unsafe(calls, durable.answer(calls, 201), content.digest) == [], content
 
 
 @pytest.mark.parametrize(
@@ -105,8 +103,7 @@ SAFE = """\
 def test_safe_order_is_accepted() -> None:
     calls = parse(SAFE.splitlines())
     assert len(calls) == 12
-    assert durable.published(calls) == ["abcd"]
-    assert durable.unsafe(calls, durable.answer(calls, 201)) == []
+    assert durable.unsafe(calls, durable.answer(calls, 201), "sha256:abcd") == []
 
 
 @pytest.mark.parametrize("line", [1, 3, 5, 7, 8, 9])
@@ -114,7 +111,7 @@ def test_missing_step_is_seen(line: int) -> None:
     lines = SAFE.splitlines()
     lines[line] = ""
     calls = parse(lines)
-    assert len(durable.unsafe(calls, durable.answer(calls, 201))) == 1
+    assert len(durable.unsafe(calls, durable.answer(calls, 201), "sha256:abcd")) == 1
 
 
 @pytest.mark.parametrize(("early", "late"), [(4, 5), (5, 6), (6, 7), (8, 11), (11, 12)])
@@ -124,12 +121,12 @@ def test_wrong_order_is_seen(early: int, late: int) -> None:
     if early == 8:
         lines[late], lines[late - 1] = lines[late - 1], lines[late]
     calls = parse(lines)
-    assert durable.unsafe(calls, durable.answer(calls, 201))
+    assert durable.unsafe(calls, durable.answer(calls, 201), "sha256:abcd")
 
 
 def test_failed_sync_is_no_sync() -> None:
     calls = parse(SAFE.replace("fsync(4</s/up/data>) = 0", "fsync(4</s/up/data>) = -1 EIO (Input)").splitlines())
-    assert durable.unsafe(calls, durable.answer(calls, 201))
+    assert durable.unsafe(calls, durable.answer(calls, 201), "sha256:abcd")
 
 
 @pytest.mark.parametrize(
