@@ -381,7 +381,15 @@ class Uploads:
             live.dirty = False
             if not in_rows:
                 self._stored(live)
-        await self._database.write(write, durable=False)
+        try:
+            await self._database.write(write, durable=False)
+        except BaseException:
+            for live, in_rows, _ in rows:
+                live.dirty = True
+                if not in_rows:
+                    live.in_rows = False
+                    self._unstored[live.row.client] += 1
+            raise
 
     def _stored(self, live: Live) -> None:
         live.in_rows = True
