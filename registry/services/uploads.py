@@ -109,7 +109,10 @@ class Uploads:
                     pass
         if live.held:
             return len(live.held)
-        return await self._run(lambda: self._content.partial_size(live.path))
+        size = await self._run(lambda: self._content.partial_size(live.path))
+        if not size and live.state.offset and not live.busy:
+            raise unknown(repository, upload)  # its bytes are lost, or another worker's closing request has them
+        return size
 
     async def append(self, repository: str, upload: str, body: Body, span: tuple[int, int] | None) -> int:
         """Append a chunk; the new offset. `span` is its Content-Range. Raises RangeInvalid, BlobUploadInvalid."""
