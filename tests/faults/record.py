@@ -160,6 +160,26 @@ class Record:
 
     # What the harness and the oracle tell, while no client runs.
 
+    def now(self) -> int:
+        """This moment on the record's own clock."""
+        with self._lock:
+            return self._tick()
+
+    def void_since(self, moment: int) -> int:
+        """Answers that came after this moment prove nothing: their writes count as lost. How many those were."""
+        with self._lock:
+            late = {
+                attempt
+                for keys in self._writes.values()
+                for history in keys.values()
+                for attempt in history
+                if attempt.acked and attempt.ended is not None and attempt.ended > moment
+            }
+            for attempt in late:
+                attempt.acked, attempt.ended = False, None
+            self._lost += late
+            return len(late)
+
     def died(self) -> None:
         """The server is dead: what was lost can be carried out no more."""
         with self._lock:
