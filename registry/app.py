@@ -25,6 +25,7 @@ from registry.api.record import Recorder
 from registry.api.services import Services
 from registry.auth.access import Access, Action
 from registry.config import Config
+from registry.metadata import blobs
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
@@ -79,6 +80,7 @@ class App:
         self.database = Database.open(config.database.url, observe=metrics.database)
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
+        _claim(content, self.database, config)
         recorder = Recorder(metrics, access_log)
         damage = Damage(self.database, content, metrics.damaged)
         pull = Pull(self.database, content, damage)
@@ -227,6 +229,32 @@ def build(config: Config, *, driver: Driver | None = None, metrics_folder: str =
         driver = load(config.storage.driver, **settings)
     access_log = AccessLog(config.log.access_file, enabled=config.log.access)
     return App(config, driver, Metrics(metrics_folder, version=VERSION), access_log)
+
+
+class StorageMissing(RuntimeError):
+    """The index knows of bytes, and the storage is not the one they were put in."""
+
+
+def claim_storage(config: Config) -> None:
+    """Find that the storage is this index's, before any worker is started. Raises StorageMissing."""
+    if config.storage.driver == "memory":
+        return
+    database = Database.open(config.database.url)
+    try:
+        _claim(ContentStore(Checked(load(config.storage.driver, path=config.storage.path))), database, config)
+    finally:
+        database.close()
+
+
+def _claim(content: ContentStore, database: Database, config: Config) -> None:
+    """Mark a new storage, or find it marked; an unmarked one should not be without its bytes."""
+    if content.is_home():
+        return
+    if config.storage.driver != "memory" and database.read_now(blobs.any_known):
+        raise StorageMissing(
+            f"storage.path {config.storage.path} is empty, but the database knows of blobs in it; is its disk mounted?"
+        )
+    content.mark()
 
 
 async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:

@@ -29,6 +29,17 @@ class ContentStore:
         self._driver = driver
         self._local = driver if isinstance(driver, LocalFiles) else None
 
+    def is_home(self) -> bool:
+        """Whether it has been marked; where not, it may be an empty folder that a disk is to be mounted on."""
+        try:
+            self._driver.stat(paths.MARK)
+        except NotFound:
+            return False
+        return True
+
+    def mark(self) -> None:
+        self._driver.put(paths.MARK, b"the blobs of an entrepot registry\n")
+
     def begin(self, upload_path: str, algorithm: str = "sha256") -> Ingest:
         """A new partial file, hashed with `algorithm`. Raises Exists when it was begun already, InvalidDigest."""
         running = hasher(algorithm)

@@ -18,6 +18,8 @@ from __future__ import annotations
 from storage.digest import Digest
 
 ROOT = "docker/registry/v2"
+MARK = "entrepot-storage"
+"""Says that this is the storage, and not the empty folder where its disk is not mounted."""
 BLOBS = f"{ROOT}/blobs"
 REPOSITORIES = f"{ROOT}/repositories"
 QUARANTINE = f"{ROOT}/quarantine"

@@ -22,6 +22,8 @@ def _make(path: str, key: str, remedy: str) -> None:
         raise click.ClickException(
             f"{key} {path} cannot be made: {reason}; make it yourself or choose another with {remedy}"
         ) from None
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise click.ClickException(f"{key} {path} is on a read-only disk; remount it or choose another with {remedy}")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise click.ClickException(
             f"{key} {path} is not writable for user {os.geteuid()}; change its owner or choose another with {remedy}"

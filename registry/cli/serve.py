@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from registry.app import claim_storage
 from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
 from registry.cli.listening import greeting, listening
@@ -20,6 +21,7 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     make_folders(config)
     config, listener = listening(config)
     upgrade(config.database.url)
+    claim_storage(config)
     configure(config.log.level, config.log.format)
     click.echo(greeting(config))
     sys.stdout.flush()

@@ -71,6 +71,7 @@ _PUBLISH = Statement(
         )
     )
 )
+_ANY_KNOWN = Statement(limited(select(blobs.c.id).where(STATE_PRESENT), ONE))
 _LINK = Statement(
     lambda dialect: (
         insert_into(dialect, repository_blobs)
@@ -127,6 +128,11 @@ def present(s: Session, digest: str) -> int | None:
     """The size of a blob that is there and not quarantined, whoever sees it, or None."""
     row = s.one(_PRESENT, digest=digest)
     return None if row is None else row[0]
+
+
+def any_known(s: Session) -> bool:
+    """Whether the bytes of any blob should be there."""
+    return s.one(_ANY_KNOWN) is not None
 
 
 def publish(s: Session, digest: str, size: int, at: int) -> str | None:

@@ -11,7 +11,7 @@ from registry.metadata.database import Database, Session
 from registry.services.actor import SYSTEM, Actor
 from storage.content import ContentStore
 from storage.digest import Digest
-from storage.errors import Damaged, NotFound
+from storage.errors import Damaged, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ class Damage:
         """
 
         def quarantine(session: Session) -> bool:
+            if not self._content.is_home():
+                raise Unavailable("the storage is not where it was; is its disk mounted?")
             # Under the write lock, and so is the last look of a push that repairs: neither can undo the other.
             if read_since is None and self._whole(digest, size):
                 return False

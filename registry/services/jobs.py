@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from registry.metadata import jobs
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
-from registry.metadata.errors import DatabaseError, DatabaseUnavailable
+from registry.metadata.errors import DatabaseError
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Jobs:
                     await self._run_leased(work)
                 else:
                     await work.run()
-            except (DatabaseUnavailable, StorageError) as error:
+            except (DatabaseError, StorageError) as error:
                 log.warning("job %s failed and will be tried again: %s", work.kind, error)
             except Exception:
                 log.exception("job %s failed and will be tried again", work.kind)
@@ -95,7 +95,7 @@ class Jobs:
     async def _renew(self, job: int) -> None:
         while True:
             await asyncio.sleep(LEASE / 3)
-            with contextlib.suppress(DatabaseUnavailable):
+            with contextlib.suppress(DatabaseError):
                 await self._database.write(
                     lambda session: jobs.renew(session, job, self._owner, now_ms() + int(LEASE * 1000)), durable=False
                 )

@@ -32,6 +32,7 @@ class Parts:
         self.database = Database.open(new_database(root))
         self.pool = ThreadPoolExecutor(4)
         self.content = ContentStore(Checked(driver))
+        self.content.mark()
         self.damaged = 0
         self.damage = Damage(self.database, self.content, self._count)
         self.group = GroupPut(self.content)
