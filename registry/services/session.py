@@ -11,7 +11,7 @@ from registry.metadata.uploads import UploadRow
 from registry.oci.errors import BlobUploadUnknown, RangeInvalid
 from storage import paths
 from storage.content import IngestState
-from storage.ingest import NOTHING
+from storage.ingest import BOOT, NOTHING
 
 HELD_MOST = 32 << 20
 """Bytes of first chunks that a worker holds in memory, over all its sessions."""
@@ -59,6 +59,11 @@ class Live:
 
     def as_row(self) -> UploadRow:
         return self.row._replace(offset=self.state.offset, state=self.state.encode(), updated_at=self.touched_at)
+
+
+def is_of_another_boot(row: UploadRow) -> bool:
+    """Whether the machine was started again since: bytes not synced may be gone, and the file's size a lie."""
+    return bool(row.state) and IngestState.decode(row.state).boot != BOOT
 
 
 def is_id(text: str) -> bool:

@@ -29,7 +29,7 @@ from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInva
 from registry.services.actor import Actor
 from registry.services.body import Body
 from registry.services.publish import Publisher
-from registry.services.session import HELD_MOST, Live, held, is_id, location, out_of_order, unknown
+from registry.services.session import HELD_MOST, Live, held, is_id, is_of_another_boot, location, out_of_order, unknown
 from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
 from storage.errors import Busy, DigestMismatch, Exists, NotFound
@@ -353,7 +353,7 @@ class Uploads:
         live = self._live.get(upload)
         if live is None or self._shared:
             row = await self._database.read(lambda session: uploads.find(session, upload, repository))
-            if row is None:
+            if row is None or is_of_another_boot(row):
                 self._live.pop(upload, None)
                 raise unknown(repository, upload)
             if live is None or (row.offset != live.state.offset and not live.busy):
