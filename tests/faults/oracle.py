@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -204,13 +204,13 @@ def add_query(location: str, **parameters: str) -> str:
     return f"{parts.path}?{urlencode(query, safe=':')}"
 
 
-def damaged_files(root: Path) -> list[str]:
-    """Published blob files whose bytes are not what their path says."""
+def damaged_files(root: Path, but: Container[str] = ()) -> list[str]:
+    """Published blob files whose bytes are not what their path says; `but` names digests to pass over."""
     problems = []
     for path in root.glob("**/docker/registry/v2/blobs/*/??/*/data"):
         digest = f"{path.parts[-4]}:{path.parts[-2]}"
         content = path.read_bytes()
-        if not matches(content, digest):
+        if digest not in but and not matches(content, digest):
             problems.append(f"{path}: {len(content)} bytes that are not {digest}")
     return problems
 

@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,14 @@ from tests.faults.oracle import Oracle, damaged_files
 from tests.faults.record import Record
 from tests.faults.server import Server
 from tests.faults.wire import Answer, Wire
+
+
+def until(done: Callable[[], bool], seconds: float) -> bool:
+    """Wait for it; whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not (is_done := done()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return is_done
 
 
 class Scene:
@@ -26,11 +34,12 @@ class Scene:
         root: Path | None = None,
         environment: Mapping[str, str] | None = None,
         workers: int = 1,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.folder, self.seed = folder, seed
         self.root = root or folder / "root"
         self.record = Record()
-        self.server = Server(self.root, folder / "server.log", workers=workers, environment=environment)
+        self.server = Server(self.root, folder / "server.log", workers=workers, environment=environment, prefix=prefix)
         self._loads = 0
 
     def start(self) -> None:

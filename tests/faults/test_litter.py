@@ -3,14 +3,14 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.client import Client
 from tests.faults.content import MIB, blob
-from tests.faults.scene import Scene
+from tests.faults.scene import Scene, until
 from tests.faults.wire import Cut, Wire
 
 pytestmark = pytest.mark.faults
@@ -22,13 +22,6 @@ SOON = {"ENTREPOT_UPLOADS_EXPIRE_AFTER": "1s"}
 def _leftovers(folder: Path) -> list[Path]:
     """Files of uploads, and of writes aside, that nobody has finished."""
     return [path for path in folder.rglob("*") if path.is_file() and {"_uploads", ".aside"} & set(path.parts)]
-
-
-def _until(done: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return done()
 
 
 def _halfway(scene: Scene, shape: str) -> None:
@@ -51,7 +44,7 @@ def _halfway(scene: Scene, shape: str) -> None:
 
     thread = threading.Thread(target=push)
     thread.start()
-    assert _until(lambda: bool(_leftovers(scene.root)), 5)
+    assert until(lambda: bool(_leftovers(scene.root)), 5)
     scene.kill()
     thread.join(20)
 
@@ -71,7 +64,7 @@ def test_bytes_that_nobody_finishes_are_freed(shape: str, workers: int, tmp_path
             _halfway(scene, shape)
         assert _leftovers(scene.root)
         scene.start()
-        assert _until(lambda: not _leftovers(scene.root), 8), _leftovers(scene.root)
+        assert until(lambda: not _leftovers(scene.root), 8), _leftovers(scene.root)
 
 
 def test_temporary_folders_do_not_pile_up(tmp_path: Path, seed: str) -> None:
