@@ -222,8 +222,9 @@ class Record:
         for key, value in attempt.effects.items():
             live = [other for other in self._live(key) if other is not attempt]
             others = {other.effects[key] for other in live}
-            # Only a register that nobody else was writing shows whether this request reached it.
-            alone = attempt in self._live(key) and all(other.acked for other in live) and len(others) == 1
+            # Only a register that nobody else has written since it began shows whether this request reached it.
+            before = all(other.acked and other.ended is not None and other.ended < attempt.started for other in live)
+            alone = attempt in self._live(key) and before and len(others) == 1
             if key in seen and alone and value not in others:
                 done[seen[key] == value].append(str(key))
         if done[True] and done[False]:

@@ -208,6 +208,16 @@ def test_half_done_request_is_seen() -> None:
     assert record.halves({ONE: ABSENT, TWO: ABSENT}) == []
 
 
+def test_request_that_was_overwritten_is_not_half_done() -> None:
+    """It may have been carried out whole, and one of its registers been written again by somebody else."""
+    record = Record()
+    record.lost(record.begin("both", {ONE: "a", TWO: "a"}))
+    record.acked(record.begin("after", {TWO: "b"}))
+    record.died()
+    assert record.allowed(TWO) == {"a", "b"}
+    assert record.halves({ONE: "a", TWO: "b"}) == []
+
+
 def test_judges_tell_a_clear_503_from_others() -> None:
     told = b'{"errors": [{"code": "UNAVAILABLE", "message": "the disk is full"}]}'
     clear = Answer(503, {}, told)
