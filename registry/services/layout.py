@@ -72,9 +72,10 @@ class Layout:
         if row is None:
             self._remove(paths.revision_link(repository, digest))
             return
-        # The same bytes may be a blob as well, which is durable already and must stay so.
+        # The same bytes may be a blob as well, published and acknowledged at this very moment: what replaces it must be
+        # as durable as it is.
         if not self._holds(paths.blob_data(digest), row.payload):
-            self._driver.put(paths.blob_data(digest), row.payload, durable=False)
+            self._driver.put(paths.blob_data(digest), row.payload)
         self._put(paths.revision_link(repository, digest), text)
 
     def _blob(self, repository: str, text: str) -> None:
