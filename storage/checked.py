@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, TypeAlias, cast
 
 from storage.digest import Buffer
-from storage.driver import Driver, LocalFiles, LocalWriter, Stat, Writer
+from storage.driver import Driver, LocalFiles, Stat, Writer
 from storage.errors import (
     Busy,
     Exists,
@@ -161,16 +161,6 @@ class _CheckedWriter:
             self._writer.cancel()
 
 
-class _CheckedLocalWriter(_CheckedWriter):
-    _writer: LocalWriter
-
-    def fileno(self) -> int:
-        return self._writer.fileno()
-
-    def wrote(self, count: int) -> None:
-        self._writer.wrote(count)
-
-
 class Checked:
     """See the module. A `LocalFiles` driver stays one."""
 
@@ -180,7 +170,6 @@ class Checked:
     def __init__(self, driver: Driver, observe: Observe | None = None) -> None:
         self._driver = driver
         self._observe = observe
-        self._local_writers: dict[type[Writer], bool] = {}
 
     @property
     def name(self) -> str:
@@ -254,11 +243,6 @@ class Checked:
         return _Operation(self._observe, name, path)
 
     def _wrapped(self, writer: Writer, path: str) -> Writer:
-        kind = type(writer)
-        if kind not in self._local_writers:  # isinstance costs as much as the rest of an upload's first step
-            self._local_writers[kind] = isinstance(writer, LocalWriter)
-        if self._local_writers[kind]:
-            return _CheckedLocalWriter(cast(LocalWriter, writer), self._observe, path)
         return _CheckedWriter(writer, self._observe, path)
 
 

@@ -52,17 +52,6 @@ class Writer(Protocol):
         """Close and remove it. Safe at any time: nothing happens after commit, suspend or cancel."""
 
 
-@runtime_checkable
-class LocalWriter(Writer, Protocol):
-    """A writer whose bytes may also go straight to a file descriptor."""
-
-    def fileno(self) -> int:
-        """Open for appending; write to it from one thread at a time."""
-
-    def wrote(self, count: int) -> None:
-        """Count bytes written to `fileno()`. Those never counted are dropped at suspend and commit."""
-
-
 class Driver(Protocol):
     """Files by path. Safe to call from several threads, and from several processes over the same storage."""
 

@@ -6,11 +6,11 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO
 
 from storage import paths
 from storage.digest import Buffer, Digest, Hash, hasher
-from storage.driver import Driver, LocalWriter, Stat, Writer
+from storage.driver import Driver, Stat, Writer
 from storage.errors import DigestMismatch
 
 _CHUNK = 1024 * 1024
@@ -59,10 +59,6 @@ NOTHING = IngestState(0, {}, BOOT)
 """Of an ingest that left no bytes."""
 
 
-class Updatable(Protocol):
-    def update(self, data: Buffer, /) -> None: ...
-
-
 class Lost:
     """Stands where a running hash was: the file is read again when its digest is asked for."""
 
@@ -99,10 +95,6 @@ class Ingest:
         """The bytes it holds, hashed or to be hashed from the file."""
         return self._writer.size
 
-    @property
-    def writer(self) -> Writer:
-        return self._writer
-
     def write(self, data: Buffer) -> None:
         """Append all of it, or raise with `offset` still true: suspend, cancel and another try work then."""
         size = self._writer.size
@@ -115,30 +107,8 @@ class Ingest:
         if self._known:
             self._known.clear()
 
-    # For a loop that writes to the descriptor itself: read, `hasher.update(view)`, write to `fileno()`, `advance(n)`.
-
-    def fileno(self) -> int | None:
-        """To write to instead of `write`, in order; None where the storage has no such thing."""
-        fileno: Callable[[], int] | None = getattr(self._writer, "fileno", None)
-        return None if fileno is None else fileno()
-
-    @property
-    def hasher(self) -> Updatable:
-        """To be given every byte that goes to `fileno()`; the same object until the ingest ends, or `rehash`."""
-        return self._hash
-
-    def feed_hash(self, data: Buffer) -> None:
-        """`hasher.update(data)`."""
-        self._hash.update(data)
-
-    def advance(self, count: int) -> None:
-        """Count bytes that are in the file and in the hash. What is never counted is dropped from the file."""
-        cast(LocalWriter, self._writer).wrote(count)
-        if self._known:
-            self._known.clear()
-
-    def rehash(self) -> None:
-        """The hash was given bytes that were not written, or written and not counted: make it again from the file."""
+    def _rehash(self) -> None:
+        """What is hashed and what is in the file may differ: hash the file again when its digest is asked for."""
         self._hash = Lost()
         self._known.clear()
 
@@ -199,7 +169,7 @@ class Ingest:
     def _compare(self, size: int) -> None:
         """After a failure: a file that is not as long as it was is not what was hashed."""
         if self._writer.size != size:
-            self.rehash()
+            self._rehash()
 
 
 def hash_reader(

@@ -11,6 +11,7 @@ docker/registry/v2/
     _uploads/<id>/data                                 a partial file
     _uploads/<id>/startedat                            (the reference registry's; ours keeps sessions in the database)
   quarantine/<algorithm>/<hex>                         damaged bytes, ours alone
+entrepot-storage                                       says that this is the storage, ours alone
 """
 
 from __future__ import annotations
@@ -52,10 +53,6 @@ def upload_dir(repository: str, upload: str) -> str:
 
 def upload_data(repository: str, upload: str) -> str:
     return f"{REPOSITORIES}/{repository}/_uploads/{upload}/data"
-
-
-def upload_started_at(repository: str, upload: str) -> str:
-    return f"{REPOSITORIES}/{repository}/_uploads/{upload}/startedat"
 
 
 def layer_link(repository: str, digest: Digest) -> str:

@@ -7,6 +7,7 @@ where a value came from; it raises `ValueError` and its `allowed` says what woul
 import ipaddress
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -228,7 +229,7 @@ class Url:
         return toml(value)
 
 
-class _ListOfText:
+class _ListOfText(ABC):
     """A list; as text, its items are separated by commas."""
 
     __slots__ = ()
@@ -245,9 +246,9 @@ class _ListOfText:
             self.check(item)
         return tuple(raw)
 
+    @abstractmethod
     def check(self, item: str) -> None:
         """Raise `ValueError` when `item` is not allowed."""
-        raise NotImplementedError
 
     def write(self, value: object) -> str:
         """The TOML list."""

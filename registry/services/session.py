@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 
 from registry.metadata.clock import now_ms
 from registry.metadata.uploads import UploadRow
-from registry.oci.errors import BlobUploadUnknown, RangeInvalid
+from registry.oci.errors import BlobUploadUnknown, RangeInvalid, TooManyRequests
 from storage import paths
 from storage.content import IngestState
 from storage.ingest import BOOT, NOTHING
-
-HELD_MOST = 32 << 20
-"""Bytes of first chunks that a worker holds in memory, over all its sessions."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -86,9 +83,20 @@ def unknown(repository: str, upload: str) -> BlobUploadUnknown:
     )
 
 
-def out_of_order(repository: str, upload: str, offset: int, start: int) -> RangeInvalid:
-    return RangeInvalid(
-        f"the chunk starts at {start}, the upload holds {offset} bytes; go on from there",
+def busy() -> TooManyRequests:
+    """The other request may be one whose client is gone and has not been missed yet."""
+    return TooManyRequests(
+        "another request is writing to this upload, wait for it or ask for its status", headers={"retry-after": "1"}
+    )
+
+
+def check_order(live: Live, offset: int, span: tuple[int, int] | None) -> None:
+    """Raises RangeInvalid unless the chunk at `span` goes on where the session's `offset` bytes end."""
+    if span is None or span[0] == offset:
+        return
+    repository, upload = live.row.repository, live.row.id
+    raise RangeInvalid(
+        f"the chunk starts at {span[0]}, the upload holds {offset} bytes; go on from there",
         {"offset": offset},
         headers={"location": location(repository, upload), "range": held(offset), "docker-upload-uuid": upload},
     )

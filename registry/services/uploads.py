@@ -28,11 +28,12 @@ from registry.metadata.uploads import UploadRow
 from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, TooManyRequests
 from registry.services.actor import Actor
 from registry.services.body import Body
+from registry.services.partial import Partials
 from registry.services.publish import Publisher
-from registry.services.session import HELD_MOST, Live, held, is_id, is_of_another_boot, location, out_of_order, unknown
+from registry.services.session import Live, busy, check_order, held, is_id, is_of_another_boot, location, unknown
 from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
-from storage.errors import Busy, DigestMismatch, Exists, NotFound
+from storage.errors import DigestMismatch
 
 __all__ = ["Uploads", "held", "is_id", "location"]
 
@@ -41,14 +42,8 @@ T = TypeVar("T")
 SMALL = 256 * 1024
 """A body up to this many bytes is read whole and written in one go: one hop to a thread instead of several."""
 
-HOLD = 64 * 1024
-"""A first chunk up to this many bytes waits in memory for what comes next."""
-
 SETTLE = 1.0
 """Seconds for which a status waits for a request that is still writing."""
-
-ATTEMPTS = 4
-"""A partial file may come and go between two looks, while another worker opens it too."""
 
 IDLE = 600_000
 """Milliseconds after which a worker forgets a session that is written down; its row is found again."""
@@ -72,7 +67,6 @@ class Uploads:
         count: Callable[[int], None],
     ) -> None:
         self._database = database
-        self._content = content
         self._publisher = publisher
         self._pool = pool
         self._per_client = per_client
@@ -80,7 +74,7 @@ class Uploads:
         self._count = count
         self._live: dict[str, Live] = {}
         self._unstored: Counter[str] = Counter()
-        self._held = 0
+        self._partials = Partials(content)
 
     async def start(self, repository: str, algorithm: str, actor: Actor) -> str:
         """Open a session; its id. Raises DigestInvalid, TooManyRequests."""
@@ -109,7 +103,7 @@ class Uploads:
                     pass
         if live.held:
             return len(live.held)
-        size = await self._run(lambda: self._content.partial_size(live.path))
+        size = await self._run(lambda: self._partials.size(live))
         if not size and live.state.offset and not live.busy:
             raise unknown(repository, upload)  # its bytes are lost, or another worker's closing request has them
         return size
@@ -157,7 +151,7 @@ class Uploads:
             return await self._close(live, digest, body, None, actor)
         except BaseException as error:
             if live.on_disk:
-                await asyncio.shield(self._run(lambda: self._open(live).cancel()))
+                await asyncio.shield(self._run(lambda: self._partials.open(live).cancel()))
             if isinstance(error, DigestMismatch):
                 raise DigestInvalid(f"the body's bytes are {error.actual}, not {digest}") from error
             raise
@@ -181,7 +175,7 @@ class Uploads:
     async def _remove_idle(self, live: Live, before: int) -> bool:
         """Remove it if it is still to expire now that it is locked: a chunk may have come since its row was read."""
         try:
-            ingest = await self._run(lambda: self._open(live))
+            ingest = await self._run(lambda: self._partials.open(live))
         except BlobUploadUnknown:
             await self._forget(live)
             return True
@@ -200,7 +194,7 @@ class Uploads:
             if live.held and not live.busy:
                 async with live.lock:
                     if live.held:
-                        await self._run(lambda live=live: self._spill(live))  # type: ignore[misc]
+                        await self._run(lambda live=live: self._partials.spill(live))  # type: ignore[misc]
         await self._store([live for live in changed if live.row.id in self._live and not live.ending])
         idle = now_ms() - IDLE
         for live in [live for live in self._live.values() if live.touched_at < idle]:
@@ -210,24 +204,15 @@ class Uploads:
     # Bytes
 
     async def _append_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
-        total = len(live.held) + len(data)
-        if not live.on_disk and total <= HOLD and self._held + total <= HELD_MOST and not self._shared:
-            _check_order(live, len(live.held), span)
-            self._hold(live, live.held + data)
+        if self._partials.can_hold(live, len(data)) and not self._shared:
+            check_order(live, len(live.held), span)
+            self._partials.hold(live, live.held + data)
         else:
-            await self._run(lambda: self._write_small(live, data, span))
-
-    def _write_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
-        ingest = self._begin(live, span)
-        try:
-            if data:
-                ingest.write(data)
-        finally:
-            live.state = ingest.suspend()
+            await self._run(lambda: self._partials.append(live, span, data))
 
     async def _receive(self, live: Live, body: Body, span: tuple[int, int] | None) -> Ingest:
         """Append the body; the session's ingest, still open. On any failure what arrived stays with the session."""
-        ingest = await self._run(lambda: self._begin(live, span))
+        ingest = await self._run(lambda: self._partials.begin(live, span))
         try:
             await body.take(ingest.write)
         except BaseException:
@@ -242,13 +227,13 @@ class Uploads:
         if body.length is not None and body.length <= SMALL:
             data = await body.read(SMALL)
             # Another worker may have begun the file since: what is known here is not all there is.
-            elsewhere = self._shared and self._content.partial_size(live.path) > 0
+            elsewhere = self._shared and self._partials.size(live) > 0
             if not live.on_disk and not elsewhere:
-                _check_order(live, len(live.held), span)
+                check_order(live, len(live.held), span)
                 with self._ending(live) as upload:
                     whole = live.held + data
                     return await self._publisher.publish_bytes(repository, digest, whole, actor, upload)
-            ingest = await self._run(lambda: self._begin_with(live, span, data))
+            ingest = await self._run(lambda: self._partials.begin(live, span, data))
         else:
             ingest = await self._receive(live, body, span)
         try:
@@ -259,65 +244,10 @@ class Uploads:
             live.touch()
             raise
 
-    def _begin_with(self, live: Live, span: tuple[int, int] | None, data: bytes) -> Ingest:
-        ingest = self._begin(live, span)
-        try:
-            if data:
-                ingest.write(data)
-        except BaseException:
-            live.state = ingest.suspend()
-            raise
-        return ingest
-
-    def _begin(self, live: Live, span: tuple[int, int] | None) -> Ingest:
-        ingest = self._open(live)
-        try:
-            _check_order(live, ingest.offset, span)
-        except BaseException:
-            live.state = ingest.suspend()
-            raise
-        return ingest
-
-    def _spill(self, live: Live) -> None:
-        live.state = self._open(live).suspend()
-
-    def _open(self, live: Live) -> Ingest:
-        """The session's ingest, with what was held in memory."""
-        ingest = self._open_file(live)
-        live.on_disk = True
-        if live.held:
-            try:
-                ingest.write(live.held)
-            except BaseException:
-                ingest.suspend()
-                raise
-            self._hold(live, b"")
-        return ingest
-
-    def _open_file(self, live: Live) -> Ingest:
-        try:
-            for _ in range(ATTEMPTS):
-                with suppress(Exists):
-                    if not live.on_disk:
-                        return self._content.begin(live.path, live.row.algorithm)
-                try:
-                    return self._content.resume(live.path, live.state, live.row.algorithm)
-                except NotFound as error:
-                    if live.state.offset:  # another worker's closing request has taken the bytes, or they are lost
-                        raise unknown(live.row.repository, live.row.id) from error
-                    live.on_disk = False
-        except Busy as error:
-            raise _busy() from error
-        raise _busy()
-
-    def _hold(self, live: Live, data: bytes) -> None:
-        self._held += len(data) - len(live.held)
-        live.held = data
-
     async def _remove(self, live: Live) -> None:
         """Bytes and session."""
         if live.on_disk or self._shared:
-            ingest = await self._run(lambda: self._open(live))
+            ingest = await self._run(lambda: self._partials.open(live))
             await self._run(ingest.cancel)
         await self._forget(live)
 
@@ -327,7 +257,7 @@ class Uploads:
     async def _writing(self, live: Live) -> AsyncIterator[None]:
         """One request at a time; a second is told so, at once. What the worker itself does with it is waited for."""
         if live.busy:
-            raise _busy()
+            raise busy()
         live.busy = True
         self._count(1)
         try:
@@ -404,7 +334,7 @@ class Uploads:
         """It is over; its row, if there was one, is gone or going."""
         if self._live.pop(live.row.id, None) is not None and not live.in_rows:
             self._stored(live)
-        self._hold(live, b"")
+        self._partials.hold(live, b"")
 
     async def _forget(self, live: Live) -> None:
         in_rows = live.in_rows
@@ -421,20 +351,8 @@ def _row(repository: str, algorithm: str, actor: Actor) -> UploadRow:
     return UploadRow(secrets.token_hex(16), repository, actor.client, algorithm, 0, "", now, now)
 
 
-def _busy() -> TooManyRequests:
-    """The other request may be one whose client is gone and has not been missed yet."""
-    return TooManyRequests(
-        "another request is writing to this upload, wait for it or ask for its status", headers={"retry-after": "1"}
-    )
-
-
 def _check_length(body: Body, span: tuple[int, int] | None) -> None:
     if span is not None and body.length is not None and span[1] - span[0] + 1 != body.length:
         raise BlobUploadInvalid(
             f"the chunk has {body.length} bytes, its Content-Range says {span[1] - span[0] + 1}",
         )
-
-
-def _check_order(live: Live, offset: int, span: tuple[int, int] | None) -> None:
-    if span is not None and span[0] != offset:
-        raise out_of_order(live.row.repository, live.row.id, offset, span[0])

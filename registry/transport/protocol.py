@@ -25,6 +25,7 @@ from uvicorn.server import ServerState
 
 from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
 from registry.transport.cycle import Cycle, lines
+from registry.transport.head import BadHead, check_head, framing
 from registry.transport.reaper import Phase
 
 if TYPE_CHECKING:
@@ -230,7 +231,10 @@ class RegistryProtocol(HttpToolsProtocol):
         if self.deaf:
             return
         version = self.parser.get_http_version()
-        if not self._head_is_allowed(version):
+        try:
+            check_head(version, self.headers, self._unframed, self._hosts, self.limits)
+        except BadHead as error:
+            self.refuse(error.status, error.reason)
             return
         self._unframed = 0
         method = self.parser.get_method()
@@ -251,31 +255,14 @@ class RegistryProtocol(HttpToolsProtocol):
             self._dated, self._date = headers, lines(headers)
         return self._date
 
-    def _head_is_allowed(self, version: str) -> bool:
-        limits = self.limits
-        if len(self.headers) > limits.header_count:
-            self.refuse(431, "the request has too many headers")
-        elif self._unframed > limits.header_size and (
-            sum(len(name) + len(value) for name, value in self.headers) > limits.header_size
-        ):
-            self.refuse(431, "the headers of the request are too large")
-        elif version == "1.1":
-            if self._hosts == 1:
-                return True
-            self.refuse(400, "the request must have one Host header")
-        elif version == "1.0":
-            return True
-        else:
-            self.refuse(505, "the request is not HTTP/1.1")
-        return False
-
     def _start_cycle(self, method: bytes, version: str, *, keep_alive: bool, idle: bool) -> None:
-        scope = self._scope(method, version)
-        framing = self._framing()
-        if scope is None or framing is None:
+        try:
+            scope = self._scope(method, version)
+            length, expects = framing(self.headers, upgrades=self.parser.should_upgrade())
+        except BadHead as error:
+            self.refuse(error.status, error.reason)
             return
         self.scope = scope
-        length, expects = framing
         cycle = Cycle(
             self,
             length=length,
@@ -303,12 +290,12 @@ class RegistryProtocol(HttpToolsProtocol):
         self.since = self.touched = self.loop.time()
         self._start_asgi_task(cycle, app)  # type: ignore[arg-type]
 
-    def _scope(self, method: bytes, version: str) -> HTTPScope | None:
+    def _scope(self, method: bytes, version: str) -> HTTPScope:
+        """Raises BadHead."""
         try:
             url = httptools.parse_url(self.url)
-        except httptools.HttpParserError:
-            self.refuse(400, "the request's target is not a path")
-            return None
+        except httptools.HttpParserError as error:
+            raise BadHead(400, "the request's target is not a path") from error
         raw_path = url.path or b"/"
         path = raw_path.decode("latin-1")
         return {
@@ -327,25 +314,6 @@ class RegistryProtocol(HttpToolsProtocol):
             "state": self.app_state.copy(),
             "extensions": {},
         }
-
-    def _framing(self) -> tuple[int | None, bool] | None:
-        """The body's length, None when it is chunked, and whether the client waits to be told to send it."""
-        length: int | None = 0
-        expects = False
-        for name, value in self.headers:
-            if name == b"content-length":
-                length = int(value)
-            elif name == b"transfer-encoding":
-                if value.lower() != b"chunked":
-                    self.refuse(400, "no transfer coding but chunked is understood here")
-                    return None
-                if self.parser.should_upgrade():
-                    self.refuse(400, "an upgrade cannot come with a chunked body")
-                    return None
-                length = None
-            elif name == b"expect":
-                expects = value.lower() == b"100-continue"
-        return length, expects
 
     def on_body(self, body: bytes) -> None:
         self._unframed = 0

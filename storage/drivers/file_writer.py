@@ -34,7 +34,7 @@ DIRECT_WORTH = 256 * 1024
 class FileWriter:
     """`path` is absolute; destinations are below `root`."""
 
-    __slots__ = ("_can_direct", "_descriptor", "_direct", "_folders", "_path", "_root", "_shared", "_size")
+    __slots__ = ("_can_direct", "_descriptor", "_direct", "_folders", "_path", "_root", "_size")
 
     def __init__(self, descriptor: int, size: int, path: str, root: str, folders: Folders) -> None:
         self._descriptor = descriptor
@@ -42,7 +42,6 @@ class FileWriter:
         self._path = path
         self._root = root
         self._folders = folders
-        self._shared = False
         self._direct = False
         self._can_direct = True
 
@@ -51,7 +50,6 @@ class FileWriter:
         return self._size
 
     def stat(self) -> Stat:
-        self._trim()
         found = os.fstat(self._descriptor)
         return Stat(self._size, found.st_mtime)
 
@@ -100,17 +98,8 @@ class FileWriter:
             self._direct = direct
         return True
 
-    def fileno(self) -> int:
-        self._shared = True
-        self._set_direct(False)
-        return self._descriptor
-
-    def wrote(self, count: int) -> None:
-        self._size += count
-
     def commit(self, destination: str) -> None:
         target = f"{self._root}/{destination}"
-        self._trim()
         try:
             os.fsync(self._descriptor)
         except OSError:
@@ -131,10 +120,7 @@ class FileWriter:
     def suspend(self) -> None:
         if self._descriptor == _CLOSED:
             return
-        try:
-            self._trim()
-        finally:
-            self._close()
+        self._close()
 
     def cancel(self) -> None:
         if self._descriptor == _CLOSED:
@@ -152,11 +138,6 @@ class FileWriter:
             os.ftruncate(self._descriptor, self._size)
         except OSError:
             self._size = os.fstat(self._descriptor).st_size
-
-    def _trim(self) -> None:
-        """Bytes that somebody else wrote and never counted are not part of it."""
-        if self._shared and os.fstat(self._descriptor).st_size != self._size:
-            os.ftruncate(self._descriptor, self._size)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, _CLOSED

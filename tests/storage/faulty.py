@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 from storage.digest import Buffer
-from storage.driver import Driver, LocalFiles, LocalWriter, Stat, Writer
+from storage.driver import Driver, LocalFiles, Stat, Writer
 
 
 @dataclass
@@ -117,8 +117,6 @@ class Faulty:
         self._driver.probe()
 
     def _wrapped(self, writer: Writer, path: str) -> Writer:
-        if isinstance(writer, LocalWriter):
-            return _FaultyLocalWriter(writer, self.faults, path)
         return _FaultyWriter(writer, self.faults, path)
 
 
@@ -155,13 +153,3 @@ class _FaultyWriter:
     def cancel(self) -> None:
         self._faults.called("cancel", self._path)
         self._writer.cancel()
-
-
-class _FaultyLocalWriter(_FaultyWriter):
-    _writer: LocalWriter
-
-    def fileno(self) -> int:
-        return self._writer.fileno()
-
-    def wrote(self, count: int) -> None:
-        self._writer.wrote(count)

@@ -138,8 +138,8 @@ def test_a_live_hash_is_not_spoilt_by_a_resume_that_went_wrong(content: ContentS
     ingest.write(DATA)
     state = ingest.suspend()
     first = content.resume(UPLOAD, state)
-    first.feed_hash(b"hashed, never written")
-    first.rehash()
+    first._hash.update(b"hashed, never written")
+    first._rehash()
     assert first.suspend().digests == {}
     assert content.resume(UPLOAD, state).commit(DIGEST) == len(DATA)
 

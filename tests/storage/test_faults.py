@@ -118,7 +118,7 @@ def test_a_failed_commit_shows_nothing_and_can_be_tried_again(content: ContentSt
 def test_an_unreadable_partial_file_is_not_published(content: ContentStore, faults: Faults) -> None:
     ingest = content.begin(UPLOAD)
     ingest.write(DATA)
-    ingest.rehash()
+    ingest._rehash()
     faults.fail("open", errno.EIO)
     with pytest.raises(Unavailable):
         ingest.commit(DIGEST)

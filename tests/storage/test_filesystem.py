@@ -69,46 +69,6 @@ def test_a_short_write_is_taken_back(content: ContentStore) -> None:
     assert content.resume(UPLOAD, state).commit(Digest.of(b"a" * 60_000 + b"c" * 10)) == 60_010
 
 
-def lane(ingest_fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(ingest_fd, view) :]
-
-
-def test_a_loop_that_writes_itself(content: ContentStore) -> None:
-    ingest = content.begin(UPLOAD)
-    ingest.write(b"first ")
-    fd = ingest.fileno()
-    assert fd is not None
-    for piece in (b"second ", b"third"):
-        ingest.hasher.update(piece)
-        lane(fd, piece)
-        ingest.advance(len(piece))
-    assert ingest.offset == 18
-    assert ingest.commit(Digest.of(b"first second third")) == 18
-
-
-@pytest.mark.usefixtures("full")
-@pytest.mark.parametrize("end", ["commit", "suspend"])
-def test_a_loop_that_fails(content: ContentStore, end: str) -> None:
-    ingest = content.begin(UPLOAD)
-    fd = ingest.fileno()
-    assert fd is not None
-    ingest.hasher.update(b"a" * 10)
-    lane(fd, b"a" * 10)
-    ingest.advance(10)
-    ingest.hasher.update(b"b" * LIMIT)
-    with pytest.raises(OSError, match="File too large"):
-        lane(fd, b"b" * LIMIT)
-    ingest.rehash()
-    assert ingest.offset == 10
-    if end == "suspend":
-        ingest = content.resume(UPLOAD, ingest.suspend())
-        assert content.partial_size(UPLOAD) == 10
-    assert ingest.commit(Digest.of(b"a" * 10)) == 10
-    content.check(Digest.of(b"a" * 10), 10)
-
-
 def test_bytes_that_failed_to_be_synced_are_gone(root: Path) -> None:
     driver = FilesystemDriver(str(root))
     content = ContentStore(Checked(driver))
