@@ -147,8 +147,10 @@ class _FaultyWriter:
         self._writer.commit(destination)
 
     def suspend(self) -> None:
-        self._faults.called("suspend", self._path)
-        self._writer.suspend()
+        try:
+            self._faults.called("suspend", self._path)
+        finally:
+            self._writer.suspend()  # as close(2): what it says of an error, it has closed all the same
 
     def cancel(self) -> None:
         self._faults.called("cancel", self._path)
