@@ -182,8 +182,13 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.asgi(scope, receive, send)
 
-    def express(self, method: bytes, url: bytes, headers: Headers, client: Client) -> tuple[bytes, bytes] | None:
-        return None if self._express is None else self._express(method, url, headers, client)
+    def express(
+        self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
+    ) -> tuple[bytes, bytes] | None:
+        return None if self._express is None else self._express(method, url, headers, client, request)
+
+    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+        return None if self._express is None else self._express.again(request, client)
 
     def refusal(self, status: int, sentence: str) -> bytes:
         code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(status, "UNSUPPORTED")

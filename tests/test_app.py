@@ -18,7 +18,7 @@ def anyio_backend() -> str:
 
 
 def express(registry: Registry, target: str, *headers: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
-    return registry.app.express(b"GET", target.encode(), list(headers), ("127.0.0.1", 1))
+    return registry.app.express(b"GET", target.encode(), list(headers), ("127.0.0.1", 1), b"")
 
 
 @pytest.mark.parametrize("driver", ["filesystem", "memory"])
@@ -109,3 +109,46 @@ async def test_its_work_starts_and_stops(tmp_path: Path) -> None:
         registry.app.start()
         await registry.push("app", b"x")
     assert (tmp_path / "root" / "entrepot.db").exists()
+
+
+async def test_a_kept_answer_is_as_fresh_as_a_read(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root") as registry, Registry(tmp_path / "root") as other:
+        app, client = registry.app, ("127.0.0.1", 1)
+        request = b"GET /v2/app/manifests/latest HTTP/1.1\r\nhost: x\r\n\r\n"
+        first = await registry.push_image("app", "latest", "first")
+        assert app.again(request, client) is None
+        asked = app.express(b"GET", b"/v2/app/manifests/latest", [(b"host", b"x")], client, request)
+        again = app.again(request, client)
+        assert asked is not None
+        assert again is not None
+        assert again[1].endswith(first)
+        ids = [answer[1].partition(b"x-request-id: ")[2].partition(b"\r\n")[0] for answer in (asked, again)]
+        assert ids[0] != ids[1]
+        second = await other.push_image("app", "latest", "second")
+        assert app.again(request, client) is None
+        asked = app.express(b"GET", b"/v2/app/manifests/latest", [(b"host", b"x")], client, request)
+        assert asked is not None
+        assert asked[1].endswith(second)
+        again = app.again(request, client)
+        assert again is not None
+        assert again[1].endswith(second)
+        assert (await other.request("DELETE", "/v2/app/manifests/latest")).status_code == 202
+        assert app.again(request, client) is None
+
+
+async def test_the_file_behind_a_kept_answer_is_looked_at(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root") as registry:
+        app, client = registry.app, ("127.0.0.1", 1)
+        await registry.push_image("app", "latest")
+        digest = digest_of(b"a layer of all")
+        url = f"/v2/app/blobs/{digest}".encode()
+        for method in (b"HEAD", b"GET"):
+            assert app.express(method, url, [], client, method + url) is not None
+            assert app.again(method + url, client) is not None
+        path = registry.blob_file(digest)
+        path.write_bytes(b"cut")
+        assert app.again(b"HEAD" + url, client) is None
+        assert app.again(b"GET" + url, client) is None
+        path.unlink()
+        assert app.again(b"HEAD" + url, client) is None
+        assert app.again(b"GET" + url, client) is None

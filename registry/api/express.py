@@ -1,7 +1,8 @@
 """The express lane: what most requests are, answered in one call on the event loop.
 
 GET and HEAD of a manifest or blob without any header that would change the answer; everything else, every refusal
-among it, returns None and goes the long way. Only for an index that answers in place (SQLite) and local bytes.
+among it, returns None and goes the long way. What was found is kept for the same request to come (`kept`). Only for
+an index that answers in place (SQLite) and local bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 
+from registry.api.kept import Found, Kept
 from registry.api.path import Target, parse_path
 from registry.api.record import Recorder
 from registry.metadata import blobs, manifests
@@ -44,15 +46,15 @@ SMALL_BLOB = 64 * 1024
 """Blobs up to this size are read and sent in one go."""
 
 MANIFEST_HEAD = (
-    b"HTTP/1.1 200 OK\r\n",
     b'content-type: %b\r\ncontent-length: %d\r\ndocker-content-digest: %b\r\netag: "%b"\r\n'
-    b"docker-distribution-api-version: registry/2.0\r\nx-request-id: %b\r\n\r\n",
+    b"docker-distribution-api-version: registry/2.0\r\nx-request-id: "
 )
 BLOB_HEAD = (
     b'content-type: application/octet-stream\r\ncontent-length: %d\r\ndocker-content-digest: %b\r\netag: "%b"\r\n'
     b"accept-ranges: bytes\r\ncache-control: private, max-age=31536000, immutable\r\n"
-    b"docker-distribution-api-version: registry/2.0\r\nx-request-id: %b\r\n\r\n"
+    b"docker-distribution-api-version: registry/2.0\r\nx-request-id: "
 )
+STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
 
 _target = functools.lru_cache(4096)(parse_path)
 """Paths are asked for again and again; the protocol has bounded their length."""
@@ -65,13 +67,16 @@ class Express:
 
     def __init__(self, database: Database, content: ContentStore, pull: Pull, recorder: Recorder) -> None:
         self._read: Callable[..., object] = database.read_now
+        self._generation = database.generation
         self._content = content
         self._pull = pull
         self._recorder = recorder
+        self._kept = Kept()
 
     def __call__(
-        self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]], client: Client
+        self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]], client: Client, request: bytes
     ) -> tuple[bytes, bytes] | None:
+        """`request` is all of it, as it came; empty when it came in pieces."""
         started = time.perf_counter()
         agent = b""
         for name, value in headers:
@@ -82,67 +87,83 @@ class Express:
         if not url.startswith(b"/v2/") or b"?" in url:
             return None
         try:
-            target = _target(url)
-            request_id = self._recorder.request_id()
-            made = self._answer(target, method == b"HEAD", request_id)
+            # Taken before the read: a commit in between makes what is kept old, never wrong.
+            generation = self._generation() if request else None
+            found = self._find(_target(url), method == b"HEAD")
+            if found is None:
+                return None
+            found.method, found.url, found.agent = method.decode(), url, agent
+            answer = self._answer(found, client, started)
         except (RegistryFault, OSError, DatabaseError):
             return None  # the long way says it, and tells of damage
-        if made is None:
+        if answer is not None and request:
+            self._kept.keep(request, generation, found)
+        return answer
+
+    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+        """The answer to a request that has come before in these very bytes, if it is still the same."""
+        started = time.perf_counter()
+        found = self._kept.find(request, self._generation)
+        if found is None:
             return None
-        head, body = made
+        try:
+            return self._answer(found, client, started)
+        except OSError:
+            return None
+
+    def _answer(self, found: Found, client: Client, started: float) -> tuple[bytes, bytes] | None:
+        body = found.body
+        if found.path:
+            if found.method == "HEAD":
+                if os.lstat(found.path).st_size != found.size:
+                    return None
+            else:
+                body = _read(found.path, found.size)
+                if len(body) != found.size:
+                    return None
+                self._pull.read(found.digest)
+        request_id = self._recorder.request_id()
         self._recorder.answered(
             request_id,
             client[0] if client else "",
-            method.decode(),
-            url,
-            target.route,
+            found.method,
+            found.url,
+            found.route,
             200,
             time.perf_counter() - started,
             0,
             len(body),
-            agent,
+            found.agent,
         )
-        return MANIFEST_HEAD[0], head + body
+        return STATUS_LINE, b"%b%b\r\n\r\n%b" % (found.head, request_id.encode(), body)
 
-    def _answer(self, target: Target, head_only: bool, request_id: str) -> tuple[bytes, bytes] | None:
+    def _find(self, target: Target, head_only: bool) -> Found | None:
         if target.route == "manifest":
-            return self._manifest(target, head_only, request_id)
+            return self._manifest(target, head_only)
         if target.route == "blob":
-            return self._blob(target, head_only, request_id)
+            return self._blob(target, head_only)
         return None
 
-    def _manifest(self, target: Target, head_only: bool, request_id: str) -> tuple[bytes, bytes] | None:
-        _, name, reference = target
+    def _manifest(self, target: Target, head_only: bool) -> Found | None:
+        route, name, reference = target
         by = manifests.by_digest if ":" in reference else manifests.by_tag
         row = self._database_row(by, name, reference)
         if row is None:
             return None
         digest = row.digest.encode()
-        payload = row.payload
-        head = MANIFEST_HEAD[1] % (row.media_type.encode(), len(payload), digest, digest, request_id.encode())
-        return head, b"" if head_only else payload
+        head = MANIFEST_HEAD % (row.media_type.encode(), len(row.payload), digest, digest)
+        return Found(route, head, b"" if head_only else row.payload)
 
-    def _blob(self, target: Target, head_only: bool, request_id: str) -> tuple[bytes, bytes] | None:
-        _, name, reference = target
+    def _blob(self, target: Target, head_only: bool) -> Found | None:
+        route, name, reference = target
         size = self._size(name, reference)
-        if size is None:
+        if size is None or (size > SMALL_BLOB and not head_only):
             return None
         path = self._content.local_path(Digest.parse(reference))
         if path is None:
             return None
-        body = b""
-        if head_only:
-            if os.lstat(path).st_size != size:
-                return None
-        elif size > SMALL_BLOB:
-            return None
-        else:
-            body = _read(path, size)
-            if len(body) != size:
-                return None
-            self._pull.read(reference)
         text = reference.encode()
-        return BLOB_HEAD % (size, text, text, request_id.encode()), body
+        return Found(route, BLOB_HEAD % (size, text, text), b"", path, size, reference)
 
     def _database_row(
         self, by: Callable[..., manifests.ManifestRow | None], name: str, reference: str

@@ -15,6 +15,9 @@ class Backend(Protocol):
     inline_reads: bool
     """Whether an indexed read is so short that it may run on the event loop's own thread."""
 
+    generation: str
+    """A query whose answer on one connection differs when another connection has committed in between; or ""."""
+
     @property
     def dialect(self) -> Dialect:
         """The dialect that statements are compiled for."""

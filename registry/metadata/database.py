@@ -64,6 +64,7 @@ class Database:
         self._gate = threading.Lock()
         self._readers: set[PoolProxiedConnection] = set()
         self._closed = False
+        self._opened = 0
         self._pool: ThreadPoolExecutor | None = None
         self._writer = GroupWriter(backend, observe)
         self.inline_reads = backend.inline_reads
@@ -89,6 +90,21 @@ class Database:
         if observe is not None:
             observe("read", perf_counter() - started)
         return result
+
+    def generation(self) -> tuple[int, int] | None:
+        """What this thread's reads see now: while it stays the same, nothing was committed, by any process.
+
+        None where the database cannot tell, or nothing was read yet. Far cheaper than a read, and as fresh.
+        """
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or not self._backend.generation:
+            return None
+        try:
+            return session.generation(self._backend.generation)
+        except Exception as error:
+            if self._backend.translate(error) is None:
+                raise
+            return None  # the read that comes next says it
 
     async def read(self, fn: Callable[[Session], T]) -> T:
         """Run a read without blocking the event loop for longer than an indexed read takes."""
@@ -142,8 +158,10 @@ class Database:
         connection = self._backend.connect(writer=False)
         with self._gate:
             self._readers.add(connection)
+            self._opened += 1
+            opened = self._opened
         self._local.connection = connection
-        self._local.session = session = Session(connection.cursor(), self._dialect)
+        self._local.session = session = Session(connection.cursor(), self._dialect, opened)
         return session
 
     def _drop_reader(self) -> None:

@@ -18,17 +18,24 @@ class Session:
     write-ahead log, open.
     """
 
-    __slots__ = ("cursor", "dialect")
+    __slots__ = ("cursor", "dialect", "number")
 
-    def __init__(self, cursor: DBAPICursor, dialect: Dialect) -> None:
+    def __init__(self, cursor: DBAPICursor, dialect: Dialect, number: int = 0) -> None:
         self.cursor = cursor
         self.dialect = dialect
+        self.number = number
 
     def one(self, statement: Statement, **params: object) -> Row | None:
         """The first row, or None."""
         self.cursor.execute(statement.text(self.dialect), params)
         rows = self.cursor.fetchall()
         return rows[0] if rows else None
+
+    def generation(self, query: str) -> tuple[int, int]:
+        """The answer to the backend's `generation`, which means something on this connection only."""
+        self.cursor.execute(query)
+        [(version,)] = self.cursor.fetchall()
+        return self.number, version
 
     def all(self, statement: Statement, **params: object) -> list[Row]:
         """Every row."""

@@ -50,6 +50,7 @@ class Sqlite:
     """The embedded database in one file."""
 
     inline_reads = True
+    generation = "PRAGMA data_version"
 
     def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         parsed = make_url(url)

@@ -24,11 +24,17 @@ class Application(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
-    def express(self, method: bytes, url: bytes, headers: Headers, client: Client) -> tuple[bytes, bytes] | None:
+    def express(
+        self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
+    ) -> tuple[bytes, bytes] | None:
         """The whole answer at once, or None to go the long way: its status line, and the rest from the next header on.
 
-        The transport puts the date between the two. Called on the event loop, so it must not block.
+        The transport puts the date between the two. Called on the event loop, so it must not block. `request` is the
+        request as it came, or empty when it came in pieces.
         """
+
+    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+        """The same for a request that `express` has answered before in the same bytes, or None to parse it."""
 
     def refusal(self, status: int, sentence: str) -> bytes:
         """The error body for a request that never reaches the application."""

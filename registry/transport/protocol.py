@@ -7,8 +7,7 @@ tests/transport is the contract):
    `reaper`).
 2. Express. A small GET or HEAD that the application can answer at once (`app.express`) is answered from here, with no
    task and no ASGI messages.
-3. Body. Bodies go past the HTTP parser, and large ones past the event loop (see `cycle`). Only where a head's last line
-   end is cut in two by the network does the parser see the body after it.
+3. Body. Bodies go past the HTTP parser, and large ones past the event loop (see `cycle`).
 """
 
 from __future__ import annotations
@@ -68,6 +67,10 @@ class RegistryProtocol(HttpToolsProtocol):
         """Decodes the body that is coming in, if it is in chunks and the parser does not see it."""
         self._running: Cycle | None = None
         """What is being answered. `cycle` is the newest request, which may be waiting in `pipeline`."""
+        self._request = b""
+        """The head that is being parsed, if it came in one piece."""
+        self._head_tail = b""
+        """The end of what has come of a head, in which the line end that closes it may have begun."""
         self._at_head_end = False
         """Whether what is being parsed ends with a head, so that what follows it is ours to read."""
         self._unframed = 0
@@ -123,10 +126,21 @@ class RegistryProtocol(HttpToolsProtocol):
         rest: bytes | memoryview = b""
         if self.phase is Phase.IDLE or self.phase is Phase.HEAD:
             data = bytes(data)
-            end = data.find(b"\r\n\r\n") + 4
-            if 4 <= end < len(data):
-                data, rest = data[:end], data[end:]
-            self._at_head_end = end == len(data)
+            before = self._head_tail
+            found = (before + data).find(b"\r\n\r\n") if before else data.find(b"\r\n\r\n")
+            self._at_head_end = found >= 0
+            if found >= 0:
+                end = found + 4 - len(before)
+                data, rest, self._head_tail = data[:end], data[end:], b""
+            else:
+                self._head_tail = (before + data)[-3:]
+            self._request = data if found >= 0 and not before and self.phase is Phase.IDLE else b""
+            if self._request and self._answers_at_once():
+                answer = self.app.again(data, self.client)
+                if answer is not None:
+                    self._send(answer)
+                    self.since = self.touched
+                    return rest
         answered = self._parse(data)
         self._at_head_end = False
         return answered or rest
@@ -239,14 +253,19 @@ class RegistryProtocol(HttpToolsProtocol):
         self._unframed = 0
         method = self.parser.get_method()
         keep_alive = version == "1.1" and self.parser.should_keep_alive()
-        idle = self.answered
-        if idle and keep_alive and method in EXPRESS_METHODS and not self._draining and not self.flow.write_paused:
-            answer = self.app.express(method, self.url, self.headers, self.client)
+        if keep_alive and method in EXPRESS_METHODS and self._answers_at_once():
+            answer = self.app.express(method, self.url, self.headers, self.client, self._request)
             if answer is not None:
                 self._express_done = True
-                self.transport.write(b"".join((answer[0], self.date(), answer[1])))
+                self._send(answer)
                 return
-        self._start_cycle(method, version, keep_alive=keep_alive, idle=idle)
+        self._start_cycle(method, version, keep_alive=keep_alive, idle=self.answered)
+
+    def _answers_at_once(self) -> bool:
+        return self.answered and not self._draining and not self.flow.write_paused
+
+    def _send(self, answer: tuple[bytes, bytes]) -> None:
+        self.transport.write(b"".join((answer[0], self.date(), answer[1])))
 
     def date(self) -> bytes:
         """The headers that every answer has, as they are written: they change once a second."""

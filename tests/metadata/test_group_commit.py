@@ -280,3 +280,21 @@ def test_the_log_is_copied_in_the_background(database: Database, tmp_path: Path)
             break
         threading.Event().wait(0.05)
     assert count >= 500
+
+
+def test_a_generation_lasts_until_the_next_commit_by_anybody(url: str) -> None:
+    mine, other = Database.open(url), Database.open(url)
+    try:
+        assert mine.generation() is None or not mine.inline_reads  # nothing was read yet
+        mine.check()
+        seen = [mine.generation()]
+        if seen == [None]:  # this kind of database cannot tell
+            return
+        assert mine.generation() == seen[0]
+        for database, durable in ((mine, True), (mine, False), (other, True), (other, False)):
+            database.write_now(lambda s: repositories.ensure(s, f"app/{len(seen)}", 1), durable=durable)
+            seen.append(mine.generation())
+        assert len(set(seen)) == len(seen)
+    finally:
+        mine.close()
+        other.close()

@@ -52,18 +52,28 @@ class Application:
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="pool")
         self.folder = folder
         self.log: list[str] = []
+        self.kept: dict[bytes, bytes] = {}
 
     def close(self) -> None:
         self.lanes.close()
         self.pool.shutdown()
 
-    def express(self, method: bytes, url: bytes, headers: Headers, client: Client) -> tuple[bytes, bytes] | None:
+    def express(
+        self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
+    ) -> tuple[bytes, bytes] | None:
         if not url.startswith(b"/express/") or any(name in (b"content-length", b"upgrade") for name, _ in headers):
             return None
         if url == b"/express/defect":
             raise LookupError("a defect")
         body = b"e" * int(url.rpartition(b"/")[2])
-        return b"HTTP/1.1 200 OK\r\n", b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)
+        rest = b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)
+        if request:
+            self.kept[request] = rest
+        return b"HTTP/1.1 200 OK\r\n", rest
+
+    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+        rest = self.kept.get(request)
+        return None if rest is None else (b"HTTP/1.1 200 OK\r\nkept: yes\r\n", rest)
 
     def refusal(self, status: int, sentence: str) -> bytes:
         return json.dumps({"refused": sentence}).encode()

@@ -97,6 +97,37 @@ def test_chunked(server: Server, way: str, size: int, piece: int) -> None:
             assert connection.read().body == b"eee"
 
 
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_head_whose_end_comes_with_a_little_of_the_body(server: Server, cut: int) -> None:
+    wire = encode("POST", "/receive", {"Transfer-Encoding": "chunked"}) + b"1\r\nx\r\n0\r\n\r\n"
+    end = wire.index(b"\r\n\r\n") + 4
+    with server.connect() as connection:
+        for first in range(max(0, end - cut), end):
+            connection.send(wire[:first])
+            time.sleep(0.005)
+            connection.send(wire[first : first + 3])
+            time.sleep(0.005)
+            connection.send(wire[first + 3 :] + encode("GET", "/express/2"))
+            arrived(connection.read(), b"x")
+            assert connection.read().body == b"ee"
+
+
+def test_a_request_that_comes_again_is_not_parsed_again(server: Server) -> None:
+    wire = encode("GET", "/express/7")
+    with server.connect() as connection, server.connect() as other:
+        for number in range(3):
+            assert (connection.request("GET", "/express/7").get("kept") is None) == (number == 0)
+        connection.send(wire * 2 + encode("GET", "/slow/a") + wire)
+        answers = [connection.read() for _ in range(4)]
+        assert [answer.body for answer in answers] == [b"e" * 7, b"e" * 7, b"/slow/a", b"e" * 7]
+        for first in range(len(wire)):
+            other.send(wire[first : first + 1])
+        assert other.read().get("kept") is None
+        assert other.request("HEAD", "/express/7").get("kept") is None
+        connection.send(b"\r\n" + wire)  # an empty line before a request is forgiven
+        assert connection.read().body == b"e" * 7
+
+
 def test_trailers_are_dropped(server: Server) -> None:
     with server.connect() as connection:
         head = encode("POST", "/headers", {"Transfer-Encoding": "chunked"})
