@@ -6,6 +6,7 @@ read would be: a tag moved by another worker is moved here. Bytes of blobs are n
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,7 +30,9 @@ class Found:
     """From the first header of its own up to the request's id."""
     body: bytes
     path: str = ""
-    """The file of a blob, which is looked at every time."""
+    """The file of a blob, which is looked at again and again."""
+    looked: float = -1e9
+    """When it was last, in `time.perf_counter` seconds."""
     size: int = 0
     digest: str = ""
     method: str = ""
@@ -41,7 +44,7 @@ class Kept:
     """The latest answers found, by the bytes of the request."""
 
     def __init__(self) -> None:
-        self._answers: dict[bytes, tuple[Generation, Found]] = {}
+        self._answers: OrderedDict[bytes, tuple[Generation, Found]] = OrderedDict()
         self._bytes = 0
 
     def find(self, request: bytes, generation: Callable[[], Generation | None]) -> Found | None:
@@ -57,7 +60,7 @@ class Kept:
         self._answers[request] = (generation, found)
         self._bytes += _cost(request, found)
         while self._bytes > MOST_BYTES:
-            self._drop(next(iter(self._answers)))
+            self._drop(next(iter(self._answers)))  # of a plain dict this would walk over all that is gone
 
     def _drop(self, request: bytes) -> None:
         kept = self._answers.pop(request, None)

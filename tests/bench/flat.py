@@ -26,6 +26,7 @@ from tests.bench.seed import CONFIG, LAYER, MANIFEST
 from tests.bench.servers import Kind, Server
 
 PAGE = 10  # names in a catalog page: the small registry has 20 repositories
+SAME = 100  # tags that are asked for at both scales: all that the small registry has
 BATCH = 10_000
 
 
@@ -44,7 +45,8 @@ LARGE = Scale("large", 1_000_000, 100_000, 20_000)
 QUICK_LARGE = Scale("large", 20_000, 2_000, 400)
 
 ROWS = (
-    Row("flat-manifest", "manifest by tag, over all tags", "get", 16, "manifests"),
+    Row("flat-manifest-same", f"manifest by tag, the same {SAME} tags in both", "get", 16, "same"),
+    Row("flat-manifest", "manifest by tag, at random over all tags", "get", 16, "manifests"),
     Row("flat-catalog", f"catalog page of {PAGE}, at random places", "get", 16, "catalog"),
 )
 
@@ -145,8 +147,9 @@ def fill(database: Path, scale: Scale, paths: Path) -> None:
 
 
 def _write_paths(scale: Scale, sizes: list[int], paths: Path) -> None:
-    lines = (f"/v2/{repository_of(scale, number)}/manifests/v{number}\t{size}\n" for number, size in enumerate(sizes))
+    lines = [f"/v2/{repository_of(scale, number)}/manifests/v{number}\t{size}\n" for number, size in enumerate(sizes)]
     (paths / "manifests").write_text("".join(lines))
+    (paths / "same").write_text("".join(random.Random(1).sample(lines, SAME)))
     starts = range(scale.repositories - PAGE)
     places = random.Random(1).sample(starts, min(2000, len(starts)))
     (paths / "catalog").write_text("".join(f"/v2/_catalog?n={PAGE}&last={repository_name(n)}\t-1\n" for n in places))
