@@ -2,6 +2,7 @@
 
 <root>/docker/registry/v2/...   what storage/paths.py says
 <root>/.aside/<random>          small files on their way in, trees on their way out; swept at start when an hour old
+<root>/.journal/<random>        the bytes of small files that are not on the disk as files yet (`journal.py`)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import secrets
 import shutil
 import stat as modes
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from io import FileIO
@@ -20,9 +22,11 @@ from typing import BinaryIO, cast
 from storage.driver import Stat, Writer
 from storage.drivers import file_writer, group
 from storage.drivers.folders import MODE, Folders, fsync
+from storage.drivers.journal import LARGEST, MOST, Journal
 from storage.errors import NotFound
 
 _ASIDE = ".aside"
+_libc = ctypes.CDLL(None, use_errno=True)
 _STALE = 3600.0
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -41,7 +45,17 @@ class FilesystemDriver:
             fsync(self._root)
             fsync(os.path.dirname(self._root))
         self._folders = Folders(self._root)
+        self._journal = Journal(f"{self._root}/.journal", self._aside)
+        self._grouping, self._syncing = threading.Lock(), threading.Lock()
+        self._doubtful = False
+        """Whether the system has said that it lost something that was written."""
+        self._whole: int | None = None
+        self._recover()
         self._sweep()
+
+    def __del__(self) -> None:
+        if getattr(self, "_whole", None) is not None:
+            os.close(cast(int, self._whole))
 
     def stat(self, path: str) -> Stat:
         try:
@@ -79,18 +93,86 @@ class FilesystemDriver:
             self._folders.persist(os.path.dirname(target))
 
     def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+        small = [file for file in files if len(file[1]) <= LARGEST]
+        large = [file for file in files if len(file[1]) > LARGEST]
+        found: dict[int, Exception | None] = {}
+        if small:
+            with self._grouping:  # what is in the journal is a file before it may be forgotten
+                found |= zip(map(id, small), self._put_small(small), strict=True)
+            self._bound_journal()
+        if large:
+            found |= zip(map(id, large), self._store(large, durable=True), strict=True)
+        return [found[id(file)] for file in files]
+
+    def _put_small(self, files: Sequence[tuple[str, bytes]]) -> list[OSError | None]:
+        if self._whole is None:
+            # Before anything is written: a file system tells of what it loses by the descriptors that are open then.
+            self._whole = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._journal.keep(files)
+        except OSError as error:
+            return [error] * len(files)
+        return self._store(files, durable=False)
+
+    def _store(self, files: Sequence[tuple[str, bytes]], *, durable: bool) -> list[OSError | None]:
         targets = [(f"{self._root}/{path}", data) for path, data in files]
-        return list(group.put_group(targets, self._folders, self._new_aside, file_writer.MODE))
+        return group.put_group(targets, self._folders, self._new_aside, file_writer.MODE, durable=durable)
+
+    def _bound_journal(self) -> None:
+        """Have the journal emptied in the background when it is long, or now when that does not keep up."""
+        if self._journal.size > 4 * MOST:
+            self.sync()
+        elif self._journal.size > MOST and not self._syncing.locked():
+            threading.Thread(target=self._empty_journal, name="storage-sync", daemon=True).start()
+
+    def _empty_journal(self) -> None:
+        with contextlib.suppress(OSError):  # it is tried again, and what is in the journal is safe
+            self.sync()
 
     def sync(self) -> None:
-        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            # syncfs(2), which reports errors and leaves other disks alone; os.sync does neither.
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), self._root)
-        finally:
-            os.close(descriptor)
+        with self._syncing:
+            with self._grouping:
+                turned = self._journal.turn()
+            try:
+                if self._doubtful:
+                    for path, data in self._journal.turned(turned):
+                        self.put(path, data)
+                self._sync_all()
+            except BaseException:
+                self._doubtful = turned > 0
+                raise
+            self._doubtful = False
+            with self._grouping:
+                self._journal.forget(turned)
+
+    def _sync_all(self) -> None:
+        descriptor = self._whole
+        if descriptor is None:
+            descriptor = self._whole = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # syncfs(2), which reports errors and leaves other disks alone; os.sync does neither.
+        if _libc.syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), self._root)
+
+    def _recover(self) -> None:
+        """Store what a power cut may have taken from under a journal. What is still there needs no more than a sync."""
+        done = []
+        for journal, files in self._journal.left():
+            for path, data in files:
+                try:
+                    there = self.read(path, len(data) + 1) == data
+                except NotFound:
+                    there = False
+                if not there:
+                    self.put(path, data, durable=False)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(group.beside(f"{self._root}/{path}"))
+            done.append(journal)
+        if done:
+            self._sync_all()
+            for journal in done:
+                with contextlib.suppress(OSError):  # gone, or it is found again
+                    os.unlink(journal)
 
     def create(self, path: str) -> Writer:
         return file_writer.create(f"{self._root}/{path}", path, self._root, self._folders)

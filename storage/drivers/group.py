@@ -17,6 +17,8 @@ from storage.drivers.folders import Folders
 _START_WRITING = 2
 """SYNC_FILE_RANGE_WRITE: begin, and do not wait."""
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -30,21 +32,23 @@ class _File:
 
 
 def put_group(
-    files: Sequence[tuple[str, bytes]], folders: Folders, new_aside: Callable[[], str], mode: int
+    files: Sequence[tuple[str, bytes]], folders: Folders, new_aside: Callable[[], str], mode: int, *, durable: bool
 ) -> list[OSError | None]:
     """Write, make durable and publish each file, by absolute path; what each failed with, None for those stored.
 
-    The steps are those of a single file, each taken for all before the next.
+    The steps are those of a single file, each taken for all before the next. Not `durable`: somebody else sees to that.
     """
     group = [_File(target, data, new_aside()) for target, data in files]
     try:
-        _each(group, lambda file: _write(file, mode))
-        for file in group:
-            if file.descriptor >= 0:
-                _libc.sync_file_range(file.descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _START_WRITING)
-        _each(group, lambda file: os.fsync(file.descriptor))
-        _each(group, lambda file: folders.rename(file.aside, file.target, fresh=True))
-        _persist(group, folders)
+        _each(group, lambda file: _write(file, folders, mode))
+        if durable:
+            for file in group:
+                if file.descriptor >= 0:
+                    _libc.sync_file_range(file.descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _START_WRITING)
+            _each(group, lambda file: os.fsync(file.descriptor))
+        _each(group, lambda file: folders.rename(file.aside, file.target, fresh=False))
+        if durable:
+            _persist(group, folders)
     finally:
         for file in group:
             _clean(file)
@@ -61,8 +65,21 @@ def _each(group: list[_File], step: Callable[[_File], None]) -> None:
                 file.error = error
 
 
-def _write(file: _File, mode: int) -> None:
-    file.descriptor = os.open(file.aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+def beside(target: str) -> str:
+    """Where a file is while it is written, if it can be there."""
+    folder, _, name = target.rpartition("/")
+    return f"{folder}/.{name}"
+
+
+def _write(file: _File, folders: Folders, mode: int) -> None:
+    # A file system looks for room near the folder: in one for all of them, that search is most of what a file costs.
+    near = beside(file.target)
+    try:
+        folders.make(os.path.dirname(near))
+        file.descriptor = os.open(near, _NEW, mode)
+        file.aside = near
+    except (FileExistsError, FileNotFoundError):  # another is storing the same, or has just emptied the folder
+        file.descriptor = os.open(file.aside, _NEW, mode)
     done = os.write(file.descriptor, file.data)
     while done < len(file.data):
         done += os.write(file.descriptor, memoryview(file.data)[done:])

@@ -3,6 +3,7 @@
 A file is published by a rename. What must have happened, in this order, each step ended before the next begins:
 1. the file is synced after the last write to it, and then renamed;
 2. the folder it was renamed into is synced, and so is the parent of each folder made on the way;
+   or, instead of both, its bytes were written to the journal, and that was synced, before the rename;
 3. the database's log is written and synced;
 4. the answer leaves.
 """
@@ -34,7 +35,10 @@ def unsafe(calls: Sequence[Call], sent: Call, digest: str = "") -> list[str]:
     renames = _published(before, digest) if digest else []
     if digest and not renames:
         return [f"{digest} is not published before the answer"]
-    problems = [problem for call in renames for problem in _unsafe_file(before, call)]
+    problems = []
+    for call in renames:
+        if not _in_journal(before, call):
+            problems += _unsafe_file(before, call)
     return problems + _unsafe_database(before, max((call.ended for call in renames), default=-1))
 
 
@@ -63,6 +67,17 @@ def _unsafe_file(before: Sequence[Call], rename: Call) -> list[str]:
         if not any(_syncs(call, str(folder.parent)) and made.ended < call.began for call in before):
             problems.append(f"the new folder {folder} is not synced in its parent")
     return problems
+
+
+def _in_journal(before: Sequence[Call], rename: Call) -> bool:
+    """Whether the file that this publishes was synced as a part of the journal. A record begins with its path."""
+    name = "/".join(PurePath(rename.paths()[-1]).parts[-3:])
+    kept = [call for call in before if call.name in WRITES and "/.journal/" in call.path and name in call.arguments]
+    return any(
+        _syncs(call, written.path) and written.ended < call.began and call.ended < rename.began
+        for written in kept
+        for call in before
+    )
 
 
 def _unsafe_database(before: Sequence[Call], start: int) -> list[str]:

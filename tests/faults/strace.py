@@ -68,7 +68,7 @@ class Strace:
     def __init__(self, pids: Sequence[int], log: Path, options: Sequence[str]) -> None:
         self._log = log
         targets = [argument for pid in pids for argument in ("-p", str(pid))]
-        self._command = ["strace", "-f", "-y", "-s", "128", "-o", str(log), *options, *targets]
+        self._command = ["strace", "-f", "-y", "-s", "512", "-o", str(log), *options, *targets]
         self._pids = pids
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -100,6 +100,33 @@ SAFE = """\
 """
 
 
+JOURNALLED = """\
+1 pwrite64(5</s/.journal/1>, "\\1salt/s/blobs/sha256/ab/abcd/data..."..., 90, 0) = 90
+1 fsync(5</s/.journal/1>) = 0
+1 write(4</s/blobs/sha256/ab/abcd/.data>, "x"..., 10) = 10
+1 rename("/s/blobs/sha256/ab/abcd/.data", "/s/blobs/sha256/ab/abcd/data") = 0
+2 pwrite64(6</s/e.db-wal>, "x"..., 4096, 0) = 4096
+2 fdatasync(6</s/e.db-wal>) = 0
+1 write(9<socket:[77]>, "HTTP/1.1 201 Created\\r\\n"..., 90) = 90
+"""
+
+
+def test_journal_is_accepted() -> None:
+    calls = parse(JOURNALLED.splitlines())
+    assert durable.unsafe(calls, durable.answer(calls, 201), "sha256:abcd") == []
+
+
+@pytest.mark.parametrize(("line", "later"), [(0, 0), (1, 1), (0, 2), (1, 4)])
+def test_journal_that_is_late_is_seen(line: int, later: int) -> None:
+    """Left out, or moved behind what it should come before."""
+    lines = JOURNALLED.splitlines()
+    moved = lines.pop(line)
+    if later != line:
+        lines.insert(later, moved)
+    calls = parse(lines)
+    assert durable.unsafe(calls, durable.answer(calls, 201), "sha256:abcd")
+
+
 def test_safe_order_is_accepted() -> None:
     calls = parse(SAFE.splitlines())
     assert len(calls) == 12
