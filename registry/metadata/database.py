@@ -124,6 +124,12 @@ class Database:
         self._writer.submit(fn, durable, loop, future)
         return await future
 
+    def write_for(
+        self, fn: Callable[[Session], T], loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]"
+    ) -> None:
+        """A durable write begun on any thread, whose outcome goes to a future of this loop."""
+        self._writer.submit(fn, True, loop, future)
+
     def write_now(self, fn: Callable[[Session], T], durable: bool = True) -> T:
         """The same for a thread that may block."""
         future: Future[T] = Future()

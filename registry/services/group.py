@@ -1,4 +1,8 @@
-"""Small blobs on their way to the disk share the wait: one thread stores whatever has come while it stored the last."""
+"""Small blobs on their way to the disk share the wait: one thread stores whatever has come while it stored the last.
+
+What is to follow a blob's storing is begun by that thread, for all of a group at once: on the way over the event loop
+they would part, and be written to the index in several commits.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import asyncio
 import contextlib
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from storage.content import ContentStore
 from storage.digest import Digest
@@ -15,13 +21,17 @@ from storage.errors import StorageError, Unavailable
 MOST = 64
 """Blobs stored at a time."""
 
+Then = Callable[[asyncio.AbstractEventLoop, "asyncio.Future[Any]"], None]
+"""Begins what follows, in the group's thread; it settles the future, on the loop."""
+
 
 @dataclass(slots=True)
 class _Waiting:
     digest: Digest
     data: bytes
-    done: asyncio.Future[None]
+    done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    then: Then | None
 
 
 class GroupPut:
@@ -32,14 +42,17 @@ class GroupPut:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def put(self, digest: Digest, data: bytes) -> None:
-        """Store it, durably. Raises DigestMismatch and storage errors. Cancelling the caller does not stop it."""
+    async def put(self, digest: Digest, data: bytes, then: Then | None = None) -> None:
+        """Store it, durably, and wait for what follows. Raises what that does, DigestMismatch and storage errors.
+
+        Cancelling the caller does not stop it.
+        """
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="group-put", daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._queue.put(_Waiting(digest, data, done, loop))
+        done: asyncio.Future[Any] = loop.create_future()
+        self._queue.put(_Waiting(digest, data, done, loop, then))
         await done
 
     def close(self) -> None:
@@ -68,11 +81,25 @@ class GroupPut:
             trouble = Unavailable(f"the group could not be stored: {error}")
             trouble.__cause__ = error
             found = [trouble] * len(group)
-        outcomes = list(zip(group, found, strict=True))
-        for loop in {one.loop for one in group}:
+        told = [one for one in zip(group, map(_go_on, group, found), strict=True) if one[1] is not _LATER]
+        for loop in {one.loop for one, _ in told}:
             # A loop that was closed has nobody left to tell; the thread goes on for the others.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_deliver, [outcome for outcome in outcomes if outcome[0].loop is loop])
+                loop.call_soon_threadsafe(_deliver, [outcome for outcome in told if outcome[0].loop is loop])
+
+
+_LATER = Exception("what follows tells of it")
+
+
+def _go_on(one: _Waiting, error: Exception | None) -> Exception | None:
+    """What to tell the caller now."""
+    if error is not None or one.then is None:
+        return error
+    try:
+        one.then(one.loop, one.done)
+    except Exception as refused:
+        return refused
+    return _LATER
 
 
 def _deliver(outcomes: list[tuple[_Waiting, Exception | None]]) -> None:

@@ -47,9 +47,12 @@ class Publisher:
         self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: str | None
     ) -> int:
         """The same for a small blob at hand."""
-        await self._group.put(digest, data)
         size = len(data)
-        await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
+
+        def record(session: Session) -> None:
+            self._record(session, repository, digest, size, actor, upload)
+
+        await self._group.put(digest, data, lambda loop, done: self._database.write_for(record, loop, done))
         return size
 
     def _record(
