@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -14,6 +17,15 @@ from storage.driver import Driver, Stat, Writer
 from storage.errors import DigestMismatch
 
 _CHUNK = 1024 * 1024
+
+BESIDE = 1024 * 1024
+"""Bytes from which a piece is hashed while it is written: the disk is waited for anyway."""
+
+
+@functools.cache
+def _hashing(process: int) -> ThreadPoolExecutor:
+    """Threads that hash, for this `process`: a fork has none of its parent's. More than cores would be of no use."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
 
 
 def _this_boot() -> str:
@@ -97,15 +109,30 @@ class Ingest:
 
     def write(self, data: Buffer) -> None:
         """Append all of it, or raise with `offset` still true: suspend, cancel and another try work then."""
+        if isinstance(self._hash, Lost) or memoryview(data).nbytes < BESIDE:
+            self._append(data)
+            self._hash.update(data)
+        else:
+            self._hash = self._append_hashing(data, self._hash.copy())
+        if self._known:
+            self._known.clear()
+
+    def _append(self, data: Buffer) -> None:
         size = self._writer.size
         try:
             self._writer.write(data)
         except BaseException:
             self._compare(size)
             raise
-        self._hash.update(data)
-        if self._known:
-            self._known.clear()
+
+    def _append_hashing(self, data: Buffer, running: Hash) -> Hash:
+        """The same, and `running` taken on meanwhile; it is a copy, so that a failure leaves the hash as it was."""
+        hashed = _hashing(os.getpid()).submit(running.update, data)
+        try:
+            self._append(data)
+        finally:
+            hashed.result()  # in any case: the caller uses the memory again
+        return running
 
     def _rehash(self) -> None:
         """What is hashed and what is in the file may differ: hash the file again when its digest is asked for."""

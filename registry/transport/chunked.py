@@ -14,11 +14,20 @@ from __future__ import annotations
 
 import enum
 import re
+from typing import NamedTuple
 
 LONGEST_LINE = 4096
 """Bytes of a size line with its extensions, or of a trailer field."""
 
 MOST_TRAILERS = 32
+
+LONGEST_FRAME = 2 + 15 + 2
+"""Bytes of what stands between two chunks, extensions left out."""
+
+WORTH = 4096
+"""Bytes of a chunk below which guessing the next one gains nothing."""
+
+_BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
@@ -41,6 +50,14 @@ class TooMuchBetween(InvalidChunk):
     """A size line or the trailer is longer than anybody needs."""
 
 
+class Frame(NamedTuple):
+    """What is to be expected while chunks have one size: bytes `before` the text between chunks, and `size` after."""
+
+    before: int
+    text: bytes
+    size: int
+
+
 class Chunked:
     """Decodes one body, however it is cut into pieces."""
 
@@ -49,10 +66,25 @@ class Chunked:
         self._left = 0
         self._line = b""
         self._trailers = 0
+        self._size = b""
+        self._again = False
 
     @property
     def done(self) -> bool:
         return self.state is State.DONE
+
+    @property
+    def frame(self) -> Frame | None:
+        """What comes next, if chunks go on as the last two were; None when that is not worth a guess."""
+        inside = self.state is State.DATA or (self.state is State.END and not self._line)
+        if not self._again or not inside or (size := int(self._size, 16)) < WORTH:
+            return None
+        return Frame(self._left, b"\r\n%b\r\n" % self._size, size)
+
+    def skip(self, frame: Frame, beyond: int) -> None:
+        """Bytes came as `frame` said: up to the end of a chunk and `beyond`, or to so many bytes before the end."""
+        self._left = max(0, -beyond)
+        self.state = State.DATA if self._left else State.END
 
     def decode(self, buffer: memoryview, start: int, end: int) -> tuple[int, int]:
         """Move the body bytes in `buffer[start:end]` to `start`.
@@ -69,6 +101,9 @@ class Chunked:
                 read, write, self._left = read + count, write + count, self._left - count
                 if not self._left:
                     self.state = State.END
+            elif self.state is State.END and not self._line and (size := _between(buffer[read:end])):
+                self._size_is(size)
+                read += len(size) + 4
             else:
                 read = self._take_line(buffer, read, end)
         return write, read
@@ -88,13 +123,18 @@ class Chunked:
         self._line_is(line[:-1])
         return read + found + 1
 
+    def _size_is(self, line: bytes) -> None:
+        # One with an extension says something new each time, as likely as not.
+        self._again, self._size = line == self._size and line.isalnum(), line
+        self._left = int(line.partition(b";")[0], 16)
+        self.state = State.DATA if self._left else State.TRAILER
+
     def _line_is(self, line: bytes) -> None:
         if self.state is State.SIZE:
             size = _SIZE.fullmatch(line)
             if size is None:
                 raise InvalidChunk("the size of a chunk is not a number")
-            self._left = int(size[1], 16)
-            self.state = State.DATA if self._left else State.TRAILER
+            self._size_is(line)
         elif self.state is State.END:
             if line:
                 raise InvalidChunk("a chunk is longer than its size")
@@ -105,3 +145,9 @@ class Chunked:
                 raise TooMuchBetween("there are too many trailer fields")
         else:
             self.state = State.DONE
+
+
+def _between(piece: memoryview) -> bytes:
+    """The size with which `piece` goes on after a chunk, in the form that most clients use."""
+    found = _BETWEEN.match(piece)
+    return found[1] if found else b""

@@ -17,11 +17,13 @@ import os
 import select
 import socket
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
+from registry.transport import scatter
 from registry.transport.chunked import Chunked
 
 T = TypeVar("T")
@@ -41,8 +43,8 @@ TURN = 1.0
 WORTH = 256 * 1024
 """Bytes below which a lane costs more than it saves; a peer that moves fewer in a turn has dripped."""
 
-CHUNK = 2 << 20
-"""Bytes a lane moves at a time."""
+CHUNK = 4 << 20
+"""Bytes a lane moves at a time. With half as many, the kernel needed a fifth more CPU; with more, as much."""
 
 
 class Lanes:
@@ -98,6 +100,25 @@ def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
     return offset
 
 
+_own = threading.local()
+
+
+def _buffer() -> memoryview:
+    """The calling thread's own buffer.
+
+    A mapping begins on a page, which lets the disk take large pieces without a copy; the fewer and larger its pages,
+    the less it costs the kernel to pin them for that.
+    """
+    try:
+        kept: memoryview = _own.buffer
+    except AttributeError:
+        pages = mmap.mmap(-1, CHUNK)
+        with contextlib.suppress(OSError):  # a kernel without huge pages
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        kept = _own.buffer = memoryview(pages)
+    return kept
+
+
 class Received(NamedTuple):
     """What a turn brought: how many bytes, whether the peer has closed, whether it keeps up, what follows the body."""
 
@@ -114,8 +135,7 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
     """
     readable = select.poll()
     readable.register(source, select.POLLIN)
-    # A mapping begins on a page, which lets the disk take large pieces without a copy.
-    buffer = memoryview(mmap.mmap(-1, min(count, CHUNK)))
+    buffer = _buffer()
     taken = filled = 0
     closed = stalled = False
     full = min(lead, len(buffer)) or len(buffer)
@@ -147,33 +167,37 @@ def receive_chunked(
     """The same for a body in chunks, up to its end. Raises InvalidChunk."""
     readable = select.poll()
     readable.register(source, select.POLLIN)
-    buffer = memoryview(mmap.mmap(-1, CHUNK))
-    taken = filled = 0
+    buffer = _buffer()
+    # Bytes begin where the pieces after the first will be at a page's beginning and a block's in the file.
+    begin = filled = (BLOCK - lead) % BLOCK
+    taken = 0
     rest = b""
     closed = stalled = False
     turn = time.monotonic() + TURN
     while not decoder.done and not closed and not stalled and time.monotonic() < turn:
         try:
-            got = source.recv_into(buffer[filled:])
+            got, filled, rest = scatter.receive(source, decoder, buffer, filled)
         except BlockingIOError:
             stalled = not readable.poll(STALL)
             continue
         except OSError:
             got = 0
         closed = got == 0
-        end = filled + got
-        filled, used = decoder.decode(buffer, filled, end)
-        rest = bytes(buffer[used:end])
         if filled >= len(buffer) - SLACK:
-            # Whole blocks from a block's start; what is over begins the next piece.
-            piece = lead or filled - filled % BLOCK
-            sink(buffer[:piece])
-            buffer[: filled - piece] = buffer[piece:filled]
-            taken, filled, lead = taken + piece, filled - piece, 0
-    if filled:
-        sink(buffer[:filled])
-    taken += filled
+            whole = filled - filled % BLOCK
+            taken += _hand_on(buffer[begin:whole], -begin % BLOCK, sink)
+            buffer[: filled - whole] = buffer[whole:filled]
+            begin, filled = 0, filled - whole
+    taken += _hand_on(buffer[begin:filled], -begin % BLOCK, sink)
     return Received(taken, closed, not stalled and taken >= WORTH, rest)
+
+
+def _hand_on(piece: memoryview, lead: int, sink: Callable[[memoryview], object]) -> int:
+    """Hand on `piece`, its first `lead` bytes on their own; how many there were."""
+    for part in (piece[:lead], piece[lead:]):
+        if len(part):
+            sink(part)
+    return len(piece)
 
 
 class TruncatedFile(OSError):
