@@ -13,6 +13,7 @@ from storage.content import ContentStore, IngestState
 from storage.digest import Digest
 from storage.drivers import load
 from storage.errors import NoSpace, NotFound, ReadOnly, StorageError, Unavailable
+from storage.ingest import BESIDE
 from tests.storage.faulty import Faults, Faulty
 
 UPLOAD = paths.upload_data("team/app", "1")
@@ -80,15 +81,16 @@ def test_every_operation_translates(driver: Checked, faults: Faults, number: int
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-def test_a_failed_write_can_be_tried_again(content: ContentStore, faults: Faults, number: int) -> None:
+@pytest.mark.parametrize("data", [DATA, DATA + bytes(BESIDE)], ids=["hashed after", "hashed beside"])
+def test_a_failed_write_can_be_tried_again(content: ContentStore, faults: Faults, number: int, data: bytes) -> None:
     ingest = content.begin(UPLOAD)
     faults.fail("write", number, at=2)
-    ingest.write(DATA[:4])
+    ingest.write(data[:4])
     with pytest.raises(StorageError):
-        ingest.write(DATA[4:])
+        ingest.write(data[4:])
     assert ingest.offset == 4
-    ingest.write(DATA[4:])
-    assert ingest.commit(DIGEST) == len(DATA)
+    ingest.write(data[4:])
+    assert ingest.commit(Digest.of(data)) == len(data)
 
 
 def test_a_failed_write_can_be_suspended(content: ContentStore, faults: Faults) -> None:
