@@ -57,6 +57,9 @@ VERSION = version("entrepot")
 FLUSH = 0.1
 """Seconds between two writes of the access log."""
 
+PATIENCE = 25
+"""Fifths of a second for which the tree of links waits for a quiet moment."""
+
 TURN = 5.0
 """Seconds one run of the check of stored bytes may take."""
 
@@ -263,8 +266,12 @@ def _claim(content: ContentStore, database: Database, config: Config) -> None:
 
 
 async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
-    """Follow the events, but for no more than a tenth of the time: the index is what is asked."""
+    """Follow the events in a quiet moment, or else for no more than a tenth of the time: the index is what is asked."""
     loop = asyncio.get_running_loop()
+    for _ in range(PATIENCE):
+        if await loop.run_in_executor(pool, layout.is_quiet):
+            break
+        await asyncio.sleep(0.2)
     started = now_ms()
     await loop.run_in_executor(pool, layout.follow)
     await asyncio.sleep(9 * (now_ms() - started) / 1000)

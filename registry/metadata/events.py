@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select
 from registry.metadata.clock import now_ms
 from registry.metadata.models import event_cursors, events
 from registry.metadata.session import Session
-from registry.metadata.statement import Statement, insert_into, limited, named
+from registry.metadata.statement import ONE, Statement, insert_into, limited, named
 
 KINDS = frozenset(
     {
@@ -52,6 +52,7 @@ _AFTER = Statement(
         .order_by(events.c.id)
     )
 )
+_LAST = Statement(limited(select(events.c.at).order_by(events.c.id.desc()), ONE))
 _CURSOR = Statement(select(event_cursors.c.event_id).where(event_cursors.c.name == bindparam("name")))
 _ADVANCE = Statement(
     lambda dialect: (
@@ -98,6 +99,12 @@ def append(
 def after(s: Session, id: int, limit: int) -> list[EventRow]:
     """Events after this id, in order."""
     return [EventRow._make(row) for row in s.all(_AFTER, after=id, limit=limit)]
+
+
+def last_at(s: Session) -> int:
+    """When the last event was, 0 when there was none."""
+    row = s.one(_LAST)
+    return 0 if row is None else int(row[0])
 
 
 def cursor(s: Session, name: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 
 from registry.metadata import blobs, events, manifests, repositories, tags
+from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.metadata.events import EventRow
 from storage import paths
@@ -26,6 +27,10 @@ LAST = "_last"
 """A file made only to be removed again; no repository has such a name."""
 
 
+QUIET = 300
+"""Milliseconds since the last event after which the registry is quiet."""
+
+
 class Layout:
     """See the module. Blocking; called in a thread by its job."""
 
@@ -39,7 +44,9 @@ class Layout:
         batch = self._database.read_now(lambda session: events.after(session, start, BATCH))
         if not batch:
             return False
-        for kind, repository, name in dict.fromkeys(_touched(event) for event in batch):
+        touched = list(dict.fromkeys(_touched(event) for event in batch))
+        self._copy_manifests([(repository, name) for kind, repository, name in touched if kind == "manifest"])
+        for kind, repository, name in touched:
             self._apply(kind, repository, name)
         for repository in dict.fromkeys(event.repository for event in batch if event.repository):
             self._clear(repository)
@@ -48,6 +55,11 @@ class Layout:
         last = batch[-1].id
         self._database.write_now(lambda session: events.advance_cursor(session, CURSOR, last), durable=False)
         return len(batch) == BATCH
+
+    def is_quiet(self) -> bool:
+        """Whether nothing happened just now, in any worker."""
+        at = self._database.read_now(events.last_at)
+        return not 0 <= now_ms() - at < QUIET  # a clock set back is no reason to wait
 
     def _apply(self, kind: str, repository: str, name: str) -> None:
         if kind == "tag":
@@ -72,11 +84,23 @@ class Layout:
         if row is None:
             self._remove(paths.revision_link(repository, digest))
             return
-        # The same bytes may be a blob as well, published and acknowledged at this very moment: what replaces it must be
-        # as durable as it is.
-        if not self._holds(paths.blob_data(digest), row.payload):
-            self._driver.put(paths.blob_data(digest), row.payload)
         self._put(paths.revision_link(repository, digest), text)
+
+    def _copy_manifests(self, named: list[tuple[str, str]]) -> None:
+        """Manifests among the blobs, together.
+
+        The same bytes may be a blob as well, published and acknowledged at this very moment: what replaces it must be
+        as durable as it is. Where they are already, they are as durable as they are.
+        """
+        missing = {}
+        for repository, text in named:
+            row = self._database.read_now(lambda session: manifests.by_digest(session, repository, text))  # noqa: B023
+            path = paths.blob_data(Digest.parse(text))
+            if row is not None and not self._holds(path, row.payload):
+                missing[path] = row.payload
+        for error in self._driver.put_group(list(missing.items())) if missing else ():
+            if error is not None:
+                raise error
 
     def _blob(self, repository: str, text: str) -> None:
         digest = Digest.parse(text)

@@ -7,14 +7,16 @@
 
 The partial file's size is the offset, whatever the row says; its lock (the driver's) admits one writer at a time, over
 all workers, and is free again when its holder dies. A crash may lose a session, never an acknowledged blob; so rows are
-written without waiting for the disk, and a session that this worker alone serves is written down only when it has lived
-for a moment (`flush`), its first small chunk with it. Most are over before that.
+written without waiting for the disk, and a session is written down only when it has lived for a moment (`flush`), its
+first small chunk with it. Most are over before that. Until then its worker alone knows it: another one that is asked
+for it waits for that moment. From then on any worker serves it, and each step is written down at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,12 +47,18 @@ SMALL = 256 * 1024
 SETTLE = 1.0
 """Seconds for which a status waits for a request that is still writing."""
 
+WRITTEN = 1.0
+"""Seconds after which a session that another worker began has been written down, with room to spare."""
+
+LOOK = 0.05
+"""Seconds between two looks for its row."""
+
 IDLE = 600_000
 """Milliseconds after which a worker forgets a session that is written down; its row is found again."""
 
 
 class Uploads:
-    """The sessions of one worker. `shared`: other workers serve them too, so each step is written down at once.
+    """The sessions of one worker. `shared`: other workers serve them too, once they are written down.
 
     `count` is told of every request that begins (1) and ends (-1) to write to one.
     """
@@ -195,16 +203,24 @@ class Uploads:
                 async with live.lock:
                     if live.held:
                         await self._run(lambda live=live: self._partials.spill(live))  # type: ignore[misc]
-        await self._store([live for live in changed if live.row.id in self._live and not live.ending])
+        await self._store([live for live in changed if self._may_be_known(live)])
         idle = now_ms() - IDLE
         for live in [live for live in self._live.values() if live.touched_at < idle]:
             if live.in_rows and not live.dirty and not live.busy:
                 del self._live[live.row.id]
 
+    def _may_be_known(self, live: Live) -> bool:
+        """Whether to write it down: not when it is ending, nor to others while its bytes are in this memory."""
+        return live.row.id in self._live and not live.ending and not (self._shared and live.held)
+
+    def _is_known(self, live: Live) -> bool:
+        """Whether another worker may be serving it too."""
+        return self._shared and live.in_rows
+
     # Bytes
 
     async def _append_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
-        if self._partials.can_hold(live, len(data)) and not self._shared:
+        if self._partials.can_hold(live, len(data)) and not self._is_known(live):
             check_order(live, len(live.held), span)
             self._partials.hold(live, live.held + data)
         else:
@@ -212,6 +228,8 @@ class Uploads:
 
     async def _receive(self, live: Live, body: Body, span: tuple[int, int] | None) -> Ingest:
         """Append the body; the session's ingest, still open. On any failure what arrived stays with the session."""
+        if self._shared and not live.in_rows and live.row.id in self._live:
+            await self._store([live])  # this may take long: others must be able to tell of it
         ingest = await self._run(lambda: self._partials.begin(live, span))
         try:
             await body.take(ingest.write)
@@ -227,7 +245,7 @@ class Uploads:
         if body.length is not None and body.length <= SMALL:
             data = await body.read(SMALL)
             # Another worker may have begun the file since: what is known here is not all there is.
-            elsewhere = self._shared and self._partials.size(live) > 0
+            elsewhere = self._is_known(live) and self._partials.size(live) > 0
             if not live.on_disk and not elsewhere:
                 check_order(live, len(live.held), span)
                 with self._ending(live) as upload:
@@ -246,7 +264,7 @@ class Uploads:
 
     async def _remove(self, live: Live) -> None:
         """Bytes and session."""
-        if live.on_disk or self._shared:
+        if live.on_disk or self._is_known(live):
             ingest = await self._run(lambda: self._partials.open(live))
             await self._run(ingest.cancel)
         await self._forget(live)
@@ -281,8 +299,8 @@ class Uploads:
 
     async def _find(self, repository: str, upload: str) -> Live:
         live = self._live.get(upload)
-        if live is None or self._shared:
-            row = await self._database.read(lambda session: uploads.find(session, upload, repository))
+        if live is None or self._is_known(live):
+            row = await self._row_of(repository, upload)
             if row is None or is_of_another_boot(row):
                 self._live.pop(upload, None)
                 raise unknown(repository, upload)
@@ -293,8 +311,18 @@ class Uploads:
             raise unknown(repository, upload)
         return live
 
+    async def _row_of(self, repository: str, upload: str) -> UploadRow | None:
+        """Its row; if others may be about to write it down, they are waited for."""
+        until = time.monotonic() + WRITTEN
+        while True:
+            row = await self._database.read(lambda session: uploads.find(session, upload, repository))
+            if row is not None or not self._shared or time.monotonic() > until:
+                return row
+            await asyncio.sleep(LOOK)
+
     async def _settle(self, live: Live) -> None:
-        if self._shared:
+        """Write it down when others know of it, or could see its file."""
+        if self._shared and (live.in_rows or live.on_disk):
             await self._store([live])
 
     async def _store(self, sessions: list[Live]) -> None:

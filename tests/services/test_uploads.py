@@ -80,11 +80,57 @@ async def test_chunks_in_turn_on_two_workers(tmp_path: Path) -> None:
         assert (await two.get(f"/v2/app/blobs/{DIGEST}")).content == DATA
 
 
+@pytest.mark.parametrize("size", [0, 10, 100_000])
+async def test_another_worker_waits_until_a_session_is_written_down(tmp_path: Path, size: int) -> None:
+    """What fits in memory waits there for a moment, with several workers too."""
+    root = tmp_path / "root"
+    async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
+        location = await one.start("app")
+        assert (await one.request("PATCH", location, DATA[:size])).status_code == 202
+        asked = asyncio.create_task(two.get(location))
+        await asyncio.sleep(0.2)
+        assert asked.done() is (size > 65_536)
+        await one.job("uploads.flush")
+        answer = await asked
+        assert (answer.status_code, answer.headers["range"]) == (204, f"0-{max(size - 1, 0)}")
+        for worker in (two, one, two):  # from now on each of them knows at once what the other has done
+            answer = await worker.request("PATCH", location, b"more")
+            size += 4
+            assert (answer.status_code, answer.headers["range"]) == (202, held(size))
+        assert (await one.get(location)).headers["range"] == held(size)
+
+
+async def test_bytes_in_memory_are_not_shown_without_them(tmp_path: Path) -> None:
+    """A session is not written down while a request of its own worker has the bytes that it holds."""
+    root = tmp_path / "root"
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield DATA[10:15]
+        arrived.set()
+        await go_on.wait()
+        yield DATA[15:20]
+
+    async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
+        location = await one.start("app")
+        assert (await one.request("PATCH", location, DATA[:10])).status_code == 202
+        writing = asyncio.create_task(one.http.patch(location, content=body(), headers={"content-length": "10"}))
+        await asyncio.wait_for(arrived.wait(), 10)
+        await one.job("uploads.flush")
+        assert sessions(one) == 0
+        go_on.set()
+        assert (await writing).headers["range"] == held(20)
+        await one.job("uploads.flush")
+        assert (await two.get(location)).headers["range"] == held(20)
+        assert (await two.close(location, digest_of(DATA[:20]))).status_code == 201
+
+
 async def test_what_one_worker_ended_is_over_for_the_other(tmp_path: Path) -> None:
     root = tmp_path / "root"
     async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
         for body in (b"", DATA[:10], DATA):
             location = await one.start("app")
+            await one.job("uploads.flush")
             assert (await two.request("PATCH", location, body)).status_code == 202
             assert (await one.request("DELETE", location)).status_code == 204
             for worker in (one, two):
