@@ -65,10 +65,7 @@ class Journal:
         file = self._current
         group = b"".join([_record(file.salt, path, data) for path, data in files])
         try:
-            done = 0
-            while done < len(group):
-                done += os.pwrite(file.descriptor, memoryview(group)[done:], file.size + done)
-            os.fsync(file.descriptor)
+            _write(file.path, group, file.size, sync=True)
         except BaseException:
             self.turn()
             raise
@@ -97,7 +94,7 @@ class Journal:
                 # Written over from its beginning: its blocks are there already. Should this not last, what it held is
                 # stored once more.
                 with contextlib.suppress(OSError):
-                    os.pwrite(file.descriptor, bytes(_HEAD.size), 0)
+                    _write(file.path, bytes(_HEAD.size), 0, sync=False)
                 file.salt, file.size = secrets.token_bytes(8), 0
                 self._spare = file
             else:
@@ -119,7 +116,7 @@ class Journal:
         # Locked before it has its name, so that nobody takes it for one that was left.
         name = secrets.token_hex(16)
         aside = f"{self._aside}/{name}"
-        descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(aside, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         file = _File(f"{self._folder}/{name}", descriptor, secrets.token_bytes(8))
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if not os.path.isdir(self._folder):
@@ -132,6 +129,19 @@ class Journal:
     def _discard(self, file: _File) -> None:
         with contextlib.suppress(OSError):
             os.unlink(file.path)
+
+
+def _write(path: str, data: bytes, offset: int, *, sync: bool) -> None:
+    # Opened for each group: a disk cannot be made read-only while a file on it is open for writing.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        done = 0
+        while done < len(data):
+            done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
+        if sync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _record(salt: bytes, path: str, data: bytes) -> bytes:
