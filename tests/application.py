@@ -81,7 +81,8 @@ class Registry:
     ) -> None:
         root.mkdir(exist_ok=True)
         new_database(root)
-        given = {"server.root": str(root), "log.access": "false", "access.anonymous": "full"} | dict(settings or {})
+        given = {"server.root": str(root), "server.workers": "1", "log.access": "false", "access.anonymous": "full"}
+        given |= dict(settings or {})
         self.root = root
         self.config = load(None, {}, given).config
         self.app: App = build(self.config, driver=driver)

@@ -10,11 +10,17 @@ from msgspec.structs import replace
 
 from registry.config.settings import Config
 
+MOST_WORKERS = 4
+"""Workers that nobody asked for."""
+
 
 def derive(config: Config, environ: Mapping[str, str], origins: dict[str, str]) -> Config:
     """Return `config` with nothing left to be worked out, and say in `origins` what each new value follows from."""
     root = _absolute(config.server.root) if config.server.root else default_root(environ)
     server = replace(config.server, root=root)
+    if not server.workers:
+        server = replace(server, workers=1 if config.storage.driver == "memory" else default_workers())
+        origins["server.workers"] = f"default, one per core up to {MOST_WORKERS}"
     storage, database, access = config.storage, config.database, config.access
     if storage.path:
         storage = replace(storage, path=_absolute(storage.path))
@@ -28,6 +34,11 @@ def derive(config: Config, environ: Mapping[str, str], origins: dict[str, str]) 
         access = replace(access, anonymous="full")
         origins["access.anonymous"] = "default, as server.listen is only reachable from this machine"
     return replace(config, server=server, storage=storage, database=database, access=access)
+
+
+def default_workers() -> int:
+    """Return how many workers make use of the cores this process may run on; each takes memory, so there is a most."""
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0)))
 
 
 def default_root(environ: Mapping[str, str]) -> str:

@@ -123,15 +123,18 @@ class Server:
         os.sync()
 
 
-def ours() -> Kind:
-    """This project, in its default configuration."""
+def ours(workers: int = 0) -> Kind:
+    """This project, in its default configuration, or with so many workers."""
     revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     python = ".".join(str(part) for part in sys.version_info[:3])
     version = f"{revision.stdout.strip() or 'no revision'}, Python {python}"
 
     def command(root: Path, address: str) -> list[str]:
-        return [sys.executable, "-m", "registry.cli", "serve", "--root", str(root / "data"), "--listen", address]
+        serve = [sys.executable, "-m", "registry.cli", "serve", "--root", str(root / "data"), "--listen", address]
+        return [*serve, "--workers", str(workers)] if workers else serve
 
+    if workers:
+        return Kind(f"ours-{workers}", f"entrepot, workers = {workers}", version, command)
     return Kind("ours", "entrepot", version, command)
 
 

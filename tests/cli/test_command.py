@@ -53,7 +53,7 @@ def test_every_verb_can_be_imported() -> None:
         (["serve", "--workers"], "requires an argument"),
         (["serve", "extra"], "unexpected extra argument"),
         (["config", "check"], "missing argument"),
-        (["serve", "--workers", "many"], "must be a whole number from 1 to 256"),
+        (["serve", "--workers", "many"], "must be a whole number from 0 to 256"),
         (["serve", "--listen", "0.0.0.0:5000"], "access.anonymous"),
         (["config", "show", "--config", "/nonexistent/file"], "no such file or directory"),
         (["config", "check", "/nonexistent/file"], "/nonexistent/file"),

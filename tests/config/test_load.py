@@ -120,7 +120,7 @@ def test_variables_of_a_kubernetes_service_are_not_settings() -> None:
 @pytest.mark.parametrize(
     ("flags", "key", "said"),
     [
-        ({"server.workers": "none"}, "server.workers", "a whole number from 1 to 256"),
+        ({"server.workers": "none"}, "server.workers", "a whole number from 0 to 256"),
         ({"limits.keep_alive": "long"}, "limits.keep_alive", "units ms, s, m, h, d"),
         ({"limits.manifest_size": "4mb"}, "limits.manifest_size", "KiB"),
         ({"log.level": "loud"}, "log.level", '"debug", "info", "warning", "error"'),
@@ -145,7 +145,7 @@ def test_errors_name_key_and_what_is_allowed(flags: dict[str, str], key: str, sa
 
 def test_a_wrong_type_in_a_file(write: Writer) -> None:
     text = refused(file=write('[server]\nworkers = "2"\n'))
-    assert text == f'server.workers = "2" (file {write.path}): must be a whole number from 1 to 256'
+    assert text == f'server.workers = "2" (file {write.path}): must be a whole number from 0 to 256'
 
 
 def test_passwords_are_not_in_errors() -> None:
@@ -194,3 +194,14 @@ def test_the_environment_names_the_file() -> None:
     assert file_from({"ENTREPOT_CONFIG": "x.toml"}) == "x.toml"
     assert file_from({"ENTREPOT_CONFIG": ""}) is None
     assert load(None, {"ENTREPOT_CONFIG": "ignored here"}, {}) == load(None, {}, {})
+
+
+def test_workers_follow_the_cores_up_to_four_unless_asked_for() -> None:
+    cores = len(os.sched_getaffinity(0))
+    config, origins = load(None, {}, {})
+    assert config.server.workers == min(4, cores)
+    assert origins["server.workers"] == "default, one per core up to 4"
+    config, _ = load(None, {}, {"storage.driver": "memory"})
+    assert config.server.workers == 1
+    config, origins = load(None, {}, {"server.workers": "3"})
+    assert (config.server.workers, origins["server.workers"]) == (3, "command line")
