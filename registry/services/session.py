@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from dataclasses import dataclass, field
 
 from registry.metadata.clock import now_ms
@@ -12,6 +13,9 @@ from registry.oci.errors import BlobUploadUnknown, RangeInvalid, TooManyRequests
 from storage import paths
 from storage.content import IngestState
 from storage.ingest import BOOT, NOTHING
+
+WRITTEN = 2000
+"""Milliseconds after which a session has been written down, with room to spare for a busy machine."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -61,6 +65,16 @@ class Live:
 def is_of_another_boot(row: UploadRow) -> bool:
     """Whether the machine was started again since: bytes not synced may be gone, and the file's size a lie."""
     return bool(row.state) and IngestState.decode(row.state).boot != BOOT
+
+
+def new_id() -> str:
+    """Unguessable, but for when it was made."""
+    return f"{now_ms():011x}{secrets.token_hex(11)[:21]}"
+
+
+def is_new(upload: str) -> bool:
+    """Whether a session of this id may have been begun too lately to be written down by now."""
+    return -WRITTEN < now_ms() - int(upload[:11], 16) < WRITTEN
 
 
 def is_id(text: str) -> bool:

@@ -15,8 +15,6 @@ for it waits for that moment. From then on any worker serves it, and each step i
 from __future__ import annotations
 
 import asyncio
-import secrets
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +30,18 @@ from registry.services.actor import Actor
 from registry.services.body import Body
 from registry.services.partial import Partials
 from registry.services.publish import Publisher
-from registry.services.session import Live, busy, check_order, held, is_id, is_of_another_boot, location, unknown
+from registry.services.session import (
+    Live,
+    busy,
+    check_order,
+    held,
+    is_id,
+    is_new,
+    is_of_another_boot,
+    location,
+    new_id,
+    unknown,
+)
 from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
 from storage.errors import DigestMismatch
@@ -46,9 +55,6 @@ SMALL = 256 * 1024
 
 SETTLE = 1.0
 """Seconds for which a status waits for a request that is still writing."""
-
-WRITTEN = 1.0
-"""Seconds after which a session that another worker began has been written down, with room to spare."""
 
 LOOK = 0.05
 """Seconds between two looks for its row."""
@@ -313,10 +319,9 @@ class Uploads:
 
     async def _row_of(self, repository: str, upload: str) -> UploadRow | None:
         """Its row; if others may be about to write it down, they are waited for."""
-        until = time.monotonic() + WRITTEN
         while True:
             row = await self._database.read(lambda session: uploads.find(session, upload, repository))
-            if row is not None or not self._shared or time.monotonic() > until:
+            if row is not None or not self._shared or not is_new(upload):
                 return row
             await asyncio.sleep(LOOK)
 
@@ -376,7 +381,7 @@ class Uploads:
 
 def _row(repository: str, algorithm: str, actor: Actor) -> UploadRow:
     now = now_ms()
-    return UploadRow(secrets.token_hex(16), repository, actor.client, algorithm, 0, "", now, now)
+    return UploadRow(new_id(), repository, actor.client, algorithm, 0, "", now, now)
 
 
 def _check_length(body: Body, span: tuple[int, int] | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import secrets
 import shutil
@@ -50,6 +51,8 @@ class FilesystemDriver:
         self._doubtful = False
         """Whether the system has said that it lost something that was written."""
         self._whole: int | None = None
+        self._owed: set[str] = set()
+        """Paths of what is in journals of the past, and could not be stored again."""
         self._recover()
         self._sweep()
 
@@ -61,7 +64,7 @@ class FilesystemDriver:
         try:
             found = os.lstat(f"{self._root}/{path}")
         except _MISSING as error:
-            raise _missing(path) from error
+            raise self._missing(path) from error
         if not modes.S_ISREG(found.st_mode):
             raise _missing(path)
         return Stat(found.st_size, found.st_mtime)
@@ -70,7 +73,7 @@ class FilesystemDriver:
         try:
             reader = FileIO(f"{self._root}/{path}", opener=_open_read)
         except _MISSING as error:
-            raise _missing(path) from error
+            raise self._missing(path) from error
         if offset:
             reader.seek(offset)
         return cast(BinaryIO, reader)
@@ -98,6 +101,8 @@ class FilesystemDriver:
         found: dict[int, Exception | None] = {}
         if small:
             with self._grouping:  # what is in the journal is a file before it may be forgotten
+                if self._owed:
+                    self._recover()
                 found |= zip(map(id, small), self._put_small(small), strict=True)
             self._bound_journal()
         if large:
@@ -155,24 +160,41 @@ class FilesystemDriver:
             raise OSError(number, os.strerror(number), self._root)
 
     def _recover(self) -> None:
-        """Store what a power cut may have taken from under a journal. What is still there needs no more than a sync."""
-        done = []
+        """Store what a power cut may have taken from under a journal. What is still there needs no more than a sync.
+
+        What cannot be stored, as when the disk is full, is owed: it is no longer missed, and tried again.
+        """
+        done, owed = [], set()
         for journal, files in self._journal.left():
-            for path, data in files:
-                try:
-                    there = self.read(path, len(data) + 1) == data
-                except NotFound:
-                    there = False
-                if not there:
-                    self.put(path, data, durable=False)
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(group.beside(f"{self._root}/{path}"))
-            done.append(journal)
-        if done:
-            self._sync_all()
+            refused = [path for path, data in files if not self._restore(f"{self._root}/{path}", path, data)]
+            owed.update(refused)
+            if not refused:
+                done.append(journal)
+        self._owed = owed
+        with contextlib.suppress(OSError):  # they are found again
+            if done:
+                self._sync_all()
             for journal in done:
-                with contextlib.suppress(OSError):  # gone, or it is found again
-                    os.unlink(journal)
+                os.unlink(journal)
+
+    def _restore(self, target: str, path: str, data: bytes) -> bool:
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(group.beside(target))
+            with contextlib.suppress(*_MISSING):
+                with FileIO(target, opener=_open_read) as reader:
+                    if reader.read(len(data) + 1) == data:
+                        return True
+                os.unlink(target)  # cut short: rather missed than taken for damaged
+            self.put(path, data, durable=False)
+        except OSError:
+            return False
+        return True
+
+    def _missing(self, path: str) -> Exception:
+        if path in self._owed:
+            return OSError(errno.EAGAIN, "it is in the journal, and could not be stored yet", path)
+        return _missing(path)
 
     def create(self, path: str) -> Writer:
         return file_writer.create(f"{self._root}/{path}", path, self._root, self._folders)

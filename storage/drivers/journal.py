@@ -101,13 +101,13 @@ class Journal:
                 self._discard(file)
 
     def left(self) -> Iterator[tuple[str, Iterator[tuple[str, bytes]]]]:
-        """The journals of processes that have ended: where each is, and what it holds. Locked until the next one."""
+        """The journals of processes that have ended: where each is, and what it holds. They may be read by several."""
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._folder):
                 path = f"{self._folder}/{name}"
                 with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                     try:
-                        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
                     except BlockingIOError:
                         continue  # its process lives
                     yield path, _records(file.read())

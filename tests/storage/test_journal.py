@@ -10,6 +10,7 @@ import pytest
 
 from storage.drivers import journal
 from storage.drivers.filesystem import FilesystemDriver
+from storage.errors import NotFound
 
 FILES = [(f"docker/registry/v2/blobs/sha256/a{place}/a{place}b/data", b"%d" % place * 2000) for place in range(5)]
 
@@ -40,6 +41,28 @@ def test_what_a_power_cut_took_is_stored_again(tmp_path: Path) -> None:
     _cut(tmp_path)
     assert _holds_all(FilesystemDriver(str(tmp_path)))
     assert _journals(tmp_path) == []
+
+
+def test_full_disk_is_no_reason_not_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has no room for is not missed, which would be taken for damage, but not to be had for now."""
+    driver = FilesystemDriver(str(tmp_path))
+    driver.put_group(FILES)
+    del driver
+    _cut(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(FilesystemDriver, "_fill", _fail)
+        again = FilesystemDriver(str(tmp_path))
+        for path, _ in FILES[:4]:
+            with pytest.raises(OSError, match="could not be stored yet"):
+                again.stat(path)
+            with pytest.raises(OSError, match="could not be stored yet"):
+                again.open(path)
+        with pytest.raises(NotFound):
+            again.stat("docker/registry/v2/blobs/sha256/dd/ddd/data")
+    assert again.read(FILES[4][0], 1 << 20) == FILES[4][1]
+    assert again.put_group([("docker/registry/v2/blobs/sha256/ee/eee/data", b"room")]) == [None]
+    assert _holds_all(again)
+    assert len(_journals(tmp_path)) == 1, "its own"
 
 
 def test_half_written_file_is_removed(tmp_path: Path) -> None:
