@@ -56,6 +56,9 @@ SMALL = 256 * 1024
 SETTLE = 1.0
 """Seconds for which a status waits for a request that is still writing."""
 
+STIR = 500
+"""Milliseconds after which a request that is still writing says so in the session's row."""
+
 LOOK = 0.05
 """Seconds between two looks for its row."""
 
@@ -203,6 +206,10 @@ class Uploads:
 
     async def flush(self) -> None:
         """Write down the sessions that have changed; and forget those that nobody has used for long."""
+        late = now_ms() - STIR
+        for live in self._live.values():
+            if live.busy and live.in_rows and live.touched_at < late:
+                live.touch()  # or another worker takes it for one that nobody uses
         changed = [live for live in self._live.values() if live.dirty]
         for live in changed:
             if live.held and not live.busy:

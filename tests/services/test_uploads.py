@@ -202,6 +202,29 @@ async def test_expiry_removes_bytes_and_row(tmp_path: Path, settings: dict[str, 
             assert error_code(await registry.get(location)) == "BLOB_UPLOAD_UNKNOWN"
 
 
+async def test_a_small_body_that_comes_slowly_does_not_expire(tmp_path: Path) -> None:
+    """It is read whole before the file is begun, so that no lock tells the other worker of it."""
+    root, settings = tmp_path / "root", SEVERAL | {"uploads.expire_after": "1s"}
+    go_on = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield DATA[:5]
+        await go_on.wait()
+        yield DATA[5:10]
+
+    async with Registry(root, settings) as one, Registry(root, settings) as two:
+        location = await one.start("app")
+        await one.job("uploads.flush")
+        writing = asyncio.create_task(one.http.patch(location, content=body(), headers={"content-length": "10"}))
+        for _ in range(6):
+            await asyncio.sleep(0.3)
+            await one.job("uploads.flush")
+            await two.job("uploads.expire")
+        go_on.set()
+        assert (await writing).status_code == 202
+        assert (await two.close(location, digest_of(DATA[:10]))).status_code == 201
+
+
 async def test_a_session_being_written_to_does_not_expire(tmp_path: Path) -> None:
     """By another worker, too: its lock is what counts."""
     root, settings = tmp_path / "root", SEVERAL | {"uploads.expire_after": "1s"}
