@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from registry.config.errors import ConfigError
-from registry.config.settings import Config
+from registry.config.settings import SETTINGS, Config
 
 
 class _Refusal(NamedTuple):
@@ -46,13 +46,19 @@ def _tls(config: Config) -> Iterator[_Refusal]:
 
 
 def _storage(config: Config) -> Iterator[_Refusal]:
-    if config.storage.driver != "memory":
-        return
-    if config.storage.path:
+    driver = config.storage.driver
+    if driver == "s3":
+        yield from _bucket(config)
+    else:
+        for setting in SETTINGS.values():
+            value = getattr(config.s3, setting.name) if setting.section == "s3" else setting.default
+            if value != setting.default:
+                yield _Refusal(setting.key, value, 'has no effect without storage.driver = "s3"')
+    if driver != "filesystem" and config.storage.path:
         yield _Refusal(
-            "storage.path", config.storage.path, 'cannot be used with storage.driver = "memory"; leave it out'
+            "storage.path", config.storage.path, f'cannot be used with storage.driver = "{driver}"; leave it out'
         )
-    if config.server.workers > 1:
+    if driver == "memory" and config.server.workers > 1:
         yield _Refusal(
             "server.workers",
             config.server.workers,
@@ -60,15 +66,37 @@ def _storage(config: Config) -> Iterator[_Refusal]:
         )
 
 
+def _bucket(config: Config) -> Iterator[_Refusal]:
+    s3 = config.s3
+    if not s3.bucket:
+        yield _Refusal("s3.bucket", "", 'must be set with storage.driver = "s3"')
+    if bool(s3.access_key) != bool(s3.secret_key):
+        missing = "s3.secret_key" if s3.access_key else "s3.access_key"
+        yield _Refusal(
+            missing, "", "access and secret key go together; without both, the environment or the instance role is used"
+        )
+    if s3.session_token and not s3.access_key:
+        yield _Refusal("s3.access_key", "", "must be set as well when s3.session_token is")
+    if s3.kms_key and s3.encryption != "aws:kms":
+        yield _Refusal("s3.kms_key", s3.kms_key, 'has no effect without s3.encryption = "aws:kms"')
+
+
 def _database(config: Config) -> Iterator[_Refusal]:
     url = config.database.url
+    if url.startswith("postgresql://"):
+        return
     path = url.removeprefix("sqlite:///")
     if path == url or not path or path.startswith(":memory:") or "?" in path:
         yield _Refusal(
             "database.url",
             url,
             "must be the URL of an SQLite database file, such as sqlite:////var/lib/entrepot/entrepot.db, "
-            "with no question mark in its path",
+            "with no question mark in its path, or of a PostgreSQL database, such as "
+            "postgresql://entrepot@db.example.com/entrepot",
+        )
+    if config.database.connections != SETTINGS["database.connections"].default:
+        yield _Refusal(
+            "database.connections", config.database.connections, "has no effect with SQLite, whose file is read at once"
         )
 
 

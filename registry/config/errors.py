@@ -1,6 +1,11 @@
 """The one error of configuration: it names the key, the value, where it came from, and what is allowed."""
 
-from registry.config.kinds import hide_passwords, toml
+import re
+
+from registry.config.kinds import HIDDEN, hide_passwords, toml
+
+_SECRET = re.compile(r"secret|token|password", re.IGNORECASE)
+"""In the name of a setting, or of what was meant to be one: its value is not told."""
 
 
 class ConfigError(ValueError):
@@ -14,7 +19,8 @@ class ConfigError(ValueError):
         self.origin = origin
 
     def __str__(self) -> str:
-        written = hide_passwords(toml(self.value))
+        secret = self.value and _SECRET.search(self.key)
+        written = hide_passwords(toml(HIDDEN if secret else self.value))
         if len(written) > 200:
             written = written[:200] + "..."
         origin = f" ({self.origin})" if self.origin else ""

@@ -20,6 +20,9 @@ _SIZE = re.compile(r"(\d+) ?([A-Za-z]*)", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*(@)")
+_PASSWORD_PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&\s\"]+")
+_FOLDERS = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+HIDDEN = "***"
 
 
 class Kind(Protocol):
@@ -38,7 +41,7 @@ class Kind(Protocol):
 
 def hide_passwords(text: str) -> str:
     """Return `text` with the password of every URL in it replaced by stars."""
-    return _PASSWORD.sub(r"\1***\2", text)
+    return _PASSWORD_PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}\2", text))
 
 
 def toml(value: object) -> str:
@@ -63,6 +66,32 @@ class Text:
     def write(self, value: object) -> str:
         """A TOML string, with passwords in URLs hidden."""
         return toml(hide_passwords(str(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Secret(Text):
+    """A line of text that is never shown."""
+
+    def write(self, value: object) -> str:
+        """Stars, or nothing where nothing is."""
+        return toml(HIDDEN if value else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Names of folders with slashes between them, or nothing."""
+
+    allowed: str = 'names of letters, digits, ".", "_" and "-" with slashes between them, such as registry/blobs'
+
+    def read(self, raw: object, *, text: bool) -> str:
+        """The names, without slashes around them."""
+        if not isinstance(raw, str) or (raw.strip("/") and not _FOLDERS.fullmatch(raw.strip("/"))):
+            raise ValueError
+        return raw.strip("/")
+
+    def write(self, value: object) -> str:
+        """The TOML string."""
+        return toml(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +282,18 @@ class _ListOfText(ABC):
     def write(self, value: object) -> str:
         """The TOML list."""
         return toml(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginnings(_ListOfText):
+    """What texts may begin with."""
+
+    allowed: str = 'a list of beginnings, such as ["curl/", "Wget/"]'
+
+    def check(self, item: str) -> None:
+        """Anything but nothing, on one line: every text begins with nothing."""
+        if not item or _CONTROL.search(item):
+            raise ValueError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,16 @@ from typing import Annotated, NamedTuple, get_args, get_type_hints
 import msgspec
 
 from registry.config.kinds import (
+    Beginnings,
     Choice,
     Duration,
     Flag,
+    Folders,
     Kind,
     Listen,
     Networks,
     Origins,
+    Secret,
     Size,
     Text,
     Url,
@@ -79,14 +82,44 @@ class Tls(Section, frozen=True, kw_only=True):
 class Storage(Section, frozen=True, kw_only=True):
     """Where the bytes of blobs are kept."""
 
-    driver: Annotated[str, Choice(("filesystem", "memory"))] = "filesystem"
+    driver: Annotated[str, Choice(("filesystem", "s3", "memory"))] = "filesystem"
     path: Annotated[str, Text("a folder")] = ""
+
+
+class S3(Section, frozen=True, kw_only=True):
+    """The bucket of the s3 driver, and how clients are sent to it."""
+
+    bucket: Annotated[str, Text("the name of a bucket")] = ""
+    prefix: Annotated[str, Folders()] = ""
+    region: Annotated[str, Text("a region such as eu-central-1")] = ""
+    endpoint: Annotated[str, Url()] = ""
+    addressing: Annotated[str, Choice(("auto", "path", "virtual"))] = "auto"
+    access_key: Annotated[str, Text()] = ""
+    secret_key: Annotated[str, Secret()] = ""
+    session_token: Annotated[str, Secret()] = ""
+    ca_bundle: Annotated[str, Text("a PEM file")] = ""
+    encryption: Annotated[str, Choice(("", "AES256", "aws:kms"))] = ""
+    kms_key: Annotated[str, Text("the id or ARN of a key")] = ""
+    storage_class: Annotated[str, Text("a storage class such as STANDARD_IA")] = ""
+    part_size: Annotated[int, Size(5 * _MIB, _GIB)] = 8 * _MIB
+    connections: Annotated[int, Whole(1, 1024)] = 64
+    attempts: Annotated[int, Whole(1, 20)] = 5
+    timeout: Annotated[float, Duration(1, _HOUR)] = 60.0
+    redirect: Annotated[bool, Flag()] = True
+    redirect_expires: Annotated[float, Duration(1, 7 * _DAY)] = 20 * _MINUTE
+    redirect_endpoint: Annotated[str, Url()] = ""
+    redirect_except_networks: Annotated[tuple[str, ...], Networks()] = ()
+    redirect_except_agents: Annotated[tuple[str, ...], Beginnings()] = ()
 
 
 class Database(Section, frozen=True, kw_only=True):
     """Where repositories, manifests, tags and sessions are kept."""
 
-    url: Annotated[str, Text("the URL of a database file, such as sqlite:////var/lib/entrepot/entrepot.db")] = ""
+    url: Annotated[
+        str,
+        Text("a URL such as sqlite:////var/lib/entrepot/entrepot.db or postgresql://entrepot@db.example.com/entrepot"),
+    ] = ""
+    connections: Annotated[int, Whole(1, 1000)] = 8
 
 
 class Limits(Section, frozen=True, kw_only=True):
@@ -160,6 +193,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     access: Access = Access()
     tls: Tls = Tls()
     storage: Storage = Storage()
+    s3: S3 = S3()
     database: Database = Database()
     limits: Limits = Limits()
     manifests: Manifests = Manifests()

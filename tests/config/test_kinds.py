@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from registry.config import SETTINGS
 from registry.config.kinds import (
+    Beginnings,
     Choice,
     Duration,
     Flag,
+    Folders,
     Kind,
     Listen,
     Networks,
@@ -53,6 +55,9 @@ SIZE = Size(0, 2**40)
         (Url(), "https://registry.example.com/", "https://registry.example.com"),
         (Url(), "", ""),
         (Text(), "words", "words"),
+        (Folders(), "/registry/blobs_1.x/", "registry/blobs_1.x"),
+        (Folders(), "/", ""),
+        (Beginnings(), ["curl/"], ("curl/",)),
     ],
 )
 def test_reads_from_toml(kind: Kind, raw: object, value: object) -> None:
@@ -121,6 +126,13 @@ def test_reads_from_text(kind: Kind, raw: object, value: object) -> None:
         (Url(), "registry.example.com"),
         (Text(), "two\nlines"),
         (Text(), 1),
+        (Folders(), "a//b"),
+        (Folders(), "a/../b"),
+        (Folders(), "a b"),
+        (Folders(), ["a"]),
+        (Beginnings(), [""]),
+        (Beginnings(), ["two\nlines"]),
+        (Beginnings(), "curl/"),
     ],
 )
 def test_refuses(kind: Kind, raw: object) -> None:

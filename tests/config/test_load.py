@@ -117,6 +117,9 @@ def test_variables_of_a_kubernetes_service_are_not_settings() -> None:
     assert load(None, environ, {}).config == load(None, {}, {}).config
 
 
+S3 = {"storage.driver": "s3", "s3.bucket": "blobs"}
+
+
 @pytest.mark.parametrize(
     ("flags", "key", "said"),
     [
@@ -127,7 +130,22 @@ def test_variables_of_a_kubernetes_service_are_not_settings() -> None:
         ({"metrics.enabled": "yes"}, "metrics.enabled", "true or false"),
         ({"tls.certificate": "a.pem"}, "tls.key", "tls.certificate"),
         ({"tls.key": "a.pem"}, "tls.certificate", "tls.key"),
-        ({"storage.driver": "s3"}, "storage.driver", '"filesystem", "memory"'),
+        ({"storage.driver": "swift"}, "storage.driver", '"filesystem", "s3", "memory"'),
+        ({"storage.driver": "s3"}, "s3.bucket", "must be set"),
+        ({"s3.bucket": "blobs"}, "s3.bucket", 'storage.driver = "s3"'),
+        ({"s3.secret_key": "k"}, "s3.secret_key", 'storage.driver = "s3"'),
+        (S3 | {"storage.path": "/x"}, "storage.path", "leave it out"),
+        (S3 | {"s3.access_key": "a"}, "s3.secret_key", "go together"),
+        (S3 | {"s3.secret_key": "b"}, "s3.access_key", "go together"),
+        (S3 | {"s3.session_token": "t"}, "s3.access_key", "s3.session_token"),
+        (S3 | {"s3.kms_key": "k"}, "s3.kms_key", "aws:kms"),
+        (S3 | {"s3.encryption": "rot13"}, "s3.encryption", '"AES256", "aws:kms"'),
+        (S3 | {"s3.part_size": "1MiB"}, "s3.part_size", "from 5MiB to 1GiB"),
+        (S3 | {"s3.prefix": "a//b"}, "s3.prefix", "slashes between them"),
+        (S3 | {"s3.prefix": "../up"}, "s3.prefix", "slashes between them"),
+        (S3 | {"s3.redirect_except_networks": "10.0.0.1/8"}, "s3.redirect_except_networks", "no bits set"),
+        ({"database.url": "mysql://db/entrepot"}, "database.url", "postgresql://"),
+        ({"database.connections": "9"}, "database.connections", "SQLite"),
         ({"storage.driver": "memory", "storage.path": "/x"}, "storage.path", "memory"),
         ({"storage.driver": "memory", "server.workers": "2"}, "server.workers", "must be 1"),
         ({"database.url": "sqlite://"}, "database.url", "sqlite:///"),
@@ -149,9 +167,37 @@ def test_a_wrong_type_in_a_file(write: Writer) -> None:
 
 
 def test_passwords_are_not_in_errors() -> None:
-    text = refused(environ={"ENTREPOT_DATABASE_URL": "postgresql://me:secret@host/db"})
-    assert "secret" not in text
-    assert "postgresql://me:***@host/db" in text
+    text = refused(environ={"ENTREPOT_DATABASE_URL": "mysql://me:hush@host/db"})
+    assert "hush" not in text
+    assert "mysql://me:***@host/db" in text
+    for variable in ("ENTREPOT_S3_SECRET_KEY", "ENTREPOT_S3_SESSION_TOKEN", "ENTREPOT_S3_SECRET_KEYS"):
+        text = refused(environ={variable: "hush"})
+        assert "hush" not in text
+        assert '= "***"' in text
+
+
+def test_secrets_are_not_shown() -> None:
+    flags = S3 | {"s3.access_key": "me", "s3.secret_key": "hush", "s3.session_token": "hush"}
+    flags["database.url"] = "postgresql://me:hush@host,other/db?sslpassword=hush&sslmode=require"
+    shown = show(load(None, {}, flags))
+    assert "hush" not in shown
+    assert 'secret_key = "***"  # command line' in shown
+    assert 'url = "postgresql://me:***@host,other/db?sslpassword=***&sslmode=require"' in shown
+    assert 'secret_key = ""  # default' in show(load(None, {}, {}))
+
+
+def test_postgresql_and_s3_are_taken() -> None:
+    flags = S3 | {
+        "s3.prefix": "/registry/blobs/",
+        "s3.redirect_except_agents": "curl/, Wget/",
+        "database.url": "postgresql://me@host/db",
+        "database.connections": "3",
+    }
+    config = load(None, {}, flags).config
+    assert config.s3.prefix == "registry/blobs"
+    assert config.s3.redirect_except_agents == ("curl/", "Wget/")
+    assert (config.database.url, config.database.connections) == ("postgresql://me@host/db", 3)
+    assert config.storage.path == ""
 
 
 def test_long_values_are_cut() -> None:

@@ -52,14 +52,14 @@ def test_a_setting_is_documented(key: str) -> None:
 def test_only_settings_are_documented_and_in_their_order() -> None:
     documented = [row[0].split("`")[1] for row in rows(CONFIGURATION) if "<br>" in row[0]]
     assert documented == list(SETTINGS)
-    names = set(re.findall(r"ENTREPOT_[A-Z_]+", "".join(page.read_text() for page in PAGES)))
+    names = set(re.findall(r"ENTREPOT_[A-Z0-9_]+", "".join(page.read_text() for page in PAGES)))
     assert names <= {setting.variable for setting in SETTINGS.values()} | {"ENTREPOT_CONFIG"}
 
 
 def test_settings_named_anywhere_exist() -> None:
     sections = "|".join({setting.section for setting in SETTINGS.values()})
     for page in (CONFIGURATION, OPERATIONS, METRICS, README):
-        for key in re.findall(rf"`((?:{sections})\.[a-z_]+)\b", page):
+        for key in re.findall(rf"`((?:{sections})\.[a-z0-9_]+)\b", page):
             assert key in SETTINGS
 
 
