@@ -7,12 +7,12 @@ import errno
 import io
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import BinaryIO, TypeAlias, cast
 
 from storage.digest import Buffer
-from storage.driver import Driver, LocalFiles, Stat, Writer
+from storage.driver import Driver, LocalFiles, Multipart, Presigns, Stat, Writer
 from storage.errors import (
     Busy,
     Exists,
@@ -147,14 +147,14 @@ class _CheckedWriter:
         with _Operation(self._observe, "write", self._path):
             self._writer.write(data)
 
-    def commit(self, destination: str) -> None:
+    def commit(self, destination: str) -> str:
         check_path(destination)
         with _Operation(self._observe, "commit", destination):
-            self._writer.commit(destination)
+            return self._writer.commit(destination)
 
-    def suspend(self) -> None:
+    def suspend(self) -> str:
         with _Operation(self._observe, "suspend", self._path):
-            self._writer.suspend()
+            return self._writer.suspend()
 
     def cancel(self) -> None:
         with _Operation(self._observe, "cancel", self._path):
@@ -162,10 +162,12 @@ class _CheckedWriter:
 
 
 class Checked:
-    """See the module. A `LocalFiles` driver stays one."""
+    """See the module. A `LocalFiles` driver stays one, and one that is `Presigns` and `Multipart` stays both."""
 
     def __new__(cls, driver: Driver, observe: Observe | None = None) -> Checked:
-        return super().__new__(_CheckedLocal if isinstance(driver, LocalFiles) else cls)
+        if isinstance(driver, LocalFiles):
+            return super().__new__(_CheckedLocal)
+        return super().__new__(_CheckedObjects if isinstance(driver, Multipart) else cls)
 
     def __init__(self, driver: Driver, observe: Observe | None = None) -> None:
         self._driver = driver
@@ -175,13 +177,17 @@ class Checked:
     def name(self) -> str:
         return self._driver.name
 
+    @property
+    def local(self) -> bool:
+        return self._driver.local
+
     def stat(self, path: str) -> Stat:
         with self._operation("stat", path):
             return self._driver.stat(path)
 
-    def open(self, path: str, offset: int = 0) -> BinaryIO:
+    def open(self, path: str, offset: int = 0, length: int | None = None) -> BinaryIO:
         with self._operation("open", path):
-            return cast(BinaryIO, _CheckedReader(self._driver.open(path, offset), path))
+            return cast(BinaryIO, _CheckedReader(self._driver.open(path, offset, length), path))
 
     def read(self, path: str, limit: int) -> bytes:
         with self._operation("read", path):
@@ -209,9 +215,9 @@ class Checked:
         with self._operation("create", path):
             return self._wrapped(self._driver.create(path), path)
 
-    def resume(self, path: str, offset: int | None = None) -> Writer:
+    def resume(self, path: str, offset: int | None = None, state: str = "") -> Writer:
         with self._operation("resume", path):
-            return self._wrapped(self._driver.resume(path, offset), path)
+            return self._wrapped(self._driver.resume(path, offset, state), path)
 
     def move(self, source: str, destination: str) -> None:
         check_path(destination)
@@ -250,3 +256,28 @@ class _CheckedLocal(Checked):
     def local_path(self, path: str) -> str:
         check_path(path)
         return cast(LocalFiles, self._driver).local_path(path)
+
+
+class _CheckedObjects(Checked):
+    def presign(self, path: str, seconds: int, headers: Mapping[str, str]) -> str:
+        with self._operation("presign", path):
+            return cast(Presigns, self._driver).presign(path, seconds, headers)
+
+    def abandoned(self, before: float) -> Iterator[str]:
+        with _Operation(self._observe, "abandoned", ""):
+            found = tuple(cast(Multipart, self._driver).abandoned(before))
+        return iter(found)
+
+    def abort(self, upload: str) -> None:
+        with _Operation(self._observe, "abort", upload.partition(" ")[0]):
+            cast(Multipart, self._driver).abort(upload)
+
+    def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
+        check_path(path)
+        found = cast(Multipart, self._driver).walk(path)
+        while True:
+            with _Operation(None, "walk", path):
+                one = next(found, None)
+            if one is None:
+                return
+            yield one

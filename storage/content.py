@@ -5,21 +5,26 @@ What has come in can be kept and gone on with later, by any process over the sam
 the offset. The hash at that offset goes along in an `IngestState`, and is believed only where it cannot be wrong: the
 file is as long and was last changed when the state says, and the machine has not been started again in between (a
 power cut may take back bytes that were hashed). Otherwise the file is read and hashed once, at the end.
+
+Where the driver is not local, the state is the truth about what has come in. Bytes that storage cannot rename lie at a
+`place` of their own for good: whoever keeps the index keeps it with the digest, and gives it back with every call.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO
 
 from storage import paths
 from storage.digest import Digest, hasher
-from storage.driver import Driver, LocalFiles
+from storage.driver import Driver, LocalFiles, Presigns
 from storage.errors import Damaged, DigestMismatch, NotFound
-from storage.ingest import Ingest, IngestState, Lost, hash_reader
+from storage.ingest import Ingest, IngestState, Lost, Stored, hash_reader
 
-__all__ = ["ContentStore", "Ingest", "IngestState"]
+__all__ = ["ContentStore", "Ingest", "IngestState", "Stored"]
+
+_LONGEST_NOTE = 1024
 
 
 class ContentStore:
@@ -27,7 +32,13 @@ class ContentStore:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._local = driver if isinstance(driver, LocalFiles) else None
+        self._files = driver if isinstance(driver, LocalFiles) else None
+        self._presigns = driver if isinstance(driver, Presigns) else None
+
+    @property
+    def local(self) -> bool:
+        """As the driver's: where False, keep every state, and ask for nothing that the index knows."""
+        return self._driver.local
 
     def is_home(self) -> bool:
         """Whether it has been marked; where not, it may be an empty folder that a disk is to be mounted on."""
@@ -48,20 +59,21 @@ class ContentStore:
     def resume(self, upload_path: str, state: IngestState, algorithm: str = "sha256") -> Ingest:
         """Go on where the partial file ends, whatever `state` says; a `state` that fits saves reading it again.
 
-        Raises NotFound, Busy while somebody else writes to it, InvalidDigest.
+        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, Busy while somebody else
+        writes to it, InvalidDigest.
         """
         running = hasher(algorithm)
-        writer = self._driver.resume(upload_path)
+        writer = self._driver.resume(upload_path, None, state.writer)
         if writer.size == 0:
             return Ingest(self._driver, upload_path, writer, algorithm, running)
-        if not state.fits(writer.stat()):
+        if not (state.fits(writer.stat()) if self._driver.local else state.offset == writer.size):
             return Ingest(self._driver, upload_path, writer, algorithm, Lost())
         if state.live is not None and state.live[0] == algorithm:
             return Ingest(self._driver, upload_path, writer, algorithm, state.live[1].copy())
         return Ingest(self._driver, upload_path, writer, algorithm, Lost(), state.digests)
 
     def partial_size(self, upload_path: str) -> int:
-        """The bytes a partial file holds; 0 when it is not there."""
+        """The bytes a partial file of a local driver holds; 0 when it is not there."""
         try:
             return self._driver.stat(upload_path).size
         except NotFound:
@@ -79,9 +91,14 @@ class ContentStore:
             found[place] = error
         return found
 
-    def open(self, digest: Digest, size: int, offset: int = 0) -> BinaryIO:
-        """Read a blob from `offset` on; the caller closes it. Raises NotFound; Damaged when it has another size."""
-        reader = self._driver.open(paths.blob_data(digest))
+    def open(
+        self, digest: Digest, size: int, offset: int = 0, length: int | None = None, *, place: str = ""
+    ) -> BinaryIO:
+        """Read a blob from `offset` on; the caller closes it. Raises NotFound; Damaged when it has another size.
+
+        `length` as of `Driver.open`.
+        """
+        reader = self._driver.open(place or paths.blob_data(digest), offset, length)
         try:
             _same_size(digest, size, reader.seek(0, 2))
             reader.seek(offset)
@@ -90,29 +107,49 @@ class ContentStore:
             raise
         return reader
 
-    def check(self, digest: Digest, size: int) -> None:
+    def check(self, digest: Digest, size: int, *, place: str = "") -> None:
         """As `open` would, without opening. Raises NotFound, Damaged."""
-        _same_size(digest, size, self._driver.stat(paths.blob_data(digest)).size)
+        _same_size(digest, size, self._driver.stat(place or paths.blob_data(digest)).size)
 
-    def local_path(self, digest: Digest) -> str | None:
+    def local_path(self, digest: Digest, *, place: str = "") -> str | None:
         """Where its file is on this machine, if it is; nothing is looked at."""
-        return None if self._local is None else self._local.local_path(paths.blob_data(digest))
+        return None if self._files is None else self._files.local_path(place or paths.blob_data(digest))
 
-    def verify(self, digest: Digest, size: int, pace: Callable[[int], None]) -> None:
-        """Read and hash the whole blob; `pace` is called with each count of bytes. Raises NotFound, Damaged."""
-        with self.open(digest, size) as reader:
+    def presign(self, digest: Digest, seconds: int, headers: Mapping[str, str], *, place: str = "") -> str | None:
+        """A URL to fetch it from, as of `Presigns.presign`; None where the driver makes none."""
+        if self._presigns is None:
+            return None
+        return self._presigns.presign(place or paths.blob_data(digest), seconds, headers)
+
+    def verify(self, digest: Digest, size: int, pace: Callable[[int], None], *, place: str = "") -> None:
+        """Read and hash the whole blob; `pace` is called with each count of bytes. Raises NotFound, Damaged.
+
+        The note of its place is set right, should two pushes at once have left that of the other.
+        """
+        with self.open(digest, size, place=place) as reader:
             actual = hash_reader(reader, digest.algorithm, pace)
         if actual != digest.hex:
             raise Damaged(digest, f"its bytes are {digest.algorithm}:{actual}")
+        if place and self._noted(digest) != place:
+            self._driver.put(paths.placed_note(digest), place.encode())
 
     def quarantine(self, digest: Digest) -> None:
-        """Move its bytes out of sight, if there are any."""
-        with contextlib.suppress(NotFound):
-            self._driver.move(paths.blob_data(digest), paths.quarantine(digest))
+        """Move its bytes out of sight, if there are any; where the driver is not local, its row alone does that."""
+        if self._driver.local:
+            with contextlib.suppress(NotFound):
+                self._driver.move(paths.blob_data(digest), paths.quarantine(digest))
 
-    def delete(self, digest: Digest) -> None:
-        """Remove its bytes. Raises NotFound."""
-        self._driver.delete(paths.blob_data(digest))
+    def delete(self, digest: Digest, *, place: str = "") -> None:
+        """Remove its bytes, and the note of this place. Raises NotFound."""
+        if place and self._noted(digest) == place:
+            self._driver.delete(paths.placed_note(digest))
+        self._driver.delete(place or paths.blob_data(digest))
+
+    def _noted(self, digest: Digest) -> str:
+        try:
+            return self._driver.read(paths.placed_note(digest), _LONGEST_NOTE).decode("ascii", "replace")
+        except NotFound:
+            return ""
 
 
 def _same_size(digest: Digest, size: int, found: int) -> None:

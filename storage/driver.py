@@ -8,7 +8,7 @@ lets through as the OSError it is: `checked.py` turns these into storage errors,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from storage.digest import Buffer
@@ -22,10 +22,11 @@ class Stat(NamedTuple):
 
 
 class Writer(Protocol):
-    """A partial file, locked for this writer alone until it commits, suspends or cancels.
+    """A partial file, never seen at a destination before `commit`.
 
-    Partial files can be read at their path, and are never seen at a destination before `commit`. A writer ends with its
-    process: the lock is free then, the bytes stay.
+    Of a `local` driver it is locked for this writer alone until it commits, suspends or cancels, and can be read at its
+    path. The writer ends with its process: the lock is free then, the bytes stay. Of another driver it is what the
+    state says that `suspend` gave: what was written since then ends with the process.
     """
 
     @property
@@ -33,20 +34,27 @@ class Writer(Protocol):
         """Bytes it holds."""
 
     def stat(self) -> Stat:
-        """As `Driver.stat` will say until somebody writes to it again."""
+        """As `Driver.stat` of a local driver will say until somebody writes to it again."""
 
     def write(self, data: Buffer) -> None:
         """Append all of it, or raise and leave `size` and the bytes as they were."""
 
-    def commit(self, destination: str) -> None:
-        """Make the bytes durable, then publish them at once and durably under `destination`, replacing what is there.
+    def commit(self, destination: str) -> str:
+        """Make the bytes durable, then publish them at once and durably; where they are.
+
+        That is `destination`, what was there replaced; or, where the storage cannot rename, the place (see
+        `paths.placed`) they were written to, and `destination` is as it was.
 
         When it raises, look at `size`: unchanged, the partial file is still open and may be committed again; 0, it is
         gone (bytes that may not have reached the disk are never kept).
         """
 
-    def suspend(self) -> None:
-        """Close it; the bytes stay, the lock is released."""
+    def suspend(self) -> str:
+        """Close it, the lock is released, the bytes stay; the state to resume with ("" of a local driver).
+
+        A driver that is not local may fail to store what it holds in memory: it is still open then, and the state
+        before stays as good as it was.
+        """
 
     def cancel(self) -> None:
         """Close and remove it. Safe at any time: nothing happens after commit, suspend or cancel."""
@@ -59,11 +67,22 @@ class Driver(Protocol):
     def name(self) -> str:
         """As `storage.drivers.load` knows it."""
 
+    @property
+    def local(self) -> bool:
+        """Whether operations are calls of this machine: cheap, partial files locked, and telling all about themselves.
+
+        Where it is False, whoever serves sessions keeps the state that `suspend` gives, sees to it that a partial file
+        has one writer at a time, and asks the storage for nothing that the index knows.
+        """
+
     def stat(self, path: str) -> Stat:
         """Of a file, partial or not. Raises NotFound."""
 
-    def open(self, path: str, offset: int = 0) -> BinaryIO:
-        """Read from `offset` on, unbuffered and seekable; the caller closes it. Raises NotFound."""
+    def open(self, path: str, offset: int = 0, length: int | None = None) -> BinaryIO:
+        """Read from `offset` on, unbuffered and seekable; the caller closes it. Raises NotFound.
+
+        `length` is how many bytes are wanted, so that no more are sent for; some drivers do not need to know.
+        """
 
     def read(self, path: str, limit: int) -> bytes:
         """The first `limit` bytes at most. Raises NotFound."""
@@ -81,12 +100,13 @@ class Driver(Protocol):
         """Make everything stored so far durable."""
 
     def create(self, path: str) -> Writer:
-        """Begin a partial file. Raises Exists when it is there already."""
+        """Begin a partial file. A local driver raises Exists when it is there already."""
 
-    def resume(self, path: str, offset: int | None = None) -> Writer:
+    def resume(self, path: str, offset: int | None = None, state: str = "") -> Writer:
         """Go on with a partial file at its end; or at `offset`, dropping the bytes past it.
 
-        Raises NotFound, Busy while another writer has it, OffsetMismatch when it is shorter.
+        Raises NotFound, Busy while another writer has it, OffsetMismatch when it is shorter. A driver that is not local
+        goes by `state`, and may raise OffsetMismatch for any offset but the end.
         """
 
     def move(self, source: str, destination: str) -> None:
@@ -111,3 +131,28 @@ class LocalFiles(Protocol):
 
     def local_path(self, path: str) -> str:
         """Where it is on this machine's file system; it need not exist."""
+
+
+@runtime_checkable
+class Presigns(Protocol):
+    """A driver whose files can be fetched by anybody who has a URL made for it."""
+
+    def presign(self, path: str, seconds: int, headers: Mapping[str, str]) -> str:
+        """A URL good for so many seconds; `headers` are those the answer is to have. The file is not looked at."""
+
+
+@runtime_checkable
+class Multipart(Protocol):
+    """A driver whose partial files are hidden in the storage, and stay there when nobody remembers them."""
+
+    def abandoned(self, before: float) -> Iterator[str]:
+        """Partial files begun before that time (seconds since the epoch), whoever began them: "<place> <id>".
+
+        `paths.mark_of(place)` tells of which upload path each is. One that is still written to may be among them.
+        """
+
+    def abort(self, upload: str) -> None:
+        """Remove one that `abandoned` named, if it is still there."""
+
+    def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
+        """Every file below a folder, sorted, as the storage lists them: many at a time, none held."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, NamedTuple
 
 from storage import paths
 from storage.digest import Buffer, Digest, Hash, hasher
 from storage.driver import Driver, Stat, Writer
-from storage.errors import DigestMismatch
+from storage.errors import DigestMismatch, NotFound
 
 _CHUNK = 1024 * 1024
 
@@ -47,18 +48,21 @@ class IngestState:
     digests: dict[str, str]
     boot: str
     modified: float = 0.0
+    writer: str = ""
+    """Where the driver is not local: what it wants to know to go on."""
     live: tuple[str, Hash] | None = field(default=None, compare=False, repr=False)
     """The algorithm and its running hash, for the process that made this state; not encoded."""
 
     def encode(self) -> str:
-        return json.dumps([self.offset, self.digests, self.boot, self.modified], separators=(",", ":"))
+        known = [self.offset, self.digests, self.boot, self.modified]
+        return json.dumps([*known, self.writer] if self.writer else known, separators=(",", ":"))
 
     @classmethod
     def decode(cls, text: str) -> IngestState:
         """What cannot be read is a state that knows nothing: it costs a reading of the file, never its truth."""
         try:
-            offset, digests, boot, modified = json.loads(text)
-            return cls(int(offset), dict(digests), str(boot), float(modified))
+            offset, digests, boot, modified, *writer = json.loads(text)
+            return cls(int(offset), dict(digests), str(boot), float(modified), str(writer[0]) if writer else "")
         except (ValueError, TypeError):
             return cls(0, {}, "")
 
@@ -69,6 +73,13 @@ class IngestState:
 
 NOTHING = IngestState(0, {}, BOOT)
 """Of an ingest that left no bytes."""
+
+
+class Stored(NamedTuple):
+    """A blob's size in bytes, and the place they are at; "" is the blob's own path."""
+
+    size: int
+    place: str
 
 
 class Lost:
@@ -83,7 +94,7 @@ class Lost:
 class Ingest:
     """Made by `ContentStore.begin` and `resume`; used by one thread at a time; ends with suspend, commit or cancel."""
 
-    __slots__ = ("_algorithm", "_driver", "_end", "_hash", "_known", "_path", "_writer")
+    __slots__ = ("_algorithm", "_committed", "_driver", "_end", "_hash", "_known", "_path", "_writer")
 
     def __init__(
         self,
@@ -100,6 +111,8 @@ class Ingest:
         self._algorithm = algorithm
         self._hash = running
         self._known = dict(known or {})
+        self._committed = ""
+        """Where the bytes are once they are written for good, and are still to be verified or to be noted."""
         self._end: IngestState | None = None
 
     @property
@@ -146,9 +159,10 @@ class Ingest:
         if self._end is None:
             try:
                 # Before the lock is let go: afterwards the file may be somebody else's.
-                self._end = self._state()
+                state = self._state()
             finally:
-                self._writer.suspend()
+                writer = self._writer.suspend()
+            self._end = replace(state, writer=writer) if writer else state
         return self._end
 
     def _state(self) -> IngestState:
@@ -159,19 +173,25 @@ class Ingest:
         if isinstance(self._hash, Lost):
             return IngestState(found.size, digests, BOOT, found.modified)
         digests[self._algorithm] = self._hash.hexdigest()
-        return IngestState(found.size, digests, BOOT, found.modified, (self._algorithm, self._hash))
+        return IngestState(found.size, digests, BOOT, found.modified, live=(self._algorithm, self._hash))
 
     def digest(self, algorithm: str) -> Digest:
-        """Of all it holds; the file is read when that is not known by now. Raises InvalidDigest."""
-        if algorithm == self._algorithm and not isinstance(self._hash, Lost):
-            return Digest(algorithm, self._hash.hexdigest())
-        if algorithm not in self._known:
-            with self._driver.open(self._path) as reader:
-                self._known[algorithm] = hash_reader(reader, algorithm, limit=self._writer.size)
-        return Digest(algorithm, self._known[algorithm])
+        """Of all it holds; what is stored is read when that is not known by now. Raises InvalidDigest."""
+        known = self._digest(algorithm)
+        if known is None:
+            if not self._driver.local and not self._committed:
+                self._commit(paths.placed(paths.placed_name(self._path)))
+            with self._driver.open(self._committed or self._path) as reader:
+                known = self._known[algorithm] = hash_reader(reader, algorithm, limit=self._writer.size)
+        return Digest(algorithm, known)
 
-    def commit(self, expected: Digest) -> int:
-        """Verify, publish, make durable; the size. Raises DigestMismatch, the ingest is cancelled then.
+    def _digest(self, algorithm: str) -> str | None:
+        if algorithm == self._algorithm and not isinstance(self._hash, Lost):
+            return self._hash.hexdigest()
+        return self._known.get(algorithm)
+
+    def commit(self, expected: Digest) -> Stored:
+        """Verify, publish, make durable. Raises DigestMismatch, the ingest is cancelled then.
 
         After another error, `offset` says what is left: all, or nothing when the bytes may not have reached the disk.
         """
@@ -179,17 +199,28 @@ class Ingest:
         if actual != expected:
             self.cancel()
             raise DigestMismatch(expected, actual)
+        own = paths.blob_data(expected)
+        if not self._committed:
+            self._commit(own)
+        size, place = self._writer.size, self._committed
+        if place != own:
+            self._driver.put(paths.placed_note(expected), place.encode())
+        self._end = NOTHING
+        return Stored(size, "" if place == own else place)
+
+    def _commit(self, destination: str) -> None:
         size = self._writer.size
         try:
-            self._writer.commit(paths.blob_data(expected))
+            self._committed = self._writer.commit(destination)
         except BaseException:
             self._compare(size)
             raise
-        self._end = NOTHING
-        return size
 
     def cancel(self) -> None:
         """Remove the bytes; safe at any time, and does nothing after an end."""
+        if self._end is None and self._committed:
+            with contextlib.suppress(NotFound):
+                self._driver.delete(self._committed)
         self._writer.cancel()
         self._end = self._end or NOTHING
 

@@ -2,6 +2,8 @@
 
 docker/registry/v2/
   blobs/<algorithm>/<first two digits>/<hex>/data      bytes, once for all repositories
+  blobs/<algorithm>/<first two digits>/<hex>/place     where they are instead, if they are, ours alone
+  placed/<first two digits>/<32 digits>                bytes on storage that cannot rename, written here for good
   repositories/<name>/
     _layers/<algorithm>/<hex>/link                     this repository has the blob; the link holds the digest
     _manifests/
@@ -16,6 +18,9 @@ entrepot-storage                                       says that this is the sto
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+
 from storage.digest import Digest
 
 ROOT = "docker/registry/v2"
@@ -24,10 +29,38 @@ MARK = "entrepot-storage"
 BLOBS = f"{ROOT}/blobs"
 REPOSITORIES = f"{ROOT}/repositories"
 QUARANTINE = f"{ROOT}/quarantine"
+PLACED = f"{ROOT}/placed"
+
+_MARK = 16
 
 
 def blob_data(digest: Digest) -> str:
     return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data"
+
+
+def placed(name: str) -> str:
+    """`name` is one that `placed_name` made."""
+    return f"{PLACED}/{name[:2]}/{name}"
+
+
+def placed_name(upload_path: str) -> str:
+    """A new name for bytes that come in at this upload path: its mark, and digits that nobody has used."""
+    return upload_mark(upload_path) + secrets.token_hex(_MARK // 2)
+
+
+def upload_mark(upload_path: str) -> str:
+    """What all the names for bytes of this upload path begin with."""
+    return hashlib.blake2b(upload_path.encode(), digest_size=_MARK // 2).hexdigest()
+
+
+def mark_of(place: str) -> str:
+    """The mark of the upload path whose bytes a placed path has or had."""
+    return place.rpartition("/")[2][:_MARK]
+
+
+def placed_note(digest: Digest) -> str:
+    """A small file beside the blob's own path that says where its bytes are, when the index is lost."""
+    return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/place"
 
 
 def quarantine(digest: Digest) -> str:

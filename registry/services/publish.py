@@ -39,7 +39,7 @@ class Publisher:
         Raises DigestMismatch (the ingest is gone then), storage errors (it is not).
         """
         loop = asyncio.get_running_loop()
-        size = await loop.run_in_executor(self._pool, lambda: ingest.commit(digest))
+        size = (await loop.run_in_executor(self._pool, lambda: ingest.commit(digest))).size
         await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
         return size
 

@@ -98,7 +98,7 @@ class FileWriter:
             self._direct = direct
         return True
 
-    def commit(self, destination: str) -> None:
+    def commit(self, destination: str) -> str:
         target = f"{self._root}/{destination}"
         try:
             os.fsync(self._descriptor)
@@ -116,11 +116,12 @@ class FileWriter:
             self._size = 0
             raise
         self._folders.prune(os.path.dirname(self._path))
+        return destination
 
-    def suspend(self) -> None:
-        if self._descriptor == _CLOSED:
-            return
-        self._close()
+    def suspend(self) -> str:
+        if self._descriptor != _CLOSED:
+            self._close()
+        return ""
 
     def cancel(self) -> None:
         if self._descriptor == _CLOSED:

@@ -37,6 +37,7 @@ class FilesystemDriver:
     """`path` is the root folder; it is made when it is not there."""
 
     name = "filesystem"
+    local = True
 
     def __init__(self, path: str) -> None:
         self._root = os.path.abspath(path)
@@ -69,7 +70,7 @@ class FilesystemDriver:
             raise _missing(path)
         return Stat(found.st_size, found.st_mtime)
 
-    def open(self, path: str, offset: int = 0) -> BinaryIO:
+    def open(self, path: str, offset: int = 0, length: int | None = None) -> BinaryIO:
         try:
             reader = FileIO(f"{self._root}/{path}", opener=_open_read)
         except _MISSING as error:
@@ -199,7 +200,7 @@ class FilesystemDriver:
     def create(self, path: str) -> Writer:
         return file_writer.create(f"{self._root}/{path}", path, self._root, self._folders)
 
-    def resume(self, path: str, offset: int | None = None) -> Writer:
+    def resume(self, path: str, offset: int | None = None, state: str = "") -> Writer:
         return file_writer.resume(f"{self._root}/{path}", path, offset, self._root, self._folders)
 
     def move(self, source: str, destination: str) -> None:

@@ -24,6 +24,7 @@ class MemoryDriver:
     """`path` is taken, so that a setting left over does no harm, and not used."""
 
     name = "memory"
+    local = True
 
     def __init__(self, path: str = "") -> None:
         self._files: dict[str, _File] = {}
@@ -34,7 +35,7 @@ class MemoryDriver:
         file = self._find(path)
         return Stat(len(file.data), file.modified)
 
-    def open(self, path: str, offset: int = 0) -> BinaryIO:
+    def open(self, path: str, offset: int = 0, length: int | None = None) -> BinaryIO:
         with self._lock:
             reader = io.BytesIO(bytes(self._find(path).data))
         reader.seek(offset)
@@ -64,7 +65,7 @@ class MemoryDriver:
             self._locked.add(path)
         return _MemoryWriter(self, path, file)
 
-    def resume(self, path: str, offset: int | None = None) -> Writer:
+    def resume(self, path: str, offset: int | None = None, state: str = "") -> Writer:
         with self._lock:
             file = self._find(path)
             if path in self._locked:
@@ -147,12 +148,14 @@ class _MemoryWriter:
     def write(self, data: Buffer) -> None:
         self._driver.append(self._file, data)
 
-    def commit(self, destination: str) -> None:
+    def commit(self, destination: str) -> str:
         self._driver.publish(self._path, destination)
         self._open = False
+        return destination
 
-    def suspend(self) -> None:
+    def suspend(self) -> str:
         self._end(remove=False)
+        return ""
 
     def cancel(self) -> None:
         self._end(remove=True)

@@ -45,8 +45,8 @@ class Remembering(FilesystemDriver):
         self._writers.append(super().create(path))
         return self._writers[-1]
 
-    def resume(self, path: str, offset: int | None = None) -> Writer:
-        self._writers.append(super().resume(path, offset))
+    def resume(self, path: str, offset: int | None = None, state: str = "") -> Writer:
+        self._writers.append(super().resume(path, offset, state))
         return self._writers[-1]
 
     def let_go(self) -> None:

@@ -83,7 +83,7 @@ async def test_a_quarantine_of_new_bytes_before_they_are_recorded(parts: Parts) 
     """The flipped bytes are gone already; their quarantine takes the new ones, which nobody was promised."""
     await parts.push("app", DATA)
     parts.content.delete(DIGEST)
-    size = parts.ingest("second", DATA).commit(DIGEST)
+    size = parts.ingest("second", DATA).commit(DIGEST).size
     await parts.damage.report(DIGEST, len(DATA), "flipped", read_since=now_ms() + 1)
     with pytest.raises(Unavailable):
         await parts.database.write(lambda session: parts.publisher._record(session, "app", DIGEST, size, ACTOR, None))

@@ -56,13 +56,17 @@ class Faulty:
     def name(self) -> str:
         return self._driver.name
 
+    @property
+    def local(self) -> bool:
+        return self._driver.local
+
     def stat(self, path: str) -> Stat:
         self.faults.called("stat", path)
         return self._driver.stat(path)
 
-    def open(self, path: str, offset: int = 0) -> BinaryIO:
+    def open(self, path: str, offset: int = 0, length: int | None = None) -> BinaryIO:
         self.faults.called("open", path)
-        return self._driver.open(path, offset)
+        return self._driver.open(path, offset, length)
 
     def read(self, path: str, limit: int) -> bytes:
         self.faults.called("read", path)
@@ -92,9 +96,9 @@ class Faulty:
         self.faults.called("create", path)
         return self._wrapped(self._driver.create(path), path)
 
-    def resume(self, path: str, offset: int | None = None) -> Writer:
+    def resume(self, path: str, offset: int | None = None, state: str = "") -> Writer:
         self.faults.called("resume", path)
-        return self._wrapped(self._driver.resume(path, offset), path)
+        return self._wrapped(self._driver.resume(path, offset, state), path)
 
     def move(self, source: str, destination: str) -> None:
         self.faults.called("move", source)
@@ -142,15 +146,16 @@ class _FaultyWriter:
         self._faults.called("write", self._path)
         self._writer.write(data)
 
-    def commit(self, destination: str) -> None:
+    def commit(self, destination: str) -> str:
         self._faults.called("commit", self._path)
-        self._writer.commit(destination)
+        return self._writer.commit(destination)
 
-    def suspend(self) -> None:
+    def suspend(self) -> str:
         try:
             self._faults.called("suspend", self._path)
         finally:
-            self._writer.suspend()  # as close(2): what it says of an error, it has closed all the same
+            state = self._writer.suspend()  # as close(2): what it says of an error, it has closed all the same
+        return state
 
     def cancel(self) -> None:
         self._faults.called("cancel", self._path)

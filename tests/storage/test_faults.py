@@ -90,7 +90,7 @@ def test_a_failed_write_can_be_tried_again(content: ContentStore, faults: Faults
         ingest.write(data[4:])
     assert ingest.offset == 4
     ingest.write(data[4:])
-    assert ingest.commit(Digest.of(data)) == len(data)
+    assert ingest.commit(Digest.of(data)).size == len(data)
 
 
 def test_a_failed_write_can_be_suspended(content: ContentStore, faults: Faults) -> None:
@@ -103,7 +103,7 @@ def test_a_failed_write_can_be_suspended(content: ContentStore, faults: Faults) 
     assert state.offset == content.partial_size(UPLOAD) == 4
     ingest = content.resume(UPLOAD, state)
     ingest.write(DATA[4:])
-    assert ingest.commit(DIGEST) == len(DATA)
+    assert ingest.commit(DIGEST).size == len(DATA)
 
 
 def test_a_failed_commit_shows_nothing_and_can_be_tried_again(content: ContentStore, faults: Faults) -> None:
@@ -114,7 +114,7 @@ def test_a_failed_commit_shows_nothing_and_can_be_tried_again(content: ContentSt
         ingest.commit(DIGEST)
     with pytest.raises(NotFound):
         content.check(DIGEST, len(DATA))
-    assert content.resume(UPLOAD, ingest.suspend()).commit(DIGEST) == len(DATA)
+    assert content.resume(UPLOAD, ingest.suspend()).commit(DIGEST).size == len(DATA)
 
 
 def test_an_unreadable_partial_file_is_not_published(content: ContentStore, faults: Faults) -> None:
@@ -124,7 +124,7 @@ def test_an_unreadable_partial_file_is_not_published(content: ContentStore, faul
     faults.fail("open", errno.EIO)
     with pytest.raises(Unavailable):
         ingest.commit(DIGEST)
-    assert ingest.commit(DIGEST) == len(DATA)
+    assert ingest.commit(DIGEST).size == len(DATA)
 
 
 def test_observe_tells_answers_from_trouble(tmp_path: Path, faults: Faults) -> None:

@@ -66,7 +66,7 @@ def test_a_short_write_is_taken_back(content: ContentStore) -> None:
     ingest.write(b"c" * 10)
     state = ingest.suspend()
     assert state.offset == 70_000 - 9_990
-    assert content.resume(UPLOAD, state).commit(Digest.of(b"a" * 60_000 + b"c" * 10)) == 60_010
+    assert content.resume(UPLOAD, state).commit(Digest.of(b"a" * 60_000 + b"c" * 10)).size == 60_010
 
 
 def test_bytes_that_failed_to_be_synced_are_gone(root: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_lost_publish_is_told_apart(content: ContentStore, root: Path) -> None
         ingest.commit(digest)
     assert ingest.offset == 1
     blob.parent.unlink()
-    assert ingest.commit(digest) == 1
+    assert ingest.commit(digest).size == 1
 
 
 def test_a_published_file_cannot_be_resumed(root: Path) -> None:
@@ -203,4 +203,4 @@ def test_another_process_is_kept_out_until_it_dies(root: Path, content: ContentS
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    assert content.resume(UPLOAD, IngestState(0, {}, "")).commit(Digest.of(b"kept")) == 4
+    assert content.resume(UPLOAD, IngestState(0, {}, "")).commit(Digest.of(b"kept")).size == 4
