@@ -151,7 +151,7 @@ while True:
     for start in range(0, len(data), 9973):
         ingest.write(data[start : start + 9973])
     digest = Digest.of(data)
-    size = ingest.commit(digest)
+    size = ingest.commit(digest).size
     print(digest, size, flush=True)
 """
 
