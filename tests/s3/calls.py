@@ -34,7 +34,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """`late`: the server has carried the request out before it fails. `seconds` bound a hold and delay a slow answer."""
+    """`late`: the server has carried it out before it fails. `seconds` bound a hold, and delay a slow answer."""
 
     way: Way
     late: bool = False

@@ -1,0 +1,1 @@
+"""Several replicas over one database and one storage: what one acknowledged all know at once."""
