@@ -84,8 +84,8 @@ def test_found(name: str) -> None:
 
 
 def simulated(rng: random.Random, stale: float) -> list[Operation]:
-    """What six clients see of a register; a read answers from a cache, as old as its last read, this often."""
-    held, cached, made = ABSENT, ABSENT, 0
+    """What six clients see of a register; this often a read answers what it held two writes before."""
+    values, made = [ABSENT, ABSENT, ABSENT], 0
     moments = sorted((rng.uniform(0, 10_000), client) for client in range(6) for _ in range(60))
     last: dict[int, float] = {}
     done = []
@@ -98,15 +98,12 @@ def simulated(rng: random.Random, stale: float) -> list[Operation]:
         if choice < 0.3:
             made += 1
             done.append(op(*span, f"put v{made}"))
-            held = f"v{made}"
-        elif choice < 0.4 and held:
+            values.append(f"v{made}")
+        elif choice < 0.4 and values[-1]:
             done.append(op(*span, "delete"))
-            held = ABSENT
-        elif rng.random() < stale:
-            done.append(op(*span, f"see {cached}"))
+            values.append(ABSENT)
         else:
-            done.append(op(*span, f"see {held}"))
-            cached = held
+            done.append(op(*span, f"see {values[-3 if rng.random() < stale else -1]}"))
     return done
 
 
