@@ -4,7 +4,8 @@ import click
 
 from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
-from registry.metadata.schema import HEAD, upgrade
+from registry.cli.tables import upgraded
+from registry.metadata.schema import HEAD
 
 
 @click.command(help="Bring the database to the form this version needs, as serve does when it starts.")
@@ -13,5 +14,5 @@ def command(given: tuple[str | None, dict[str, str]]) -> None:
     """Upgrade, and say to what."""
     config = configuration(given).config
     make_folders(config)
-    upgrade(config.database.url)
-    click.echo(f"{config.database.url} is at revision {HEAD}")
+    shown = upgraded(config)
+    click.echo(f"{shown} is at revision {HEAD}")

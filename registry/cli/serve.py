@@ -8,7 +8,7 @@ from registry.app import claim_storage
 from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
 from registry.cli.listening import greeting, listening
-from registry.metadata.schema import upgrade
+from registry.cli.tables import upgraded
 from registry.server import serve
 from registry.telemetry.logs import configure
 
@@ -20,7 +20,7 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     config = configuration(given).config
     make_folders(config)
     config, listener = listening(config)
-    upgrade(config.database.url)
+    upgraded(config)
     claim_storage(config)
     configure(config.log.level, config.log.format)
     click.echo(greeting(config))

@@ -1,12 +1,47 @@
 """What a kind of database has to bring: connections, transactions, and the meaning of its errors."""
 
+from collections.abc import Callable
 from typing import Protocol
 
-from sqlalchemy import Dialect
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy import Engine
 
 from registry.metadata.errors import DatabaseError
+from registry.metadata.session import Session
+
+
+class Connection(Protocol):
+    """One connection, in autocommit until `begin`; used by one thread at a time."""
+
+    @property
+    def session(self) -> Session:
+        """What runs statements on it."""
+
+    def begin(self, *, durable: bool) -> None:
+        """Begin a transaction that may write, whose commit waits for the disk or does not.
+
+        Of all transactions of all processes there is one at a time, until it ends.
+        """
+
+    def commit(self) -> None:
+        """End the transaction. An error leaves open whether it was committed only where `Backend.lost` says so."""
+
+    def rollback(self) -> None:
+        """End the transaction, with nothing of it done."""
+
+    def mark(self) -> None:
+        """Have a place in the transaction to go back to."""
+
+    def unmark(self) -> None:
+        """Have all that was run since `mark` done, or raise the error of what failed of it."""
+
+    def back(self) -> None:
+        """Undo what was run since `mark`."""
+
+    def generation(self) -> object:
+        """A value that differs when another connection has committed in between; on this connection only. Or None."""
+
+    def close(self) -> None:
+        """Let go of it, whatever state it is in."""
 
 
 class Backend(Protocol):
@@ -15,24 +50,36 @@ class Backend(Protocol):
     inline_reads: bool
     """Whether an indexed read is so short that it may run on the event loop's own thread."""
 
-    generation: str
-    """A query whose answer on one connection differs when another connection has committed in between; or ""."""
+    readers: int
+    """Connections that read, at most, where reads are not inline; otherwise each thread has its own."""
 
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect that statements are compiled for."""
+    patience: float
+    """Seconds for which a write that found its connection lost is tried again on others."""
 
-    def connect(self, *, writer: bool) -> PoolProxiedConnection:
-        """A new connection in autocommit; one that is not for the writer refuses to write."""
+    def connect(self, *, writer: bool) -> Connection:
+        """A new connection; one that is not for the writer refuses to write."""
 
-    def begin(self, cursor: DBAPICursor, *, durable: bool) -> None:
-        """Begin a transaction that may write, whose commit waits for the disk or does not."""
+    def engine(self) -> Engine:
+        """SQLAlchemy's own way to connect, for migrations alone."""
 
     def translate(self, error: BaseException) -> DatabaseError | None:
         """A new error of ours for one that comes from outside this program; None for any other."""
+
+    def lost(self, error: BaseException) -> bool:
+        """Whether the connection is of no more use, or there is none, and another may be."""
 
     def committed(self, writes: int) -> None:
         """Take note of this many writes committed; called when their callers have been answered."""
 
     def close(self) -> None:
         """Stop what runs in the background."""
+
+
+class Made(Protocol):
+    """Makes the backend of one kind. Raises ValueError for a URL that it cannot use."""
+
+    def __call__(self, url: str, *, readers: int) -> Backend: ...
+
+
+Observe = Callable[[str, float], None] | None
+"""Is told ("read" or "write", seconds)."""

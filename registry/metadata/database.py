@@ -1,27 +1,23 @@
-"""The door to the metadata: reads on a connection per thread, writes through one group-committing writer.
+"""The door to the metadata: reads, and writes through one group-committing writer.
 
 A process opens the database after it has forked. Several processes may have the same database open and write to it.
 """
 
 import asyncio
-import contextlib
-import threading
+import importlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import PoolProxiedConnection
 
-from registry.metadata.backend import Backend
+from registry.metadata.backend import Backend, Made, Observe
 from registry.metadata.clock import now_ms
-from registry.metadata.errors import DatabaseError, DatabaseUnavailable
+from registry.metadata.errors import DatabaseError
 from registry.metadata.models import probes
-from registry.metadata.session import Session
-from registry.metadata.sqlite import Sqlite
+from registry.metadata.readers import OnePerThread, Readers, Several
+from registry.metadata.session import Generation, Session
 from registry.metadata.statement import Statement, insert_into, named
 from registry.metadata.writer import GroupWriter
 
@@ -29,8 +25,13 @@ __all__ = ["BACKENDS", "Database", "Session", "backend_for"]
 
 T = TypeVar("T")
 
-BACKENDS: dict[str, Callable[[str], Backend]] = {"sqlite": Sqlite}
-READ_THREADS = 8
+BACKENDS = {
+    "sqlite": ("registry.metadata.sqlite", "Sqlite", ""),
+    "postgresql": ("registry.metadata.postgres", "Postgres", "postgres"),
+}
+"""By the scheme of their URL: module, class, and the extra of the package that brings what the module needs."""
+
+READERS = 8
 
 _TOUCH = Statement(
     lambda dialect: (
@@ -42,65 +43,62 @@ _TOUCH = Statement(
 _TOUCHED = Statement(select(probes.c.at).where(probes.c.name == bindparam("name")))
 
 
-def backend_for(url: str) -> Backend:
-    """The backend that a URL names; ValueError lists the known ones."""
+def backend_for(url: str, *, readers: int = READERS) -> Backend:
+    """The backend that a URL names; ValueError lists the known ones, or says what has to be installed."""
+    kind, _, rest = url.partition("://")  # the rest may hold a password
+    if kind not in BACKENDS or not rest:
+        raise ValueError(f"database url {kind}:// is of no known kind: known are {', '.join(sorted(BACKENDS))}")
+    module, name, extra = BACKENDS[kind]
     try:
-        kind = make_url(url).get_backend_name()
-    except ArgumentError:
-        kind = ""
-    if kind not in BACKENDS:
-        raise ValueError(f"database url {url!r} is of no known kind: known are {', '.join(sorted(BACKENDS))}")
-    return BACKENDS[kind](url)
+        made: Made = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if not extra:
+            raise
+        raise ValueError(
+            f'a database url {kind}:// needs {error.name}: install it with pip install "entrepot[{extra}]"'
+        ) from error
+    return made(url, readers=readers)
 
 
 class Database:
     """Runs functions of a `Session`: reads at once, writes in groups."""
 
-    def __init__(self, backend: Backend, observe: Callable[[str, float], None] | None) -> None:
+    def __init__(self, backend: Backend, observe: Observe) -> None:
         self._backend = backend
-        self._dialect = backend.dialect
         self._observe = observe
-        self._local = threading.local()
-        self._gate = threading.Lock()
-        self._readers: set[PoolProxiedConnection] = set()
+        self._readers: Readers = OnePerThread(backend) if backend.inline_reads else Several(backend)
         self._closed = False
-        self._opened = 0
         self._pool: ThreadPoolExecutor | None = None
         self._writer = GroupWriter(backend, observe)
         self.inline_reads = backend.inline_reads
 
     @classmethod
-    def open(cls, url: str, *, observe: Callable[[str, float], None] | None = None) -> "Database":
-        """The database at this URL; nothing is connected yet. `observe` is told ("read" or "write", seconds)."""
-        return cls(backend_for(url), observe)
+    def open(cls, url: str, *, observe: Observe = None, readers: int = READERS) -> "Database":
+        """The database at this URL; nothing is connected yet. At most so many connections read at the same time."""
+        return cls(backend_for(url, readers=readers), observe)
 
     def read_now(self, fn: Callable[[Session], T]) -> T:
         """Run a read on this thread. Each statement sees the newest commit."""
         observe = self._observe
         started = perf_counter() if observe is not None else 0.0
         try:
-            session: Session | None = getattr(self._local, "session", None)
-            result = fn(self._reader() if session is None else session)
+            result = self._readers.run(fn)
         except Exception as error:
             ours = self._backend.translate(error)
             if ours is None or isinstance(error, DatabaseError):
                 raise
-            self._drop_reader()
             raise ours from error
         if observe is not None:
             observe("read", perf_counter() - started)
         return result
 
-    def generation(self) -> tuple[int, int] | None:
+    def generation(self) -> Generation | None:
         """What this thread's reads see now: while it stays the same, nothing was committed, by any process.
 
-        None where the database cannot tell, or nothing was read yet. Far cheaper than a read, and as fresh.
+        None where the database cannot tell at once, or nothing was read yet. Far cheaper than a read, and as fresh.
         """
-        session: Session | None = getattr(self._local, "session", None)
-        if session is None or not self._backend.generation:
-            return None
         try:
-            return session.generation(self._backend.generation)
+            return self._readers.generation()
         except Exception as error:
             if self._backend.translate(error) is None:
                 raise
@@ -111,7 +109,7 @@ class Database:
         if self.inline_reads:
             return self.read_now(fn)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="metadata-read")
+            self._pool = ThreadPoolExecutor(self._backend.readers, thread_name_prefix="metadata-read")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_now, fn)
 
     async def write(self, fn: Callable[[Session], T], *, durable: bool = True) -> T:
@@ -144,37 +142,11 @@ class Database:
 
     def close(self) -> None:
         """Commit what is queued and close every connection; harmless when closed already."""
-        with self._gate:
-            if self._closed:
-                return
-            self._closed = True
+        if self._closed:
+            return
+        self._closed = True
         self._writer.close()
         if self._pool is not None:
             self._pool.shutdown()
         self._backend.close()
-        self._local = threading.local()
-        for connection in self._readers:
-            connection.close()
-        self._readers.clear()
-
-    def _reader(self) -> Session:
-        with self._gate:
-            if self._closed:
-                raise DatabaseUnavailable("database is closed")
-        connection = self._backend.connect(writer=False)
-        with self._gate:
-            self._readers.add(connection)
-            self._opened += 1
-            opened = self._opened
-        self._local.connection = connection
-        self._local.session = session = Session(connection.cursor(), self._dialect, opened)
-        return session
-
-    def _drop_reader(self) -> None:
-        connection: PoolProxiedConnection | None = getattr(self._local, "connection", None)
-        self._local.session = self._local.connection = None
-        if connection is not None:
-            with self._gate:
-                self._readers.discard(connection)
-            with contextlib.suppress(Exception):  # it is being thrown away
-                connection.close()
+        self._readers.close()

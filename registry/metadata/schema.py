@@ -1,7 +1,8 @@
 """The version of the tables: which one a database has, and the way up and down. The steps are in `migrations`.
 
 Several processes may start at once on a new folder: they take turns on a lock, and those that come later find the
-work done. On SQLite a whole upgrade is one transaction, so that a kill in the middle leaves the old version.
+work done. A whole upgrade is one transaction, so that a kill in the middle leaves the old version. All raise
+DatabaseError when the database does not do what it is asked.
 """
 
 import contextlib
@@ -12,24 +13,26 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, create_engine, inspect, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from registry.metadata.database import backend_for
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 
 _LOCK_NUMBER = 0x656E7472  # any number, the same in every process
 
 
 def current(url: str) -> str | None:
     """The version of the database, or None when it is not there or holds no tables."""
-    parsed = make_url(url)
-    if _file(parsed) is not None and not Path(parsed.database or "").exists():
+    file = _file(url)
+    if file is not None and not file.exists():
         return None
-    with _connected(parsed) as connection:
+    with _connected(url) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
         version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -55,9 +58,8 @@ def downgrade(url: str, revision: str) -> None:
 def _migrate(url: str, step: "Callable[[Config], None]") -> None:
     from alembic.config import Config  # slow to import, and not needed at an ordinary start
 
-    parsed = make_url(url)
     config = Config()
-    with resources.as_file(resources.files("migrations")) as scripts, _turn(parsed), _connected(parsed) as connection:
+    with resources.as_file(resources.files("migrations")) as scripts, _turn(url), _connected(url) as connection:
         config.set_main_option("script_location", str(scripts).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
@@ -67,12 +69,14 @@ def _migrate(url: str, step: "Callable[[Config], None]") -> None:
             connection.exec_driver_sql("BEGIN EXCLUSIVE")
         else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+            # Whoever serves meanwhile waits behind a change of a table that waits itself: not for long.
+            connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         step(config)
         connection.commit()
 
 
 @contextlib.contextmanager
-def _turn(url: URL) -> Iterator[None]:
+def _turn(url: str) -> Iterator[None]:
     """Wait for the processes that migrate the same file; a kill frees the lock."""
     file = _file(url)
     if file is None:
@@ -87,17 +91,21 @@ def _turn(url: URL) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _connected(url: URL) -> Iterator[Connection]:
-    file = _file(url)
-    engine = create_engine(
-        url, poolclass=NullPool, connect_args={} if file is None else {"isolation_level": None, "timeout": 60.0}
-    )
+def _connected(url: str) -> Iterator[Connection]:
+    backend = backend_for(url)
+    engine = backend.engine()
     try:
         with engine.connect() as connection:
             yield connection
+    except DBAPIError as error:
+        ours = None if error.orig is None else backend.translate(error.orig)
+        if ours is None:
+            raise
+        raise ours from error
     finally:
         engine.dispose()
+        backend.close()
 
 
-def _file(url: URL) -> Path | None:
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+def _file(url: str) -> Path | None:
+    return Path(make_url(url).database or "") if url.startswith("sqlite:") else None

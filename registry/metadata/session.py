@@ -1,5 +1,6 @@
-"""One connection's way to run statements: the driver's cursor, and nothing between."""
+"""One connection's way to run statements: nothing between them and the driver."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,49 +10,77 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from registry.metadata.statement import Statement
 
 Row = tuple[Any, ...]
+Generation = tuple[object, object]
 
 
-class Session:
-    """Runs statements on one cursor of one connection; used by one thread at a time.
+class Session(ABC):
+    """Runs statements on one connection; used by one thread at a time. Every read fetches all its rows at once.
 
-    Every read fetches all its rows at once: a cursor left half read would hold its snapshot, and with it the
-    write-ahead log, open.
+    What runs on a session may be run again from its beginning, on the same connection or on another, so it changes
+    nothing but the database.
     """
 
-    __slots__ = ("cursor", "dialect", "number")
+    __slots__ = ()
 
-    def __init__(self, cursor: DBAPICursor, dialect: Dialect, number: int = 0) -> None:
-        self.cursor = cursor
-        self.dialect = dialect
-        self.number = number
-
+    @abstractmethod
     def one(self, statement: Statement, **params: object) -> Row | None:
         """The first row, or None."""
-        self.cursor.execute(statement.text(self.dialect), params)
-        rows = self.cursor.fetchall()
-        return rows[0] if rows else None
 
-    def generation(self, query: str) -> tuple[int, int]:
-        """The answer to the backend's `generation`, which means something on this connection only."""
-        self.cursor.execute(query)
-        [(version,)] = self.cursor.fetchall()
-        return self.number, version
-
+    @abstractmethod
     def all(self, statement: Statement, **params: object) -> list[Row]:
         """Every row."""
-        self.cursor.execute(statement.text(self.dialect), params)
-        return self.cursor.fetchall()  # type: ignore[return-value]
 
+    @abstractmethod
     def run(self, statement: Statement, **params: object) -> int:
         """Run a change; how many rows it touched."""
-        self.cursor.execute(statement.text(self.dialect), params)
-        return self.cursor.rowcount
+
+    @abstractmethod
+    def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
+        """Run a change once for each set of parameters."""
+
+    @abstractmethod
+    def sql(self, text: str) -> list[Row]:
+        """Run a text without parameters; its rows."""
+
+    def later(self, statement: Statement, **params: object) -> None:
+        """Run a change whose outcome nobody asks for: in its order, but maybe only with the next statement."""
+        self.run(statement, **params)
 
     def insert(self, statement: Statement, **params: object) -> int:
         """Run an INSERT ... RETURNING id; the id of the row it made, or 0 when a conflict made it do nothing."""
         row = self.one(statement, **params)
         return 0 if row is None else int(row[0])
 
+
+class CursorSession(Session):
+    """Statements on the cursor of a driver.
+
+    Rows are fetched to the last one: a cursor left half read would hold its snapshot, and with it the write-ahead log,
+    open.
+    """
+
+    __slots__ = ("cursor", "dialect")
+
+    def __init__(self, cursor: DBAPICursor, dialect: Dialect) -> None:
+        self.cursor = cursor
+        self.dialect = dialect
+
+    def one(self, statement: Statement, **params: object) -> Row | None:
+        self.cursor.execute(statement.text(self.dialect), params)
+        rows = self.cursor.fetchall()
+        return rows[0] if rows else None
+
+    def all(self, statement: Statement, **params: object) -> list[Row]:
+        self.cursor.execute(statement.text(self.dialect), params)
+        return self.cursor.fetchall()  # type: ignore[return-value]
+
+    def run(self, statement: Statement, **params: object) -> int:
+        self.cursor.execute(statement.text(self.dialect), params)
+        return self.cursor.rowcount
+
     def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
-        """Run a change once for each set of parameters."""
         self.cursor.executemany(statement.text(self.dialect), list(rows))
+
+    def sql(self, text: str) -> list[Row]:
+        self.cursor.execute(text)
+        return self.cursor.fetchall() if self.cursor.description else []  # type: ignore[return-value]

@@ -11,14 +11,15 @@ import sqlite3
 import threading
 import time
 
-from sqlalchemy import Dialect, create_engine, event
+from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+from registry.metadata.session import CursorSession
 
 BUSY_TIMEOUT = 10.0
+MIGRATION_TIMEOUT = 60.0
 CACHE_KIB = 16 * 1024
 CHECKPOINT_WRITES = 500
 """A checkpoint is made in the background after this many writes."""
@@ -50,9 +51,10 @@ class Sqlite:
     """The embedded database in one file."""
 
     inline_reads = True
-    generation = "PRAGMA data_version"
+    patience = 0.0
 
-    def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(self, url: str, *, readers: int = 0, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        self.readers = readers
         parsed = make_url(url)
         if parsed.database in (None, "", ":memory:"):
             raise ValueError(
@@ -71,44 +73,19 @@ class Sqlite:
         )
         event.listen(self._engine, "connect", _prepare)
         self._busy_timeout = busy_timeout
-        self._synchronous = ""
         self._writes = 0
         self._checkpointer: _Checkpointer | None = None
 
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect that statements are compiled for."""
-        return self._engine.dialect
-
-    def connect(self, *, writer: bool) -> PoolProxiedConnection:
+    def connect(self, *, writer: bool) -> "SqliteConnection":
         """A new connection in autocommit; one that is not for the writer refuses to write."""
-        connection = self._engine.raw_connection()
-        cursor = connection.cursor()
-        if writer:
-            self._synchronous = ""
-            cursor.execute("PRAGMA busy_timeout = 0")
-        else:
-            cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
+        connection = SqliteConnection(self._engine.raw_connection(), self._engine.dialect, self._busy_timeout)
+        connection.session.sql("PRAGMA busy_timeout = 0" if writer else "PRAGMA query_only = ON")
         return connection
 
-    def begin(self, cursor: DBAPICursor, *, durable: bool) -> None:
-        """Begin a write transaction at once, so that it cannot fail half-way for another's lock."""
-        wanted = "FULL" if durable else "NORMAL"
-        if wanted != self._synchronous:  # takes effect only outside of a transaction
-            cursor.execute(f"PRAGMA synchronous = {wanted}")
-            self._synchronous = wanted
-        deadline = time.monotonic() + self._busy_timeout
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+    def engine(self) -> Engine:
+        """SQLAlchemy's own way to connect, for migrations alone."""
+        arguments = {"isolation_level": None, "timeout": MIGRATION_TIMEOUT}
+        return create_engine(self._engine.url, poolclass=NullPool, connect_args=arguments)
 
     def translate(self, error: BaseException) -> DatabaseError | None:
         """A new error of ours for one that comes from outside this program; None for any other."""
@@ -121,6 +98,10 @@ class Sqlite:
         if kind is None:
             return None
         return kind(f"database {self._engine.url.database}: {error} ({error.sqlite_errorname})")
+
+    def lost(self, error: BaseException) -> bool:
+        """Never: what a file does not do on one connection it does not do on another."""
+        return False
 
     def committed(self, writes: int) -> None:
         """Count writes, and have the log copied into the database now and then."""
@@ -137,6 +118,61 @@ class Sqlite:
         if self._checkpointer is not None:
             self._checkpointer.stop()
         self._engine.dispose()
+
+
+class SqliteConnection:
+    """One connection to the file."""
+
+    def __init__(self, connection: PoolProxiedConnection, dialect: Dialect, busy_timeout: float) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._busy_timeout = busy_timeout
+        self._synchronous = ""
+        self.session = CursorSession(self._cursor, dialect)
+
+    def begin(self, *, durable: bool) -> None:
+        """Begin a write transaction at once, so that it cannot fail half-way for another's lock."""
+        cursor = self._cursor
+        wanted = "FULL" if durable else "NORMAL"
+        if wanted != self._synchronous:  # takes effect only outside of a transaction
+            cursor.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
+        deadline = time.monotonic() + self._busy_timeout
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def commit(self) -> None:
+        self._cursor.execute("COMMIT")
+
+    def rollback(self) -> None:
+        with contextlib.suppress(sqlite3.OperationalError):  # a failed COMMIT may have done it
+            self._cursor.execute("ROLLBACK")
+
+    def mark(self) -> None:
+        self._cursor.execute("SAVEPOINT one_write")
+
+    def unmark(self) -> None:
+        self._cursor.execute("RELEASE SAVEPOINT one_write")
+
+    def back(self) -> None:
+        self._cursor.execute("ROLLBACK TO SAVEPOINT one_write")
+        self._cursor.execute("RELEASE SAVEPOINT one_write")
+
+    def generation(self) -> object:
+        self._cursor.execute("PRAGMA data_version")
+        [(version,)] = self._cursor.fetchall()
+        return version
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def _prepare(connection: sqlite3.Connection, record: object) -> None:
@@ -180,16 +216,13 @@ class _Checkpointer:
 
     def _checkpoint(self) -> None:
         with contextlib.closing(self._backend.connect(writer=False)) as connection:
-            cursor = connection.cursor()
+            session = connection.session
             for _ in range(self._ROUNDS):
-                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                [(busy, logged, copied)] = cursor.fetchall()
+                [(busy, logged, copied)] = session.sql("PRAGMA wal_checkpoint(PASSIVE)")
                 if busy or copied >= logged:
                     break
             else:
                 # Writers add as fast as it copies. The little that is left is copied while they wait, once the log is
                 # long, so that the next of them starts it anew.
                 if logged > 2 * CHECKPOINT_PAGES:
-                    cursor.execute("PRAGMA wal_checkpoint(RESTART)")
-                    cursor.fetchall()
-            cursor.close()
+                    session.sql("PRAGMA wal_checkpoint(RESTART)")

@@ -17,26 +17,34 @@ Query = TypeVar("Query", bound=Select[Any])
 class Statement:
     """SQL for every dialect; give a function of the dialect where the dialects need different constructs."""
 
-    __slots__ = ("_build", "_texts")
+    __slots__ = ("_build", "_compiled", "_texts")
 
     def __init__(self, build: ClauseElement | Callable[[Dialect], ClauseElement]) -> None:
         self._build = build
         self._texts: dict[str, str] = {}
+        self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def text(self, dialect: Dialect) -> str:
         """The SQL for this dialect, in the parameter style the dialect was made with."""
         text = self._texts.get(dialect.name)
         if text is None:
-            text = self._texts[dialect.name] = self._compile(dialect)
+            text = self._texts[dialect.name] = self.numbered(dialect)[0]
         return text
 
-    def _compile(self, dialect: Dialect) -> str:
+    def numbered(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+        """The SQL, and the names of its parameters in their order, for a dialect with numbered parameters."""
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = self._compile(dialect)
+        return compiled
+
+    def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
         build = self._build
         compiled = (build if isinstance(build, ClauseElement) else build(dialect)).compile(dialect=dialect)
         loose = sorted(name for name, value in compiled.params.items() if value is not None)
         if loose:  # a constant would have to be passed on every run: write it with literal_column instead
             raise ValueError(f"statement has values that are not named parameters: {', '.join(loose)}")
-        return str(compiled)
+        return str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
 
 
 def insert_into(dialect: Dialect, table: Table) -> sqlite.Insert:

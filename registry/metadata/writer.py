@@ -2,10 +2,14 @@
 
 Rules:
 1. A write's result is handed over only after the commit that holds it.
-2. A write that raises is undone alone, by its savepoint; the others of its batch are not touched.
+2. A write that raises is undone alone; the others of its batch are not touched. The batch is first run without
+   savepoints, as nearly all are fine; when one raises, all is rolled back and run again with a savepoint for each.
+   So a write may run more than once, and only what its last run did and returned counts.
 3. An error of the database itself, or a commit that fails, fails every write of the batch: nothing of it is there.
 4. A batch commits durably when any write in it asks for that.
-5. Results are delivered with one call into each event loop per batch, however many writes the batch had.
+5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for as
+   long as the backend is patient. One lost in the commit may have done all, which nobody can say: that is an error.
+6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
 """
 
 import asyncio
@@ -14,12 +18,10 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from time import perf_counter, sleep
+from time import monotonic, perf_counter, sleep
 from typing import Any, NamedTuple
 
-from sqlalchemy.pool import PoolProxiedConnection
-
-from registry.metadata.backend import Backend
+from registry.metadata.backend import Backend, Connection, Observe
 from registry.metadata.errors import DatabaseUnavailable
 from registry.metadata.session import Session
 
@@ -29,6 +31,10 @@ MAX_BATCH = 256
 PAUSE = 0.002
 """Seconds that a batch waits for more when the one before it was shared. Those who were answered together come again
 together, a moment later; each commit that they share saves all of them its cost, which is greater than the pause."""
+
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between two attempts to write when the database is away, at first and at most."""
 
 
 class _Write(NamedTuple):
@@ -47,15 +53,15 @@ class _Outcome(NamedTuple):
 class GroupWriter:
     """Runs writes in batches on its own thread, which starts with the first write."""
 
-    def __init__(self, backend: Backend, observe: Callable[[str, float], None] | None) -> None:
+    def __init__(self, backend: Backend, observe: Observe) -> None:
         self._backend = backend
         self._observe = observe
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._connection: PoolProxiedConnection | None = None
-        self._session: Session | None = None
+        self._connection: Connection | None = None
+        self._committing = False
 
     def submit(
         self,
@@ -110,31 +116,61 @@ class GroupWriter:
         return batch, False
 
     def _settle(self, batch: list[_Write]) -> list[_Outcome]:
-        try:
-            return self._commit(batch)
-        except BaseException as error:
-            self._disconnect()  # also rolls back; a connection that met an error of the disk is not trusted again
-            return [_Outcome(write, None, self._named(error)) for write in batch]
+        deadline = monotonic() + self._backend.patience
+        pause = FIRST_PAUSE
+        while True:
+            self._committing = False
+            try:
+                return self._commit(batch)
+            except BaseException as error:
+                self._disconnect()  # also rolls back; a connection that met an error of the disk is not trusted again
+                if self._committing or monotonic() + pause > deadline or not self._backend.lost(error):
+                    return [_Outcome(write, None, self._named(error)) for write in batch]
+            sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _commit(self, batch: list[_Write]) -> list[_Outcome]:
-        session = self._session or self._connect()
-        self._backend.begin(session.cursor, durable=any(write.durable for write in batch))
-        outcomes = [self._attempt(session, write) for write in batch]
-        session.cursor.execute("COMMIT")
-        return outcomes
-
-    def _attempt(self, session: Session, write: _Write) -> _Outcome:
-        cursor = session.cursor
-        cursor.execute("SAVEPOINT one_write")
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._backend.connect(writer=True)
+        durable = any(write.durable for write in batch)
         try:
-            result = write.run(session)
+            return self._run(connection, durable, batch, _together)
         except BaseException as error:
             if self._backend.translate(error) is not None:
                 raise  # the transaction may be gone already
-            cursor.execute("ROLLBACK TO SAVEPOINT one_write")
-            cursor.execute("RELEASE SAVEPOINT one_write")
+            self._committing = False
+            connection.rollback()
+            if len(batch) == 1:
+                return [_Outcome(batch[0], None, error)]
+        return self._run(connection, durable, batch, self._each)
+
+    def _run(
+        self,
+        connection: Connection,
+        durable: bool,
+        batch: list[_Write],
+        run: Callable[[Connection, list[_Write]], list[_Outcome]],
+    ) -> list[_Outcome]:
+        connection.begin(durable=durable)
+        outcomes = run(connection, batch)
+        self._committing = True
+        connection.commit()
+        return outcomes
+
+    def _each(self, connection: Connection, batch: list[_Write]) -> list[_Outcome]:
+        return [self._attempt(connection, write) for write in batch]
+
+    def _attempt(self, connection: Connection, write: _Write) -> _Outcome:
+        connection.mark()
+        try:
+            result = write.run(connection.session)
+            connection.unmark()
+        except BaseException as error:
+            if self._backend.translate(error) is not None:
+                raise  # the transaction may be gone already
+            connection.back()
             return _Outcome(write, None, error)
-        cursor.execute("RELEASE SAVEPOINT one_write")
         return _Outcome(write, result, None)
 
     def _named(self, error: BaseException) -> BaseException:
@@ -144,16 +180,16 @@ class GroupWriter:
         ours.__cause__ = error
         return ours
 
-    def _connect(self) -> Session:
-        self._connection = self._backend.connect(writer=True)
-        self._session = Session(self._connection.cursor(), self._backend.dialect)
-        return self._session
-
     def _disconnect(self) -> None:
-        connection, self._connection, self._session = self._connection, None, None
+        connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):  # it is being thrown away
                 connection.close()
+
+
+def _together(connection: Connection, batch: list[_Write]) -> list[_Outcome]:
+    session = connection.session
+    return [_Outcome(write, write.run(session), None) for write in batch]
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:

@@ -7,14 +7,19 @@ import pytest
 
 from registry.metadata import schema
 from registry.metadata.database import Database
+from tests.postgres.server import shared
 
 
 def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder}/entrepot.db"
 
 
+def postgres_url(folder: Path) -> str:
+    return shared().empty_database()
+
+
 # A new kind of database adds a function that makes the URL of an empty one.
-KINDS: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url}
+KINDS: dict[str, Callable[[Path], str]] = {"postgresql": postgres_url, "sqlite": sqlite_url}
 
 
 @pytest.fixture(params=sorted(KINDS))

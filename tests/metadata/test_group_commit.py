@@ -1,22 +1,21 @@
 """Group commit: what shares a commit, what a failure takes with it, and what a process that dies leaves behind."""
 
 import asyncio
-import contextlib
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
+from sqlalchemy import bindparam, insert
 
-from registry.metadata import events, repositories, uploads
+from registry.metadata import events, models, repositories
 from registry.metadata.database import Database
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+from registry.metadata.errors import DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.session import Session
-from registry.metadata.sqlite import Sqlite
+from registry.metadata.statement import Statement
+
+INSERT = Statement(insert(models.repositories).values(name=bindparam("name"), created_at=bindparam("at")))
 
 
 class Commits:
@@ -81,31 +80,42 @@ def test_a_failing_write_is_undone_alone(database: Database) -> None:
 
     results = asyncio.run(push())
     assert isinstance(results[1], LookupError)
+    assert isinstance(results[0], int)
+    assert isinstance(results[2], int)
     assert database.read_now(lambda s: repositories.names(s, "", 9)) == ["one", "two"]
 
 
-def test_a_commit_that_fails_fails_all_and_leaves_nothing(database: Database) -> None:
-    database.write_now(lambda s: s.cursor.execute("PRAGMA defer_foreign_keys = ON"))
-
-    def dangling(s: Session) -> None:  # found out by the commit, not by the statement
-        s.cursor.execute("PRAGMA defer_foreign_keys = ON")
-        s.cursor.execute("INSERT INTO repository_blobs (repository_id, blob_id, linked_at) VALUES (77, 77, 1)")
+@pytest.mark.parametrize("company", [True, False])
+def test_a_change_that_fails_later_fails_the_write_it_is_of(database: Database, company: bool) -> None:
+    def twice(s: Session) -> None:
+        for _ in range(2):
+            s.later(INSERT, name="same", at=1)
 
     async def push() -> list[object]:
         release, thread = hold(database)
-        writes = [
-            asyncio.create_task(database.write(lambda s: repositories.ensure(s, "one", 1))),
-            asyncio.create_task(database.write(dangling)),
-        ]
+        steps = [lambda s: repositories.ensure(s, "one", 1), twice, lambda s: repositories.ensure(s, "two", 1)]
+        writes = [asyncio.create_task(database.write(step)) for step in (steps if company else [twice])]
         await asyncio.sleep(0)
         release.set()
         thread.join()
         return list(await asyncio.gather(*writes, return_exceptions=True))
 
-    assert [type(result) for result in asyncio.run(push())] == [sqlite3.IntegrityError] * 2
-    assert database.read_now(lambda s: repositories.names(s, "", 9)) == []
-    database.write_now(lambda s: repositories.ensure(s, "after", 1))
-    assert database.read_now(lambda s: repositories.names(s, "", 9)) == ["after"]
+    results = asyncio.run(push())
+    failed = [result for result in results if type(result).__name__ in ("IntegrityError", "UniqueViolation")]
+    assert len(failed) == 1
+    assert results.index(failed[0]) == (1 if company else 0)
+    assert database.read_now(lambda s: repositories.names(s, "", 9)) == (["one", "two"] if company else [])
+    database.check()
+
+
+def test_a_refusal_undoes_what_was_to_come_later(database: Database) -> None:
+    def refuses(s: Session) -> None:
+        s.later(INSERT, name="half", at=1)
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError):
+        database.write_now(refuses)
+    assert database.write_now(lambda s: repositories.names(s, "", 9)) == []
 
 
 def test_a_cancelled_caller_does_not_undo_its_write(database: Database) -> None:
@@ -121,24 +131,6 @@ def test_a_cancelled_caller_does_not_undo_its_write(database: Database) -> None:
 
     asyncio.run(push())
     assert database.read_now(lambda s: repositories.names(s, "", 9)) == ["kept"]
-
-
-def test_durability_is_asked_for_per_batch(database: Database) -> None:
-    def level(s: Session) -> int:
-        s.cursor.execute("PRAGMA synchronous")
-        return int(s.cursor.fetchall()[0][0])
-
-    assert [database.write_now(level, durable) for durable in (True, False, True)] == [2, 1, 2]
-
-    async def mixed() -> list[int]:
-        release, thread = hold(database)
-        writes = [asyncio.create_task(database.write(level, durable=durable)) for durable in (False, True, False)]
-        await asyncio.sleep(0)
-        release.set()
-        thread.join()
-        return await asyncio.gather(*writes)
-
-    assert asyncio.run(mixed()) == [2, 2, 2]
 
 
 def test_a_reader_refuses_to_write(database: Database) -> None:
@@ -172,49 +164,6 @@ def test_a_closed_database_says_so(url: str) -> None:
         database.write_now(lambda s: None)
     with pytest.raises(DatabaseUnavailable, match="closed"):
         database.read_now(lambda s: None)
-
-
-def test_a_lock_held_too_long_is_unavailable(url: str, tmp_path: Path) -> None:
-    database = Database(Sqlite(url, busy_timeout=0.2), None)
-    database.check()
-    other = sqlite3.connect(tmp_path / "entrepot.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DatabaseUnavailable, match="locked"):
-        database.write_now(lambda s: repositories.ensure(s, "app", 1))
-    database.read_now(lambda s: repositories.names(s, "", 9))
-    other.execute("ROLLBACK")
-    other.close()
-    database.check()
-    database.close()
-
-
-def test_a_full_database_recovers_when_there_is_room(database: Database) -> None:
-    def squeeze(s: Session) -> None:
-        s.cursor.execute("PRAGMA max_page_count = 1")  # SQLite answers with the pages in use
-        events.append(s, "tag.moved", "r" * 5000)
-
-    with pytest.raises(DatabaseFull, match="full"):
-        database.write_now(squeeze)
-    database.write_now(lambda s: events.append(s, "tag.moved", "r" * 5000))
-    database.check()
-
-
-def test_a_damaged_file_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "bad.db").write_bytes(b"not a database" * 1000)
-    database = Database.open(f"sqlite:///{tmp_path}/bad.db")
-    for touch in (database.check, lambda: database.read_now(lambda s: repositories.names(s, "", 1))):
-        with pytest.raises(DatabaseUnavailable):
-            touch()
-    database.close()
-
-
-@pytest.mark.parametrize("code", [code for code in dir(sqlite3) if code.startswith("SQLITE_IOERR")])
-def test_every_error_of_the_disk_is_ours(tmp_path: Path, code: str) -> None:
-    backend = Sqlite(f"sqlite:///{tmp_path}/x.db")
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode, error.sqlite_errorname = getattr(sqlite3, code), code
-    assert isinstance(backend.translate(error), DatabaseError)
-    backend.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "nonsense", "sqlite://", "sqlite:///:memory:"])
@@ -264,28 +213,10 @@ def test_a_killed_process_loses_nothing_it_was_told_and_blocks_nobody(url: str, 
         assert len(rows) - acknowledged in (0, 1)
 
 
-def test_the_log_is_copied_in_the_background(database: Database, tmp_path: Path) -> None:
-    for n in range(1100):
-        row = uploads.UploadRow(str(n), "app", "me", "sha256", 0, "x" * 500, 1, 1)
-        database.write_now(lambda s, row=row: uploads.create(s, row), durable=False)  # type: ignore[misc]
-    main, count = tmp_path / "entrepot.db", 0
-    for _ in range(100):
-        copy = tmp_path / "alone.db"  # without its log, the file holds what was copied into it
-        shutil.copy(main, copy)
-        alone = sqlite3.connect(copy)
-        with contextlib.suppress(sqlite3.DatabaseError):  # copied in the middle of a checkpoint
-            [(count,)] = alone.execute("SELECT count(*) FROM uploads").fetchall()
-        alone.close()
-        if count >= 500:
-            break
-        threading.Event().wait(0.05)
-    assert count >= 500
-
-
 def test_a_generation_lasts_until_the_next_commit_by_anybody(url: str) -> None:
     mine, other = Database.open(url), Database.open(url)
     try:
-        assert mine.generation() is None or not mine.inline_reads  # nothing was read yet
+        assert mine.generation() is None  # nothing was read yet
         mine.check()
         seen = [mine.generation()]
         if seen == [None]:  # this kind of database cannot tell

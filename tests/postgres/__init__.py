@@ -1,0 +1,1 @@
+"""PostgreSQL for tests, and how the registry stands its failures."""
