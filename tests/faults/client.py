@@ -10,7 +10,7 @@ from tests.faults.oracle import add_query, content_range, offset_of
 from tests.faults.record import BLOB, MANIFEST, TAG, Key, Record, Upload
 from tests.faults.wire import Answer, Cut, Wire
 
-# Says what is wrong with a 5xx answer; nothing when such an answer is expected here.
+# Says what is wrong with a 5xx or 429 answer; nothing when such an answer is expected here.
 Judge = Callable[[Answer], str]
 
 
@@ -19,8 +19,22 @@ def never(answer: Answer) -> str:
     return f"answered {answer.brief()}"
 
 
+def is_trouble(answer: Answer) -> bool:
+    """Whether it is an answer that a client gets in some tests and must never get in others."""
+    return answer.status >= 500 or answer.status == 429
+
+
+# What a step of a session may answer when the session, or the end of it, went with a crash.
+GONE_OR_BACK = (404, 416)
+
+
 class Client:
-    """Each method is one use of the API, and keeps the record true; raises Cut when an answer is lost."""
+    """Each method is one use of the API, and keeps the record true; raises Cut when an answer is lost.
+
+    `lossy`: sessions may be lost, or go back to what was written down of them, while the client is at work.
+    """
+
+    lossy = False
 
     def __init__(self, number: int, wire: Wire, record: Record, rng: random.Random, judge: Judge = never) -> None:
         self.number = number
@@ -41,7 +55,7 @@ class Client:
     ) -> Answer:
         """A request that writes no register."""
         answer = self.wire.ask(method, target, body, headers)
-        if answer.status >= 500:
+        if is_trouble(answer):
             self._judged(method, target, answer)
         elif answer.status not in expected:
             self.record.complain(f"{method} {target} answers {answer.brief()}, expected {expected}")
@@ -72,7 +86,9 @@ class Client:
             self._judged(method, target, answer)
         else:
             self.record.refused(attempt)
-            if answer.status not in expected:
+            if is_trouble(answer):
+                self._judged(method, target, answer)
+            elif answer.status not in expected:
                 self.record.complain(f"{method} {target} answers {answer.brief()}, expected {acked} or {expected}")
         return answer
 
@@ -102,9 +118,9 @@ class Client:
         headers = content_range(upload.offset, end) if ranged else {"Content-Type": "application/octet-stream"}
         upload.sent = max(upload.sent, end)
         body = _in_pieces(data, pieces, pause) if pieces else data
-        answer = self.ask("PATCH", upload.location, body, headers, expected=(202,))
+        answer = self.ask("PATCH", upload.location, body, headers, expected=(202, *self._losses()))
         if answer.status != 202:
-            return False
+            return self._lost(answer)
         if offset_of(answer) != end:
             self.record.complain(f"PATCH {upload.location} up to {end} answers Range {answer.headers['range']}")
         upload.offset, upload.location = end, answer.location
@@ -117,15 +133,26 @@ class Client:
         upload.sent, upload.state = upload.blob.size, "closing"
         key = Key(BLOB, upload.repository, upload.blob.digest)
         target = add_query(upload.location, digest=upload.blob.digest)
-        answer = self.write({key: upload.blob.digest}, "PUT", target, data, headers)
-        if answer.status == 201:
-            upload.state = "closed"
-        return answer.status == 201
+        # A session that went back to an earlier offset lacks bytes that are not sent again.
+        losses = (400, *self._losses()) if self.lossy else ()
+        answer = self.write({key: upload.blob.digest}, "PUT", target, data, headers, expected=losses)
+        if answer.status != 201:
+            return self._lost(answer)
+        upload.state = "closed"
+        return True
 
     def cancel(self, upload: Upload) -> None:
         upload.state = "cancelling"
-        if self.ask("DELETE", upload.location, expected=(204,)).status == 204:
+        if self.ask("DELETE", upload.location, expected=(204, *self._losses())).status == 204:
             upload.state = "cancelled"
+
+    def _losses(self) -> tuple[int, ...]:
+        return GONE_OR_BACK if self.lossy else ()
+
+    def _lost(self, answer: Answer) -> bool:
+        if answer.status < 429:
+            self.record.count("sessions lost")
+        return False
 
     def resume(self, upload: Upload) -> bool:
         """Ask where the session stands, and go on from there."""

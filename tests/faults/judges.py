@@ -28,3 +28,8 @@ def clear_503(words: str) -> Judge:
 says_full = clear_503("full|no space")
 says_read_only = clear_503("read-only|read only")
 any_503 = clear_503("[a-z]")
+
+
+def busy_or_503(answer: Answer) -> str:
+    """Where replicas die, a session is busy for others until the lease of its dead writer lapses."""
+    return "" if answer.status == 429 else any_503(answer)

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.client import Client, Judge, never
@@ -238,14 +238,19 @@ def pool(place: int) -> Blob:
 
 @dataclass
 class Load:
-    """Pushers in threads against one server, until they are told to stop or lose the server."""
+    """Pushers in threads against a server, or its replicas, until they are told to stop or lose the server.
 
-    port: int
+    `outlives`: an answer may be lost at any time, and its client goes on. `lossy`: sessions may be lost.
+    """
+
+    ports: Sequence[int]
     record: Record
     seed: str
     clients: int = 4
     epoch: int = 0
     judge: Judge = never
+    outlives: bool = False
+    lossy: bool = False
     # Set before the server is killed; an answer that is lost earlier is a defect.
     killing: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -268,11 +273,12 @@ class Load:
     def _run(self, number: int) -> None:
         rng = random.Random(f"{self.seed} {number}")
         repository = f"team-{number}/app-{self.epoch}"
-        with Wire(self.port) as wire:
+        with Wire(*self.ports) as wire:
             pusher = Pusher(number, wire, self.record, rng, repository, self.judge)
+            pusher.lossy = self.lossy
             try:
                 while not self._stop.is_set():
-                    pusher.act()
+                    self._act(pusher)
             except Cut as cut:
                 if self.killing.is_set():
                     self.record.count("answers lost")
@@ -281,3 +287,12 @@ class Load:
             except Exception as error:
                 self.record.complain(f"client {number} failed: {error!r}")
                 raise
+
+    def _act(self, pusher: Pusher) -> None:
+        try:
+            pusher.act()
+        except Cut:
+            if not self.outlives:
+                raise
+            self.record.count("answers lost")
+            self._stop.wait(0.05)

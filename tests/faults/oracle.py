@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from tests.faults.content import MANIFEST_TYPES, digest_of, matches
 from tests.faults.record import ABSENT, BLOB, MANIFEST, TAG, Key, Record, Upload
 from tests.faults.wire import Answer, Wire
+
+# A session whose writer died is free after so long, at the latest.
+LEASE_SECONDS = 20.0
 
 
 class Oracle:
@@ -171,13 +175,23 @@ class Oracle:
         key = Key(BLOB, upload.repository, upload.blob.digest)
         target = add_query(status.location, digest=upload.blob.digest)
         attempt = record.begin(f"PUT {target} resumed at {offset}", {key: upload.blob.digest})
-        answer = wire.ask("PUT", target, upload.blob.data[offset:], content_range(offset, upload.blob.size))
+        answer = self._closed(target, upload.blob.data[offset:], content_range(offset, upload.blob.size))
         upload.state = "closed"
         if answer.status != 201:
             record.refused(attempt)
             return [f"claims {offset} bytes; closed with the rest it answers {answer.brief()}"]
         record.acked(attempt)
         return self._registers([key])[0]
+
+    def _closed(self, target: str, data: bytes, headers: dict[str, str]) -> Answer:
+        """The answer to the closing request, when the lease of a writer that died has lapsed."""
+        deadline = time.monotonic() + LEASE_SECONDS
+        while True:
+            answer = self._wire.ask("PUT", target, data, headers)
+            if answer.status != 429 or time.monotonic() > deadline:
+                return answer
+            self._record.count("waited for a dead writer's lease")
+            time.sleep(0.5)
 
 
 class Problem(str):

@@ -50,7 +50,7 @@ class Scene:
         """Clients at work until they are joined; each load has repositories of its own."""
         self._loads += 1
         seed = f"{self.seed} {self._loads}"
-        load = Load(self.server.port, self.record, seed, clients=clients, epoch=self._loads, judge=judge)
+        load = Load([self.server.port], self.record, seed, clients=clients, epoch=self._loads, judge=judge)
         load.start()
         return load
 

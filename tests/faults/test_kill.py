@@ -45,7 +45,7 @@ class Run:
         self.server.wait_ready()
         self.ready_in = 0.7 * self.ready_in + 0.3 * (time.monotonic() - began)
         self.look()
-        load = Load(self.server.port, self.record, f"{self.seed} {number}", epoch=number // ROUNDS_PER_EPOCH)
+        load = Load([self.server.port], self.record, f"{self.seed} {number}", epoch=number // ROUNDS_PER_EPOCH)
         load.start()
         time.sleep(self.rng.uniform(0.02, 0.5))
         load.killing.set()

@@ -1,7 +1,8 @@
-"""One HTTP connection to the registry under test, which tells an answer from an answer that was lost."""
+"""HTTP connections to the registry under test, which tell an answer from an answer that was lost."""
 
 import contextlib
 import http.client
+import itertools
 import json
 import socket
 import time
@@ -38,10 +39,16 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """A keep-alive connection to 127.0.0.1; it connects when first used and again after `close`."""
+    """Keep-alive connections to ports of 127.0.0.1, made when first used and again after `close`.
 
-    def __init__(self, port: int, timeout: float = 20.0) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    Of several ports, which belong to replicas, each request goes to the next one. A redirect of a GET is followed.
+    """
+
+    def __init__(self, *ports: int, timeout: float = 20.0) -> None:
+        self._connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=timeout) for port in ports]
+        self._turns = itertools.cycle(self._connections)
+        self._connection = self._connections[0]
+        self.port = ports[0]
 
     def ask(
         self,
@@ -51,6 +58,18 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request and read the whole answer; an iterable body goes out in chunks. Raises Cut."""
+        self._connection = next(self._turns)
+        self.port = self._connection.port
+        answer = self._ask(method, target, body, headers)
+        return _followed(target, answer) if method == "GET" and answer.status == 307 else answer
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        body: bytes | Iterable[bytes] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
         sent = dict(headers or {})
         if body is None and method in {"POST", "PUT", "PATCH"}:
             sent["Content-Length"] = "0"
@@ -66,10 +85,10 @@ class Wire:
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Cut(f"{method} {target}: {type(error).__name__}: {error}") from error
+            self._connection.close()
+            raise Cut(f"{method} {target} on {self.port}: {type(error).__name__}: {error}") from error
         if response.will_close or not whole:
-            self.close()
+            self._connection.close()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
     def pour(self, head: bytes, body: bytes, pause: float) -> bytes:
@@ -91,13 +110,31 @@ class Wire:
 
     def close(self) -> None:
         """Close; the next request makes a new connection, which another worker may get."""
-        self._connection.close()
+        for connection in self._connections:
+            connection.close()
 
     def __enter__(self) -> "Wire":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _followed(target: str, answer: Answer) -> Answer:
+    """What the storage answers where the registry sends a client, with what the registry itself said of it."""
+    parts = urlsplit(answer.headers["location"])
+    assert parts.hostname is not None
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20.0)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}")
+        response = connection.getresponse()
+        content = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise Cut(f"GET {target}, redirected: {type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+    said = {name: value for name, value in answer.headers.items() if name != "content-length"}
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()} | said, content)
 
 
 def accepts(port: int) -> bool:
