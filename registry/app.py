@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,10 +23,11 @@ from registry.api.express import Express
 from registry.api.health import health_routes
 from registry.api.origin import Origins
 from registry.api.record import Recorder
+from registry.api.redirects import Redirects
 from registry.api.services import Services
 from registry.auth.access import Access, Action
 from registry.config import Config
-from registry.metadata import blobs
+from registry.home import claim, driver_of
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
@@ -48,7 +50,6 @@ from registry.transport.limits import Limits
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver
-from storage.drivers import load
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +75,24 @@ class App:
         limits = config.limits
         self.limits = _limits(config)
         self.lanes = Lanes(config.uploads.threads)
-        self.pool = ThreadPoolExecutor(max(8, config.uploads.threads * 2), thread_name_prefix="storage")
+        threads = max(8, config.uploads.threads * 2)
+        if not driver.local:
+            threads = max(threads, config.s3.connections // 2)
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="storage")
         self.draining = False
         self._config = config
         self._metrics = metrics
         self._access_log = access_log
         self._flusher: asyncio.Task[None] | None = None
-        self.database = Database.open(config.database.url, observe=metrics.database)
+        self.database = Database.open(
+            config.database.url, observe=metrics.database, readers=config.database.connections
+        )
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
-        _claim(content, self.database, config)
+        claim(content, self.database, config)
         recorder = Recorder(metrics, access_log)
-        damage = Damage(self.database, content, metrics.damaged)
-        pull = Pull(self.database, content, damage)
+        damage = Damage(self.database, content, self.pool, metrics.damaged)
+        pull = Pull(self.database, content, damage, self.pool)
         self._group = GroupPut(content)
         publisher = Publisher(self.database, content, self.pool, self._group)
         uploads = Uploads(
@@ -95,7 +101,7 @@ class App:
             publisher,
             self.pool,
             per_client=limits.uploads_per_client,
-            shared=config.server.workers > 1,
+            shared=config.server.workers > 1 or not self.database.inline_reads,
             count=metrics.uploads,
         )
         services = Services(
@@ -110,13 +116,14 @@ class App:
             ranges=limits.ranges,
             public_url=config.server.public_url,
             absolute_locations=config.server.absolute_locations,
+            redirects=_redirects(config),
         )
         access = Access(config.access.anonymous)
         origins = Origins(config.server.trusted_proxies)
         distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
         self.asgi = self._front(distribution, recorder, checked)
         plain = not config.server.trusted_proxies and not config.cors.allow_origins
-        if plain and access.allows(Action.PULL) and self.database.inline_reads and config.storage.driver != "s3":
+        if plain and access.allows(Action.PULL) and self.database.inline_reads and content.local:
             self._express: Express | None = Express(self.database, content, pull, recorder)
         else:
             self._express = None
@@ -232,37 +239,8 @@ class App:
 
 def build(config: Config, *, driver: Driver | None = None, metrics_folder: str = "") -> App:
     """An application over `driver`, or the configured one. The database must have been migrated."""
-    if driver is None:
-        settings = {"path": config.storage.path} if config.storage.driver == "filesystem" else {}
-        driver = load(config.storage.driver, **settings)
     access_log = AccessLog(config.log.access_file, enabled=config.log.access)
-    return App(config, driver, Metrics(metrics_folder, version=VERSION), access_log)
-
-
-class StorageMissing(RuntimeError):
-    """The index knows of bytes, and the storage is not the one they were put in."""
-
-
-def claim_storage(config: Config) -> None:
-    """Find that the storage is this index's, before any worker is started. Raises StorageMissing."""
-    if config.storage.driver == "memory":
-        return
-    database = Database.open(config.database.url)
-    try:
-        _claim(ContentStore(Checked(load(config.storage.driver, path=config.storage.path))), database, config)
-    finally:
-        database.close()
-
-
-def _claim(content: ContentStore, database: Database, config: Config) -> None:
-    """Mark a new storage, or find it marked; an unmarked one should not be without its bytes."""
-    if content.is_home():
-        return
-    if config.storage.driver != "memory" and database.read_now(blobs.any_known):
-        raise StorageMissing(
-            f"storage.path {config.storage.path} is empty, but the database knows of blobs in it; is its disk mounted?"
-        )
-    content.mark()
+    return App(config, driver or driver_of(config), Metrics(metrics_folder, version=VERSION), access_log)
 
 
 async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
@@ -285,6 +263,12 @@ async def _starlette_error(request: Request, error: Exception) -> Response:
     answer = render(fault)
     assert not isinstance(answer.body, FileBody)
     return Response(answer.body, answer.status, media_type="application/json", headers=error.headers)
+
+
+def _redirects(config: Config) -> Redirects:
+    s3 = config.s3
+    networks = [ipaddress.ip_network(network) for network in s3.redirect_except_networks]
+    return Redirects(s3.redirect, int(s3.redirect_expires), networks, s3.redirect_except_agents)
 
 
 def _limits(config: Config) -> Limits:

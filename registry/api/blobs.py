@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import BinaryIO
 
 from registry.api.answer import Answer, FileBody, Headers
 from registry.api.conditional import check_match, etag, not_modified, tags_in, unchanged
@@ -11,6 +12,7 @@ from registry.api.services import Services
 from registry.oci.errors import RangeInvalid
 from registry.oci.range import RangeUnsatisfiable, parse_range
 from registry.services.blob_delete import delete_blob
+from registry.services.pull import FoundBlob
 from storage.digest import Digest
 
 OCTETS = b"application/octet-stream"
@@ -21,26 +23,48 @@ FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
 async def get(request: Request, services: Services) -> Answer:
     digest = request.digest
     blob = await services.pull.blob(request.name, digest, request.actor)
-    headers = _headers(digest)
     try:
         check_match(request, f"{request.name}@{digest}", str(digest))
         if not_modified(request, str(digest)):
-            blob.reader.close()
-            return unchanged(Answer(304, headers))
+            blob.close()
+            return unchanged(Answer(304, _headers(digest)))
         spans = _spans(request, services, digest, blob.size)
+        away = await _away(request, services, blob)
+        if away is not None:
+            return away
+        first, last = (spans[0][0], max(end for _, end in spans)) if spans else (0, blob.size - 1)
+        reader = await services.pull.opened(blob, first, last - first + 1, request.actor)
     except BaseException:
-        blob.reader.close()
+        blob.close()
         raise
+    return _answer(digest, blob.size, spans, reader)
+
+
+async def _away(request: Request, services: Services, blob: FoundBlob) -> Answer | None:
+    """A redirect to where the bytes are; None for those who get them here. The storage heeds `Range` itself."""
+    redirects = services.redirects
+    if blob.reader is not None or not redirects.wants(request.origin.client, request.header(b"user-agent") or ""):
+        return None
+    url = await services.pull.signed(blob, redirects.seconds)
+    if url is None:
+        return None
+    digest = str(blob.digest).encode()
+    return Answer(
+        307, [(b"location", url.encode()), (b"docker-content-digest", digest), (b"cache-control", b"no-store")]
+    )
+
+
+def _answer(digest: Digest, size: int, spans: list[tuple[int, int]] | None, reader: BinaryIO) -> Answer:
+    headers = _headers(digest)
     if spans is None:
-        body = FileBody(blob.reader, [(b"", 0, blob.size)])
-        return Answer(200, [*headers, (b"content-type", OCTETS)], body)
+        return Answer(200, [*headers, (b"content-type", OCTETS)], FileBody(reader, [(b"", 0, size)]))
     if len(spans) == 1:
         start, end = spans[0]
-        body = FileBody(blob.reader, [(b"", start, end - start + 1)])
-        extra = [(b"content-type", OCTETS), (b"content-range", b"bytes %d-%d/%d" % (start, end, blob.size))]
+        body = FileBody(reader, [(b"", start, end - start + 1)])
+        extra = [(b"content-type", OCTETS), (b"content-range", b"bytes %d-%d/%d" % (start, end, size))]
         return Answer(206, headers + extra, body)
     boundary = secrets.token_hex(12).encode()
-    body = _multipart(FileBody(blob.reader, []), spans, blob.size, boundary)
+    body = _multipart(FileBody(reader, []), spans, size, boundary)
     return Answer(206, [*headers, (b"content-type", b"multipart/byteranges; boundary=" + boundary)], body)
 
 

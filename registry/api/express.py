@@ -161,10 +161,11 @@ class Express:
 
     def _blob(self, target: Target, head_only: bool) -> Found | None:
         route, name, reference = target
-        size = self._size(name, reference)
-        if size is None or (size > SMALL_BLOB and not head_only):
+        found = self._located(name, reference)
+        if found is None or (found.size > SMALL_BLOB and not head_only):
             return None
-        path = self._content.local_path(Digest.parse(reference))
+        size, place, _ = found
+        path = self._content.local_path(Digest.parse(reference), place=place)
         if path is None:
             return None
         text = reference.encode()
@@ -175,8 +176,8 @@ class Express:
     ) -> manifests.ManifestRow | None:
         return self._read(lambda session: by(session, name, reference))  # type: ignore[return-value]
 
-    def _size(self, name: str, reference: str) -> int | None:
-        return self._read(lambda session: blobs.size_in(session, name, reference))  # type: ignore[return-value]
+    def _located(self, name: str, reference: str) -> blobs.Located | None:
+        return self._read(lambda session: blobs.located(session, name, reference))  # type: ignore[return-value]
 
 
 def _read(path: str, size: int) -> bytes:

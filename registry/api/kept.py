@@ -18,7 +18,7 @@ MOST_BYTES = 8 * 1024 * 1024
 _OVERHEAD = 1024
 """What an answer takes besides its request and body, in bytes, roughly."""
 
-Generation = tuple[int, int]
+Generation = tuple[object, object]
 
 
 @dataclass(slots=True)

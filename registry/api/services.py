@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.api.redirects import Redirects
 from registry.metadata.database import Database
 from registry.services.manifests import Manifests
 from registry.services.publish import Publisher
@@ -26,3 +27,4 @@ class Services:
     ranges: int
     public_url: str
     absolute_locations: bool
+    redirects: Redirects

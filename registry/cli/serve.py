@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from registry.app import claim_storage
 from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
 from registry.cli.listening import greeting, listening
 from registry.cli.tables import upgraded
+from registry.home import claim_storage
 from registry.server import serve
 from registry.telemetry.logs import configure
 

@@ -5,10 +5,12 @@ so that the push that repairs it makes it visible again wherever it was.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, select, text, update
 
 from registry.metadata.models import (
+    HAS_PLACE,
     IS_PRESENT,
     IS_QUARANTINED,
     READ_SINCE_VERIFIED,
@@ -23,11 +25,28 @@ from registry.metadata.statement import ONE, Statement, insert_into, limited
 NEVER = 2**63 - 1
 """A time that does not come."""
 
+
+class Located(NamedTuple):
+    """A blob's size in bytes, the place of those ("" is the path of its digest), and when it was published (ms)."""
+
+    size: int
+    place: str = ""
+    changed_at: int = 0
+
+
+class Former(NamedTuple):
+    """What a blob was before it was published again."""
+
+    state: str
+    place: str
+
+
 _DIGEST = blobs.c.digest == bindparam("digest")
+_WHERE = (blobs.c.size, blobs.c.place, blobs.c.changed_at)
 _IS_MEMBER = repository_blobs.c.blob_id == blobs.c.id
 
-_SIZE_IN = Statement(
-    select(blobs.c.size)
+_LOCATED = Statement(
+    select(*_WHERE)
     .select_from(repositories)
     .join(blobs, _DIGEST)
     .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
@@ -45,8 +64,8 @@ _SEEN = Statement(
     .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
     .where(repositories.c.name == bindparam("repository"))
 )
-_PRESENT = Statement(select(blobs.c.size).where(_DIGEST, blobs.c.state == IS_PRESENT))
-_STATE = Statement(select(blobs.c.state).where(_DIGEST))
+_PRESENT = Statement(select(*_WHERE).where(_DIGEST, blobs.c.state == IS_PRESENT))
+_FORMER = Statement(select(blobs.c.state, blobs.c.place).where(_DIGEST))
 _PUBLISH = Statement(
     lambda dialect: (
         insert_into(dialect, blobs)
@@ -58,6 +77,7 @@ _PUBLISH = Statement(
             changed_at=bindparam("at"),
             read_at=text("0"),
             verified_at=bindparam("at"),
+            place=bindparam("place"),
         )
         .on_conflict_do_update(
             index_elements=["digest"],
@@ -67,10 +87,12 @@ _PUBLISH = Statement(
                 "reason": text("''"),
                 "changed_at": bindparam("at"),
                 "verified_at": bindparam("at"),
+                "place": bindparam("place"),
             },
         )
     )
 )
+_AT_PLACE = Statement(limited(select(blobs.c.id).where(blobs.c.place == bindparam("place"), HAS_PLACE), ONE))
 _ANY_KNOWN = Statement(limited(select(blobs.c.id).where(STATE_PRESENT), ONE))
 _LINK = Statement(
     lambda dialect: (
@@ -108,15 +130,15 @@ _QUARANTINE = Statement(
 )
 _TOUCH = Statement(update(blobs).where(_DIGEST, blobs.c.state == IS_PRESENT).values(read_at=bindparam("at")))
 _VERIFIED = Statement(update(blobs).where(_DIGEST, blobs.c.state == IS_PRESENT).values(verified_at=bindparam("at")))
-_DUE = select(blobs.c.digest, blobs.c.size).where(blobs.c.verified_at < bindparam("before"))
+_DUE = select(blobs.c.digest, *_WHERE).where(blobs.c.verified_at < bindparam("before"))
 _READ_SINCE = Statement(limited(_DUE.where(READ_SINCE_VERIFIED).order_by(blobs.c.read_at.desc())))
 _LONGEST = Statement(limited(_DUE.where(STATE_PRESENT).order_by(blobs.c.verified_at)))
 
 
-def size_in(s: Session, repository: str, digest: str) -> int | None:
-    """The size of a blob that this repository sees, or None."""
-    row = s.one(_SIZE_IN, repository=repository, digest=digest)
-    return None if row is None else row[0]
+def located(s: Session, repository: str, digest: str) -> Located | None:
+    """A blob that this repository sees, or None."""
+    row = s.one(_LOCATED, repository=repository, digest=digest)
+    return None if row is None else Located._make(row)
 
 
 def linked(s: Session, repository: str, digest: str) -> bool:
@@ -124,10 +146,10 @@ def linked(s: Session, repository: str, digest: str) -> bool:
     return s.one(_SEEN, repository=repository, digest=digest) is not None
 
 
-def present(s: Session, digest: str) -> int | None:
-    """The size of a blob that is there and not quarantined, whoever sees it, or None."""
+def present(s: Session, digest: str) -> Located | None:
+    """A blob that is there and not quarantined, whoever sees it, or None."""
     row = s.one(_PRESENT, digest=digest)
-    return None if row is None else row[0]
+    return None if row is None else Located._make(row)
 
 
 def any_known(s: Session) -> bool:
@@ -135,11 +157,16 @@ def any_known(s: Session) -> bool:
     return s.one(_ANY_KNOWN) is not None
 
 
-def publish(s: Session, digest: str, size: int, at: int) -> str | None:
-    """Record that the bytes are there and were verified now; the state the blob had before, None for a new one."""
-    row = s.one(_STATE, digest=digest)
-    s.run(_PUBLISH, digest=digest, size=size, at=at)
-    return None if row is None else row[0]
+def is_at(s: Session, place: str) -> bool:
+    """Whether the bytes of some blob are at this place."""
+    return s.one(_AT_PLACE, place=place) is not None
+
+
+def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> Former | None:
+    """Record that the bytes are there and were verified now; what the blob was before, None for a new one."""
+    row = s.one(_FORMER, digest=digest)
+    s.run(_PUBLISH, digest=digest, size=size, at=at, place=place)
+    return None if row is None else Former._make(row)
 
 
 def link(s: Session, repository_id: int, digest: str, at: int) -> bool:
@@ -171,12 +198,12 @@ def touch_read(s: Session, digest: str, at: int) -> None:
     s.run(_TOUCH, digest=digest, at=at)
 
 
-def to_verify(s: Session, before: int, limit: int) -> list[tuple[str, int]]:
-    """Blobs (digest, size) last verified before then: those read since, latest first; then the longest unverified."""
-    due: dict[str, int] = dict(s.all(_READ_SINCE, before=before, limit=limit))
+def to_verify(s: Session, before: int, limit: int) -> list[tuple[str, Located]]:
+    """Blobs last verified before then: those read since, latest first; then the longest unverified."""
+    due = {digest: Located(*where) for digest, *where in s.all(_READ_SINCE, before=before, limit=limit)}
     if len(due) < limit:
-        for digest, size in s.all(_LONGEST, before=before, limit=limit):
-            due.setdefault(digest, size)
+        for digest, *where in s.all(_LONGEST, before=before, limit=limit):
+            due.setdefault(digest, Located(*where))
     return list(due.items())[:limit]
 
 

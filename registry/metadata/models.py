@@ -67,6 +67,7 @@ blobs = Table(
     Column("changed_at", BigInteger, nullable=False),
     Column("read_at", BigInteger, nullable=False),
     Column("verified_at", BigInteger, nullable=False),
+    Column("place", Words, nullable=False, server_default=text("''")),  # "" is the path of its digest
     UniqueConstraint("digest"),
     CheckConstraint("state IN ('present', 'quarantined')", name="state"),
 )
@@ -80,6 +81,8 @@ Index(
 )
 STATE_PRESENT = text("state = 'present'")
 Index("ix_blobs_verified", blobs.c.verified_at, sqlite_where=STATE_PRESENT, postgresql_where=STATE_PRESENT)
+HAS_PLACE = text("place != ''")  # whose bytes lie there: asked before bytes that nobody knows are removed
+Index("ix_blobs_place", blobs.c.place, sqlite_where=HAS_PLACE, postgresql_where=HAS_PLACE)
 
 repository_blobs = Table(
     "repository_blobs",
@@ -162,6 +165,8 @@ uploads = Table(
     Column("state", Words, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("owner", Words, nullable=False, server_default=text("''")),
+    Column("leased_until", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "client"),
     Index(None, "updated_at"),
     sqlite_with_rowid=False,

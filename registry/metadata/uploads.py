@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, or_, select, update
 
 from registry.metadata.models import uploads
 from registry.metadata.session import Session
@@ -11,7 +11,10 @@ from registry.metadata.statement import Statement, limited, named
 
 
 class UploadRow(NamedTuple):
-    """One upload session; `state` is the encoded digest state of the bytes up to `offset`."""
+    """One upload session; `state` is the encoded digest state of the bytes up to `offset`.
+
+    Until `leased_until` (ms) `owner` alone may write to it, where sessions are leased at all.
+    """
 
     id: str
     repository: str
@@ -21,21 +24,45 @@ class UploadRow(NamedTuple):
     state: str
     started_at: int
     updated_at: int
+    owner: str = ""
+    leased_until: int = 0
 
 
-_ROW = select(*(uploads.c[name] for name in UploadRow._fields))
 _ID = uploads.c.id == bindparam("upload_id")
+_IS_MINE = uploads.c.owner == bindparam("me")
+_COLUMNS = tuple(uploads.c[name] for name in UploadRow._fields)
+_ROW = select(*_COLUMNS)
 
 _CREATE = Statement(insert(uploads).values(named(UploadRow._fields)))
 _FIND = Statement(_ROW.where(_ID, uploads.c.repository == bindparam("repository")))
 _ADVANCE = Statement(
     update(uploads)
-    .where(_ID)
-    .values(offset=bindparam("position"), state=bindparam("state"), updated_at=bindparam("at"))
+    .where(_ID, _IS_MINE)
+    .values(
+        offset=bindparam("position"),
+        state=bindparam("state"),
+        updated_at=bindparam("at"),
+        owner=literal_column("''"),
+        leased_until=literal_column("0"),
+    )
 )
+_TAKE = Statement(
+    update(uploads)
+    .where(
+        _ID,
+        uploads.c.repository == bindparam("repository"),
+        or_(uploads.c.owner == literal_column("''"), _IS_MINE, uploads.c.leased_until < bindparam("at")),
+    )
+    .values(owner=bindparam("me"), leased_until=bindparam("until"))
+    .returning(*_COLUMNS)
+)
+_RENEW = Statement(update(uploads).where(_ID, _IS_MINE).values(leased_until=bindparam("until")))
 _DELETE = Statement(sa.delete(uploads).where(_ID))
 _COUNT = Statement(select(func.count()).select_from(uploads).where(uploads.c.client == bindparam("client")))
 _EXPIRED = Statement(limited(_ROW.where(uploads.c.updated_at < bindparam("before")).order_by(uploads.c.updated_at)))
+_NAMES = Statement(
+    limited(select(uploads.c.repository, uploads.c.id).where(uploads.c.id > bindparam("after")).order_by(uploads.c.id))
+)
 
 
 def create(s: Session, row: UploadRow) -> None:
@@ -49,9 +76,20 @@ def find(s: Session, id: str, repository: str) -> UploadRow | None:
     return None if row is None else UploadRow._make(row)
 
 
-def advance(s: Session, id: str, offset: int, state: str, at: int) -> bool:
-    """Record how far the session is; False when it is gone."""
-    return s.run(_ADVANCE, upload_id=id, position=offset, state=state, at=at) > 0
+def advance(s: Session, id: str, offset: int, state: str, at: int, owner: str = "") -> bool:
+    """Record how far the session is, and give the lease back; False when it is gone, or not the owner's any more."""
+    return s.run(_ADVANCE, upload_id=id, position=offset, state=state, at=at, me=owner) > 0
+
+
+def take(s: Session, id: str, repository: str, owner: str, at: int, until: int) -> UploadRow | None:
+    """Lease the session; as it is now, or None when it is gone, or another's until after `at`."""
+    row = s.one(_TAKE, upload_id=id, repository=repository, me=owner, at=at, until=until)
+    return None if row is None else UploadRow._make(row)
+
+
+def renew(s: Session, id: str, owner: str, until: int) -> bool:
+    """Keep the lease; False when it is the owner's no more."""
+    return s.run(_RENEW, upload_id=id, me=owner, until=until) > 0
 
 
 def delete(s: Session, id: str) -> bool:
@@ -68,3 +106,8 @@ def count_for(s: Session, client: str) -> int:
 def expired(s: Session, before: int, limit: int) -> list[UploadRow]:
     """Sessions not touched since then, the oldest first."""
     return [UploadRow._make(row) for row in s.all(_EXPIRED, before=before, limit=limit)]
+
+
+def names_after(s: Session, after: str, limit: int) -> list[tuple[str, str]]:
+    """Repository and id of sessions, in the order of their ids, from the one after that."""
+    return [(repository, id) for repository, id in s.all(_NAMES, after=after, limit=limit)]

@@ -4,6 +4,9 @@
 2. one durable transaction says that the blob is there and that the repository has it (metadata);
 3. only then is the client told.
 
+Where the storage is not local, nothing in the index's transaction asks it anything: it may be far away, and all writes
+would wait.
+
 A blob that is here already is written again all the same: bits of the old bytes may have flipped without anybody having
 noticed, and what a client is told must hold for the bytes it has sent.
 """
@@ -14,12 +17,14 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from registry.metadata import blobs, events, repositories, uploads
+from registry.metadata.blobs import Located
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
+from registry.metadata.models import QUARANTINED
 from registry.oci.errors import Unavailable
 from registry.services.actor import Actor
 from registry.services.group import GroupPut
-from storage.content import ContentStore, Ingest
+from storage.content import ContentStore, Ingest, Stored
 from storage.digest import Digest
 from storage.errors import Damaged, NotFound
 
@@ -39,30 +44,42 @@ class Publisher:
         Raises DigestMismatch (the ingest is gone then), storage errors (it is not).
         """
         loop = asyncio.get_running_loop()
-        size = (await loop.run_in_executor(self._pool, lambda: ingest.commit(digest))).size
-        await self._database.write(lambda session: self._record(session, repository, digest, size, actor, upload))
-        return size
+        stored = await loop.run_in_executor(self._pool, lambda: ingest.commit(digest))
+        await self._database.write(lambda session: self._record(session, repository, digest, stored, actor, upload))
+        return stored.size
 
     async def publish_bytes(
         self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: str | None
     ) -> int:
         """The same for a small blob at hand."""
-        size = len(data)
+        stored = Stored(len(data), "")
 
         def record(session: Session) -> None:
-            self._record(session, repository, digest, size, actor, upload)
+            self._record(session, repository, digest, stored, actor, upload)
 
-        await self._group.put(digest, data, lambda loop, done: self._database.write_for(record, loop, done))
-        return size
+        if self._content.local:
+            await self._group.put(digest, data, lambda loop, done: self._database.write_for(record, loop, done))
+        else:
+            # There is no wait to share, and one that takes long is not to be waited for by others.
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._put, digest, data)
+            await self._database.write(record)
+        return stored.size
+
+    def _put(self, digest: Digest, data: bytes) -> None:
+        (error,) = self._content.put_group([(digest, data)])
+        if error is not None:
+            raise error
 
     def _record(
-        self, session: Session, repository: str, digest: Digest, size: int, actor: Actor, upload: str | None
+        self, session: Session, repository: str, digest: Digest, stored: Stored, actor: Actor, upload: str | None
     ) -> None:
+        size, place = stored
         # A last look under the write lock: a quarantine of the old bytes may have come between (see damage.py).
-        if not self._whole(digest, size):
+        if not self._whole(digest, Located(size, place)):
             raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
         now = now_ms()
-        repaired = blobs.publish(session, str(digest), size, now) == "quarantined"
+        former = blobs.publish(session, str(digest), size, now, place)
+        repaired = former is not None and former.state == QUARANTINED
         repository_id = repositories.ensure(session, repository, now)
         linked = blobs.link(session, repository_id, str(digest), now)
         if upload is not None:
@@ -79,9 +96,11 @@ class Publisher:
                 at=now,
             )
 
-    def _whole(self, digest: Digest, size: int) -> bool:
+    def _whole(self, digest: Digest, blob: Located) -> bool:
+        if not self._content.local:
+            return True  # nothing moves bytes there, and the index is not to wait for another machine
         try:
-            self._content.check(digest, size)
+            self._content.check(digest, blob.size, place=blob.place)
         except (NotFound, Damaged):
             return False
         return True
@@ -93,9 +112,9 @@ class Publisher:
             if source is None:
                 found = blobs.readable_anywhere(session, str(digest)) is not None
             else:
-                found = blobs.size_in(session, source, str(digest)) is not None
-            size = blobs.present(session, str(digest)) if found else None
-            if size is None or not self._whole(digest, size):
+                found = blobs.located(session, source, str(digest)) is not None
+            blob = blobs.present(session, str(digest)) if found else None
+            if blob is None or not self._whole(digest, blob):
                 return False
             now = now_ms()
             if blobs.link(session, repositories.ensure(session, repository, now), str(digest), now):
@@ -104,7 +123,7 @@ class Publisher:
                     "blob.mounted",
                     repository=repository,
                     digest=str(digest),
-                    size=size,
+                    size=blob.size,
                     actor=actor.principal,
                     request_id=actor.request_id,
                     at=now,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, NoReturn
 
 from registry.metadata import blobs, manifests, repositories
+from registry.metadata.blobs import Located
 from registry.metadata.database import Database
 from registry.metadata.manifests import ManifestRow
 from registry.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
@@ -20,21 +24,31 @@ RECENT_READS = 10_000
 
 
 @dataclass(slots=True)
-class OpenBlob:
-    """A blob's bytes from the start; the caller closes `reader`."""
+class FoundBlob:
+    """A blob of a repository, and its bytes from the start where they are at hand; the caller closes `reader`."""
 
+    repository: str
     digest: Digest
-    size: int
-    reader: BinaryIO
+    where: Located
+    reader: BinaryIO | None = None
+
+    @property
+    def size(self) -> int:
+        return self.where.size
+
+    def close(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
 
 
 class Pull:
     """Reads. `recent` collects the digests of blobs read, for the check of stored bytes."""
 
-    def __init__(self, database: Database, content: ContentStore, damage: Damage) -> None:
+    def __init__(self, database: Database, content: ContentStore, damage: Damage, pool: ThreadPoolExecutor) -> None:
         self._database = database
         self._content = content
         self._damage = damage
+        self._pool = pool
         self.recent: set[str] = set()
 
     async def manifest(self, repository: str, reference: str) -> ManifestRow:
@@ -49,23 +63,43 @@ class Pull:
         return row
 
     async def blob_size(self, repository: str, digest: Digest, actor: Actor) -> int:
-        """Its size in bytes, the stored file looked at. Raises BlobUnknown, NameUnknown."""
-        size = await self._size(repository, digest)
-        try:
-            self._content.check(digest, size)
-        except (NotFound, Damaged) as error:
-            await self._damaged(repository, digest, size, error, actor)
-        return size
+        """Its size in bytes; a local file is looked at. Raises BlobUnknown, NameUnknown."""
+        found = await self._located(repository, digest)
+        if self._content.local:
+            try:
+                self._content.check(digest, found.size, place=found.place)
+            except (NotFound, Damaged) as error:
+                await self._damaged(repository, digest, found, error, actor)
+        return found.size
 
-    async def blob(self, repository: str, digest: Digest, actor: Actor) -> OpenBlob:
-        """Open it. Raises BlobUnknown (also when the stored bytes turn out damaged), NameUnknown."""
-        size = await self._size(repository, digest)
-        try:
-            reader = self._content.open(digest, size)
-        except (NotFound, Damaged) as error:
-            await self._damaged(repository, digest, size, error, actor)
+    async def blob(self, repository: str, digest: Digest, actor: Actor) -> FoundBlob:
+        """Find it, and open it where it is local. Raises BlobUnknown (damaged as well), NameUnknown."""
+        found = FoundBlob(repository, digest, await self._located(repository, digest))
+        if self._content.local:
+            try:
+                found.reader = self._content.open(digest, found.size, place=found.where.place)
+            except (NotFound, Damaged) as error:
+                await self._damaged(repository, digest, found.where, error, actor)
         self.read(str(digest))
-        return OpenBlob(digest, size, reader)
+        return found
+
+    async def opened(self, blob: FoundBlob, start: int, length: int, actor: Actor) -> BinaryIO:
+        """Its reader, at least for the `length` bytes from `start`. Raises BlobUnknown when it turns out damaged."""
+        if blob.reader is not None:
+            return blob.reader
+        place = blob.where.place
+        open_it = partial(self._content.open, blob.digest, blob.size, start, length, place=place)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, open_it)
+        except (NotFound, Damaged) as error:
+            await self._damaged(blob.repository, blob.digest, blob.where, error, actor)
+
+    async def signed(self, blob: FoundBlob, seconds: int) -> str | None:
+        """A URL to fetch its bytes from for so many seconds; None where the storage makes none."""
+        headers = {"response-content-type": "application/octet-stream"}
+        # The keys of a role may have to be fetched again, which takes a while.
+        sign = partial(self._content.presign, blob.digest, seconds, headers, place=blob.where.place)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, sign)
 
     def read(self, digest: str) -> None:
         """Remember that a blob was read."""
@@ -77,15 +111,17 @@ class Pull:
         if await self._database.read(lambda session: repositories.find(session, repository)) is None:
             raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
 
-    async def _size(self, repository: str, digest: Digest) -> int:
-        size = await self._database.read(lambda session: blobs.size_in(session, repository, str(digest)))
-        if size is None:
+    async def _located(self, repository: str, digest: Digest) -> Located:
+        found = await self._database.read(lambda session: blobs.located(session, repository, str(digest)))
+        if found is None:
             await self.known(repository)
             raise unknown(repository, digest)
-        return size
+        return found
 
-    async def _damaged(self, repository: str, digest: Digest, size: int, error: Exception, actor: Actor) -> NoReturn:
-        await self._damage.report(digest, size, str(error), actor)
+    async def _damaged(
+        self, repository: str, digest: Digest, where: Located, error: Exception, actor: Actor
+    ) -> NoReturn:
+        await self._damage.report(digest, where, str(error), actor)
         raise unknown(repository, digest)
 
 

@@ -7,8 +7,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from registry.metadata import blobs
+from registry.metadata.blobs import Located
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.services.damage import Damage
@@ -84,11 +86,11 @@ class Verify:
         checked = 0
         trouble: StorageError | None = None
         try:
-            for text, size in due:
+            for text, blob in due:
                 if time.monotonic() > deadline:
                     break
                 try:
-                    await self._check(Digest.parse(text), size, pace)
+                    await self._check(Digest.parse(text), blob, pace)
                 except StorageError as error:  # a bad sector, say: it must not keep the rest from being checked
                     trouble = error
                 checked += 1
@@ -98,14 +100,15 @@ class Verify:
             raise trouble
         return checked
 
-    async def _check(self, digest: Digest, size: int, pace: Pace) -> None:
+    async def _check(self, digest: Digest, blob: Located, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         started = now_ms()
+        verify = partial(self._content.verify, digest, blob.size, pace, place=blob.place)
         try:
-            await loop.run_in_executor(self._pool, self._content.verify, digest, size, pace)
+            await loop.run_in_executor(self._pool, verify)
         except NotFound as error:
-            await self._damage.report(digest, size, str(error))
+            await self._damage.report(digest, blob, str(error))
         except Damaged as error:
-            await self._damage.report(digest, size, str(error), read_since=started)
+            await self._damage.report(digest, blob, str(error), read_since=started)
         else:
             await self._database.write(lambda session: blobs.verified(session, str(digest), now_ms()), durable=False)

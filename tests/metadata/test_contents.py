@@ -14,6 +14,10 @@ def digest(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
+def size(found: blobs.Located | None) -> int | None:
+    return None if found is None else found.size
+
+
 def add_blob(s: Session, repository: str, number: int, at: int = 1) -> None:
     blobs.publish(s, digest(number), 10 + number, at)
     blobs.link(s, repositories.ensure(s, repository, at), digest(number), at)
@@ -68,10 +72,10 @@ def test_only_an_empty_repository_is_dropped(database: Database) -> None:
 def test_a_blob_is_seen_only_where_it_is_linked(database: Database) -> None:
     database.write_now(lambda s: add_blob(s, "app", 1))
     database.write_now(lambda s: repositories.ensure(s, "other", 1))
-    assert database.read_now(lambda s: blobs.size_in(s, "app", digest(1))) == 11
-    assert database.read_now(lambda s: blobs.size_in(s, "other", digest(1))) is None
-    assert database.read_now(lambda s: blobs.size_in(s, "nobody", digest(1))) is None
-    assert database.read_now(lambda s: blobs.present(s, digest(1))) == 11
+    assert database.read_now(lambda s: size(blobs.located(s, "app", digest(1)))) == 11
+    assert database.read_now(lambda s: blobs.located(s, "other", digest(1))) is None
+    assert database.read_now(lambda s: blobs.located(s, "nobody", digest(1))) is None
+    assert database.read_now(lambda s: size(blobs.present(s, digest(1)))) == 11
     assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) == "app"
     assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(2))) is None
 
@@ -85,8 +89,8 @@ def test_linking_says_whether_it_is_new(database: Database) -> None:
     assert database.write_now(link) == [True, False, False]
     assert database.write_now(lambda s: blobs.unlink(s, "app", digest(1)))
     assert not database.write_now(lambda s: blobs.unlink(s, "app", digest(1)))
-    assert database.read_now(lambda s: blobs.size_in(s, "app", digest(1))) is None
-    assert database.read_now(lambda s: blobs.present(s, digest(1))) == 1
+    assert database.read_now(lambda s: blobs.located(s, "app", digest(1))) is None
+    assert database.read_now(lambda s: size(blobs.present(s, digest(1)))) == 1
 
 
 def test_a_quarantined_blob_is_seen_nowhere_until_published_again(database: Database) -> None:
@@ -94,17 +98,33 @@ def test_a_quarantined_blob_is_seen_nowhere_until_published_again(database: Data
     database.write_now(lambda s: add_blob(s, "other", 1))
     assert database.write_now(lambda s: blobs.quarantine(s, digest(1), "truncated", 2))
     assert not database.write_now(lambda s: blobs.quarantine(s, digest(1), "truncated", 3))
-    assert database.read_now(lambda s: blobs.size_in(s, "app", digest(1))) is None
+    assert database.read_now(lambda s: blobs.located(s, "app", digest(1))) is None
     assert database.read_now(lambda s: blobs.present(s, digest(1))) is None
     assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) is None
     assert database.read_now(lambda s: blobs.to_verify(s, 99, 9)) == []
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 11, 4)) == "quarantined"
-    assert database.read_now(lambda s: blobs.size_in(s, "other", digest(1))) == 11
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 11, 4)) == blobs.Former("quarantined", "")
+    assert database.read_now(lambda s: size(blobs.located(s, "other", digest(1)))) == 11
 
 
 def test_publishing_tells_the_state_before(database: Database) -> None:
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 1)) is None
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 1)) == "present"
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 1, "here")) is None
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 2)) == blobs.Former("present", "here")
+    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 3)) == blobs.Former("present", "")
+
+
+def test_where_the_bytes_are_is_that_of_the_last_publishing(database: Database) -> None:
+    database.write_now(lambda s: add_blob(s, "app", 1))
+    assert database.read_now(lambda s: blobs.present(s, digest(1))) == blobs.Located(11, "", 1)
+    assert not database.read_now(lambda s: blobs.is_at(s, ""))
+    for place, at in (("there", 2), ("elsewhere", 3)):
+        database.write_now(lambda s, place=place, at=at: blobs.publish(s, digest(1), 11, at, place))  # type: ignore[misc]
+        found = blobs.Located(11, place, at)
+        assert database.read_now(lambda s: blobs.present(s, digest(1))) == found
+        assert database.read_now(lambda s: blobs.located(s, "app", digest(1))) == found
+        assert database.read_now(lambda s: blobs.to_verify(s, 99, 9)) == [(digest(1), found)]
+    assert database.read_now(lambda s: [blobs.is_at(s, place) for place in ("there", "elsewhere")]) == [False, True]
+    database.write_now(lambda s: blobs.quarantine(s, digest(1), "flipped", 4))
+    assert database.read_now(lambda s: blobs.is_at(s, "elsewhere"))
 
 
 def test_blobs_are_verified_read_ones_first_then_longest_unverified(database: Database) -> None:
@@ -117,7 +137,7 @@ def test_blobs_are_verified_read_ones_first_then_longest_unverified(database: Da
 
     database.write_now(fill)
     due = database.read_now(lambda s: blobs.to_verify(s, 5, 9))
-    assert due == [(digest(3), 3), (digest(4), 4), (digest(1), 1), (digest(2), 2)]
+    assert [(text, found.size) for text, found in due] == [(digest(n), n) for n in (3, 4, 1, 2)]
     assert database.read_now(lambda s: blobs.to_verify(s, 5, 1)) == due[:1]
     assert database.read_now(lambda s: blobs.to_verify(s, 5, 3)) == due[:3]
     database.write_now(lambda s: blobs.verified(s, digest(3), 40))

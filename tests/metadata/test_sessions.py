@@ -29,6 +29,39 @@ def test_an_upload_advances_until_it_is_deleted(database: Database) -> None:
     assert not database.write_now(lambda s: uploads.advance(s, "u1", 6, "", 9))
 
 
+def test_a_leased_upload_is_its_owners_until_given_back_or_lapsed(database: Database) -> None:
+    def take(owner: str, at: int) -> UploadRow | None:
+        return database.write_now(lambda s: uploads.take(s, "u1", "app", owner, at, at + 10), durable=False)
+
+    database.write_now(lambda s: uploads.create(s, upload("u1")))
+    assert take("a", 5) == upload("u1")._replace(owner="a", leased_until=15)
+    assert take("b", 15) is None
+    assert take("a", 6) == upload("u1")._replace(owner="a", leased_until=16)
+    assert database.write_now(lambda s: uploads.renew(s, "u1", "a", 20))
+    assert not database.write_now(lambda s: uploads.renew(s, "u1", "b", 99))
+    assert take("b", 20) is None
+    assert not database.write_now(lambda s: uploads.advance(s, "u1", 5, "theirs", 7, "b"))
+    assert database.write_now(lambda s: uploads.advance(s, "u1", 5, "mine", 7, "a"))
+    free = upload("u1")._replace(offset=5, state="mine", updated_at=7)
+    assert database.read_now(lambda s: uploads.find(s, "u1", "app")) == free
+    assert take("b", 8) == free._replace(owner="b", leased_until=18)
+    assert take("c", 19) == free._replace(owner="c", leased_until=29)
+    assert not database.write_now(lambda s: uploads.renew(s, "u1", "b", 99))
+    assert not database.write_now(lambda s: uploads.advance(s, "u1", 9, "late", 30, "b"))
+    assert database.write_now(lambda s: uploads.take(s, "u1", "other", "c", 40, 50)) is None
+    assert database.write_now(lambda s: uploads.take(s, "u2", "app", "c", 40, 50)) is None
+
+
+def test_uploads_are_listed_in_the_order_of_their_ids(database: Database) -> None:
+    def insert(s: Session) -> None:
+        for id in ("b", "c", "a"):
+            uploads.create(s, upload(id))
+
+    database.write_now(insert)
+    assert database.read_now(lambda s: uploads.names_after(s, "", 2)) == [("app", "a"), ("app", "b")]
+    assert database.read_now(lambda s: uploads.names_after(s, "b", 2)) == [("app", "c")]
+
+
 def test_uploads_are_counted_by_client_and_expire_by_age(database: Database) -> None:
     rows = [upload("c", "me", 3), upload("b", "me", 2), upload("a", "you", 1)]
 

@@ -24,8 +24,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.telemetry",
         "registry.transport",
     ),
+    "registry.home": ("storage", "registry.config", "registry.metadata"),
     "registry.app": (
         "storage",
+        "registry.home",
         "registry.oci",
         "registry.metadata",
         "registry.auth",
@@ -43,6 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.cli": (
+        "registry.home",
         "registry.app",
         "registry.server",
         "registry.config",

@@ -18,7 +18,7 @@ from storage.checked import Checked
 from storage.content import ContentStore, Ingest
 from storage.digest import Digest
 from storage.driver import Driver
-from tests.application import new_database
+from tests.databases import database_of
 
 ACTOR = Actor("anonymous", "127.0.0.1", "test")
 
@@ -29,15 +29,15 @@ class Parts:
     def __init__(self, root: Path, driver: Driver) -> None:
         root.mkdir(exist_ok=True)
         self.driver = driver
-        self.database = Database.open(new_database(root))
+        self.database = Database.open(database_of(root))
         self.pool = ThreadPoolExecutor(4)
         self.content = ContentStore(Checked(driver))
         self.content.mark()
         self.damaged = 0
-        self.damage = Damage(self.database, self.content, self._count)
+        self.damage = Damage(self.database, self.content, self.pool, self._count)
         self.group = GroupPut(self.content)
         self.publisher = Publisher(self.database, self.content, self.pool, self.group)
-        self.pull = Pull(self.database, self.content, self.damage)
+        self.pull = Pull(self.database, self.content, self.damage, self.pool)
 
     def close(self) -> None:
         self.group.close()
@@ -67,7 +67,8 @@ class Parts:
 
     def state(self, digest: Digest) -> int | None:
         """The size of a blob that is present."""
-        return self.database.read_now(lambda session: blobs.present(session, str(digest)))
+        found = self.database.read_now(lambda session: blobs.present(session, str(digest)))
+        return None if found is None else found.size
 
     def kinds(self) -> list[str]:
         """The kinds of all events, in order."""

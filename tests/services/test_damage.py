@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from registry.metadata.blobs import Located
 from registry.oci.errors import BlobUnknown, NameUnknown
 from storage import paths
 from storage.digest import Digest
@@ -20,6 +21,7 @@ DIGEST = Digest.of(DATA)
 
 async def read(parts: Parts, repository: str) -> bytes:
     blob = await parts.pull.blob(repository, DIGEST, ACTOR)
+    assert blob.reader is not None
     with blob.reader:
         return blob.reader.read(1 << 20)
 
@@ -58,7 +60,7 @@ async def test_many_who_notice_at_once_report_once(parts: Parts) -> None:
 
 async def test_a_report_of_what_is_whole_is_ignored(parts: Parts) -> None:
     await parts.push("one", DATA)
-    await parts.damage.report(DIGEST, len(DATA), "a mistake")
+    await parts.damage.report(DIGEST, Located(len(DATA)), "a mistake")
     assert await read(parts, "one") == DATA
     assert parts.damaged == 0
 

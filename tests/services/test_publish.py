@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.metadata.blobs import Located
 from registry.metadata.clock import now_ms
 from registry.oci.errors import BlobUnknown, NameUnknown, Unavailable
 from storage import paths
@@ -33,6 +34,7 @@ def publish(parts: Parts, name: str, repository: str = "app", data: bytes = DATA
 async def served(parts: Parts, repository: str = "app") -> bytes:
     """What a pull gets."""
     blob = await parts.pull.blob(repository, DIGEST, ACTOR)
+    assert blob.reader is not None
     with blob.reader:
         return blob.reader.read(1 << 20)
 
@@ -83,10 +85,10 @@ async def test_a_quarantine_of_new_bytes_before_they_are_recorded(parts: Parts) 
     """The flipped bytes are gone already; their quarantine takes the new ones, which nobody was promised."""
     await parts.push("app", DATA)
     parts.content.delete(DIGEST)
-    size = parts.ingest("second", DATA).commit(DIGEST).size
-    await parts.damage.report(DIGEST, len(DATA), "flipped", read_since=now_ms() + 1)
+    stored = parts.ingest("second", DATA).commit(DIGEST)
+    await parts.damage.report(DIGEST, Located(len(DATA)), "flipped", read_since=now_ms() + 1)
     with pytest.raises(Unavailable):
-        await parts.database.write(lambda session: parts.publisher._record(session, "app", DIGEST, size, ACTOR, None))
+        await parts.database.write(lambda session: parts.publisher._record(session, "app", DIGEST, stored, ACTOR, None))
     await parts.push("app", DATA, "third")
     assert await served(parts) == DATA
 
@@ -98,7 +100,7 @@ async def test_a_late_report_of_what_was_read_before_a_push(parts: Parts) -> Non
     read_since = now_ms()
     parts.content.delete(DIGEST)
     await parts.push("app", DATA, "second")
-    await parts.damage.report(DIGEST, len(DATA), "flipped", read_since=read_since)
+    await parts.damage.report(DIGEST, Located(len(DATA)), "flipped", read_since=read_since)
     assert await served(parts) == DATA
     assert parts.damaged == 0
 
@@ -109,7 +111,7 @@ async def test_a_late_report_of_what_was_missing_before_a_push(parts: Parts) -> 
     with pytest.raises(NotFound):
         parts.content.check(DIGEST, len(DATA))
     await parts.push("app", DATA, "second")
-    await parts.damage.report(DIGEST, len(DATA), "missing")
+    await parts.damage.report(DIGEST, Located(len(DATA)), "missing")
     assert await served(parts) == DATA
     assert parts.damaged == 0
 
@@ -119,7 +121,7 @@ async def test_reports_and_pushes_all_at_once(parts: Parts) -> None:
     await parts.push("app", DATA)
     for turn in range(10):
         parts.content.delete(DIGEST)
-        reports = [asyncio.create_task(parts.damage.report(DIGEST, len(DATA), "missing")) for _ in range(3)]
+        reports = [asyncio.create_task(parts.damage.report(DIGEST, Located(len(DATA)), "missing")) for _ in range(3)]
         pushes = [publish(parts, f"upload-{turn}-{n}") for n in range(3)]
         results = await asyncio.gather(*pushes, return_exceptions=True)
         await asyncio.gather(*reports)

@@ -65,7 +65,7 @@ async def test_recently_read_first_then_the_longest_unverified(parts: Parts) -> 
     zero, one, two, three = await several(parts, 4)
     verify = parts.verify()
     for digest in (three, one):
-        (await parts.pull.blob("app", digest, ACTOR)).reader.close()
+        (await parts.pull.blob("app", digest, ACTOR)).close()
         await verify.remember(parts.pull)
         await asyncio.sleep(0.002)
     assert parts.pull.recent == set()
