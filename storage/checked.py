@@ -16,6 +16,7 @@ from storage.driver import Driver, LocalFiles, Multipart, Presigns, Stat, Writer
 from storage.errors import (
     Busy,
     Exists,
+    Explained,
     InvalidPath,
     NoSpace,
     NotFound,
@@ -50,6 +51,8 @@ def check_path(path: str) -> None:
 def translated(error: OSError, path: str) -> StorageError:
     """The storage error for what the system said."""
     reason = error.strerror or type(error).__name__
+    if isinstance(error, Explained):
+        return _explained(error, f"{path or 'the storage'}: {reason}", path)
     if error.errno in _FULL:
         return NoSpace(f"no space for {path or 'the storage'} ({reason}), free some and try again", path)
     if error.errno in _READ_ONLY:
@@ -61,6 +64,12 @@ def translated(error: OSError, path: str) -> StorageError:
     if error.errno == errno.EEXIST:
         return Exists(f"{path} is there already", path)
     return Unavailable(f"the storage failed at {path or 'its root'} ({reason}), look at the system's log", path)
+
+
+def _explained(error: Explained, message: str, path: str) -> StorageError:
+    if error.errno in _FULL:
+        return NoSpace(message, path)
+    return (ReadOnly if error.errno in _READ_ONLY else Unavailable)(message, path)
 
 
 class _Operation:
@@ -138,6 +147,10 @@ class _CheckedWriter:
     @property
     def size(self) -> int:
         return self._writer.size
+
+    @property
+    def doubtful(self) -> bool:
+        return self._writer.doubtful
 
     def stat(self) -> Stat:
         with _Operation(self._observe, "stat", self._path):

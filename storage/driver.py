@@ -33,6 +33,10 @@ class Writer(Protocol):
     def size(self) -> int:
         """Bytes it holds."""
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether `commit` found bytes published as if by it, and cannot tell that they are those written."""
+
     def stat(self) -> Stat:
         """As `Driver.stat` of a local driver will say until somebody writes to it again."""
 

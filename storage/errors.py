@@ -67,3 +67,7 @@ class Damaged(StorageError):
         super().__init__(f"blob {digest} is damaged: {reason}")
         self.digest = str(digest)
         self.reason = reason
+
+
+class Explained(OSError):
+    """Of a driver that is no file system: `strerror` says all that there is to say, what to do too."""

@@ -49,6 +49,10 @@ class FileWriter:
     def size(self) -> int:
         return self._size
 
+    @property
+    def doubtful(self) -> bool:
+        return False
+
     def stat(self) -> Stat:
         found = os.fstat(self._descriptor)
         return Stat(self._size, found.st_mtime)

@@ -142,6 +142,10 @@ class _MemoryWriter:
     def size(self) -> int:
         return len(self._file.data)
 
+    @property
+    def doubtful(self) -> bool:
+        return False
+
     def stat(self) -> Stat:
         return Stat(len(self._file.data), self._file.modified)
 
