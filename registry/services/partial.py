@@ -32,7 +32,7 @@ class Partials:
 
     def size(self, live: Live) -> int:
         """Of its partial file; 0 when there is none."""
-        return self._content.partial_size(live.path)
+        return self._content.partial_size(live.path) if self._content.local else live.state.offset
 
     def can_hold(self, live: Live, more: int) -> bool:
         """Whether `more` bytes may wait in memory with those that do."""
@@ -82,7 +82,7 @@ class Partials:
         try:
             for _ in range(ATTEMPTS):
                 with suppress(Exists):
-                    if not live.on_disk:
+                    if not live.on_disk or not (self._content.local or live.state.offset):
                         return self._content.begin(live.path, live.row.algorithm)
                 try:
                     return self._content.resume(live.path, live.state, live.row.algorithm)

@@ -25,7 +25,8 @@ class Live:
     """`held` bytes are not in the partial file yet; `state` is the file's, and may carry a running hash.
 
     `busy`: a request is writing to it. `ending`: its bytes are being published, and it is not written down any more.
-    `lock`: so is a request, or the worker that writes it down.
+    `lock`: so is a request, or the worker that writes it down. `written` is the state that its row has; `leased`: this
+    worker alone may write to it, until `leased_until` (ms), see ledger.py.
     """
 
     row: UploadRow
@@ -36,14 +37,24 @@ class Live:
     dirty: bool = True
     busy: bool = False
     ending: bool = False
+    written: str = ""
+    leased: bool = False
+    leased_until: int = 0
     touched_at: int = field(default_factory=now_ms)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
-    def stored(cls, row: UploadRow) -> Live:
-        """A session read from its row. Its file may be there even if the row knows of no bytes."""
-        state = IngestState.decode(row.state) if row.state else NOTHING
-        return cls(row, state, on_disk=True, in_rows=True, dirty=False, touched_at=row.updated_at)
+    def stored(cls, row: UploadRow, *, local: bool) -> Live:
+        """A session read from its row. A local file may be there even if the row knows of no bytes."""
+        live = cls(row, on_disk=local, in_rows=True, dirty=False, touched_at=row.updated_at)
+        live.read(row)
+        return live
+
+    def read(self, row: UploadRow) -> None:
+        """Know what its row says."""
+        self.state = IngestState.decode(row.state) if row.state else NOTHING
+        self.written = row.state
+        self.on_disk = self.on_disk or self.state.offset > 0
 
     @property
     def offset(self) -> int:

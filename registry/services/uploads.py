@@ -10,24 +10,27 @@ all workers, and is free again when its holder dies. A crash may lose a session,
 written without waiting for the disk, and a session is written down only when it has lived for a moment (`flush`), its
 first small chunk with it. Most are over before that. Until then its worker alone knows it: another one that is asked
 for it waits for that moment. From then on any worker serves it, and each step is written down at once.
+
+Where the storage is not local, there is no file to ask and none to lock: the row is the truth, and leases in the rows
+admit one writer (ledger.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
-from registry.metadata import uploads
 from registry.metadata.clock import now_ms
-from registry.metadata.database import Database, Session
+from registry.metadata.database import Database
 from registry.metadata.uploads import UploadRow
 from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, TooManyRequests
 from registry.services.actor import Actor
 from registry.services.body import Body
+from registry.services.ledger import Ledger
 from registry.services.partial import Partials
 from registry.services.publish import Publisher
 from registry.services.session import (
@@ -36,19 +39,19 @@ from registry.services.session import (
     check_order,
     held,
     is_id,
-    is_new,
-    is_of_another_boot,
     location,
     new_id,
     unknown,
 )
 from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
-from storage.errors import DigestMismatch
+from storage.errors import DigestMismatch, NotFound, StorageError
 
 __all__ = ["Uploads", "held", "is_id", "location"]
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 SMALL = 256 * 1024
 """A body up to this many bytes is read whole and written in one go: one hop to a thread instead of several."""
@@ -58,9 +61,6 @@ SETTLE = 1.0
 
 STIR = 500
 """Milliseconds after which a request that is still writing says so in the session's row."""
-
-LOOK = 0.05
-"""Seconds between two looks for its row."""
 
 IDLE = 600_000
 """Milliseconds after which a worker forgets a session that is written down; its row is found again."""
@@ -83,14 +83,12 @@ class Uploads:
         shared: bool,
         count: Callable[[int], None],
     ) -> None:
-        self._database = database
+        self._content = content
         self._publisher = publisher
         self._pool = pool
         self._per_client = per_client
-        self._shared = shared
         self._count = count
-        self._live: dict[str, Live] = {}
-        self._unstored: Counter[str] = Counter()
+        self._ledger = Ledger(database, shared=shared, local=content.local)
         self._partials = Partials(content)
 
     async def start(self, repository: str, algorithm: str, actor: Actor) -> str:
@@ -98,26 +96,28 @@ class Uploads:
         if algorithm not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
             raise DigestInvalid(f"digest algorithm {algorithm[:40]} is not supported, use one of {known}")
-        stored = await self._database.read(lambda session: uploads.count_for(session, actor.client))
-        if stored + self._unstored[actor.client] >= self._per_client:
+        if await self._ledger.open_for(actor.client) >= self._per_client:
             raise TooManyRequests(
                 f"{actor.client} has {self._per_client} uploads open, finish or cancel some first",
                 headers={"retry-after": "30"},
             )
         live = Live(_row(repository, algorithm, actor))
-        self._live[live.row.id] = live
-        self._unstored[actor.client] += 1
-        await self._settle(live)
+        self._ledger.add(live)
+        await self._ledger.settle(live)
         return live.row.id
 
     async def offset(self, repository: str, upload: str) -> int:
         """How many bytes the session holds. Raises BlobUploadUnknown."""
-        live = await self._find(repository, upload)
-        if live.busy:
-            # A client asks after its connection broke: let what arrived before that be counted.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE), live.lock:
-                    pass
+        live = await self._ledger.find(repository, upload)
+        # A client asks after its connection broke: let what arrived before that be counted.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE):
+                if live.busy:
+                    async with live.lock:
+                        pass
+                await self._ledger.settled(live)
+        if not self._content.local and not live.busy:
+            live = await self._ledger.find(repository, upload)
         if live.held:
             return len(live.held)
         size = await self._run(lambda: self._partials.size(live))
@@ -127,66 +127,83 @@ class Uploads:
 
     async def append(self, repository: str, upload: str, body: Body, span: tuple[int, int] | None) -> int:
         """Append a chunk; the new offset. `span` is its Content-Range. Raises RangeInvalid, BlobUploadInvalid."""
-        live = await self._find(repository, upload)
+        live = await self._ledger.find(repository, upload, to_write=True)
         async with self._writing(live):
             _check_length(body, span)
-            if body.length is not None and body.length <= SMALL:
+            if _is_small(body):
                 await self._append_small(live, await body.read(SMALL), span)
             else:
                 ingest = await self._receive(live, body, span)
                 live.state = await self._run(ingest.suspend)
-        live.touch()
-        await self._settle(live)
+            live.touch()
+            await self._ledger.settle(live)
         return live.offset
 
     async def finish(
         self, repository: str, upload: str, digest: Digest, body: Body, span: tuple[int, int] | None, actor: Actor
     ) -> int:
         """Append what the closing request brings, verify, publish; the blob's size. Raises DigestInvalid too."""
-        live = await self._find(repository, upload)
+        live = await self._ledger.find(repository, upload, to_write=True)
         async with self._writing(live):
             _check_length(body, span)
             try:
                 size = await self._close(live, digest, body, span, actor)
             except DigestMismatch as error:
-                await self._forget(live)
+                await self._ledger.forget(live)
                 raise DigestInvalid(f"the upload's bytes are {error.actual}, not {digest}; start again") from error
-        self._drop(live)
+            self._drop(live)
         return size
 
     async def cancel(self, repository: str, upload: str) -> None:
         """Raises BlobUploadUnknown, TooManyRequests while a request is writing to it."""
-        live = await self._find(repository, upload)
+        live = await self._ledger.find(repository, upload, to_write=True)
         async with self._writing(live):
             await self._remove(live)
 
     async def monolithic(self, repository: str, digest: Digest, body: Body, actor: Actor) -> int:
         """A blob in a single POST; its size. No session that anybody could come back to."""
-        live = Live(_row(repository, digest.algorithm, actor))
+        live = Live(_row(repository, digest.algorithm, actor), busy=True)
+        if not self._content.local and not _is_small(body):
+            self._ledger.add(live)  # so that its bytes are known to be somebody's
         self._count(1)
         try:
-            return await self._close(live, digest, body, None, actor)
+            size = await self._close(live, digest, body, None, actor)
+            self._drop(live)
+            return size
         except BaseException as error:
-            if live.on_disk:
-                await asyncio.shield(self._run(lambda: self._partials.open(live).cancel()))
+            await asyncio.shield(self._give_up(live))
             if isinstance(error, DigestMismatch):
                 raise DigestInvalid(f"the body's bytes are {error.actual}, not {digest}") from error
             raise
         finally:
             self._count(-1)
 
+    async def _give_up(self, live: Live) -> None:
+        """Remove what nobody can come back to; what cannot be removed now, expiry will."""
+        try:
+            if live.on_disk:
+                await self._run(lambda: self._partials.open(live).cancel())
+            await self._ledger.forget(live)
+        finally:
+            self._drop(live)
+
     async def expire(self, before: int, limit: int) -> list[UploadRow]:
         """Remove sessions not touched since `before` (ms), their bytes too; those removed."""
-        rows = await self._database.read(lambda session: uploads.expired(session, before, limit))
         removed = []
-        for row in rows:
-            live = self._live.get(row.id) or Live.stored(row)
+        for row in await self._ledger.expired(before, limit):
+            live = self._ledger.known(row)
             if live.busy or live.touched_at >= before:
                 continue  # not idle at all, whatever its row says
-            with suppress(TooManyRequests):  # another worker writes to it
+            with suppress(TooManyRequests, BlobUploadUnknown):  # another worker writes to it, or has removed it
                 async with live.lock:
-                    if await self._remove_idle(live, before):
-                        removed.append(row)
+                    await self._ledger.lease(live)
+                    try:
+                        if await self._remove_idle(live, before):
+                            removed.append(row)
+                    except StorageError as error:  # one that cannot be removed must not keep the others
+                        log.warning("an expired upload of %s cannot be removed yet: %s", row.repository, error)
+                    finally:
+                        await self._ledger.give_back(live)
         return removed
 
     async def _remove_idle(self, live: Live, before: int) -> bool:
@@ -194,46 +211,39 @@ class Uploads:
         try:
             ingest = await self._run(lambda: self._partials.open(live))
         except BlobUploadUnknown:
-            await self._forget(live)
+            await self._ledger.forget(live)
             return True
-        row = await self._database.read(lambda session: uploads.find(session, live.row.id, live.row.repository))
+        row = await self._ledger.row(live)
         if live.touched_at >= before or (row is not None and row.updated_at >= before):
             live.state = await self._run(ingest.suspend)
             return False
         await self._run(ingest.cancel)
-        await self._forget(live)
+        await self._ledger.forget(live)
         return True
 
     async def flush(self) -> None:
         """Write down the sessions that have changed; and forget those that nobody has used for long."""
         late = now_ms() - STIR
-        for live in self._live.values():
-            if live.busy and live.in_rows and live.touched_at < late:
+        await self._ledger.renew()
+        for live in self._ledger:
+            if live.busy and live.in_rows and not live.leased and live.touched_at < late:
                 live.touch()  # or another worker takes it for one that nobody uses
-        changed = [live for live in self._live.values() if live.dirty]
+        changed = [live for live in self._ledger if live.dirty and not live.leased]
         for live in changed:
             if live.held and not live.busy:
                 async with live.lock:
                     if live.held:
                         await self._run(lambda live=live: self._partials.spill(live))  # type: ignore[misc]
-        await self._store([live for live in changed if self._may_be_known(live)])
+        await self._ledger.store([live for live in changed if self._ledger.may_be_stored(live)])
         idle = now_ms() - IDLE
-        for live in [live for live in self._live.values() if live.touched_at < idle]:
-            if live.in_rows and not live.dirty and not live.busy:
-                del self._live[live.row.id]
-
-    def _may_be_known(self, live: Live) -> bool:
-        """Whether to write it down: not when it is ending, nor to others while its bytes are in this memory."""
-        return live.row.id in self._live and not live.ending and not (self._shared and live.held)
-
-    def _is_known(self, live: Live) -> bool:
-        """Whether another worker may be serving it too."""
-        return self._shared and live.in_rows
+        for live in self._ledger:
+            if live.touched_at < idle and live.in_rows and not live.dirty and not live.busy:
+                self._ledger.drop(live)
 
     # Bytes
 
     async def _append_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
-        if self._partials.can_hold(live, len(data)) and not self._is_known(live):
+        if self._partials.can_hold(live, len(data)) and not self._ledger.others_may_know(live):
             check_order(live, len(live.held), span)
             self._partials.hold(live, live.held + data)
         else:
@@ -241,8 +251,7 @@ class Uploads:
 
     async def _receive(self, live: Live, body: Body, span: tuple[int, int] | None) -> Ingest:
         """Append the body; the session's ingest, still open. On any failure what arrived stays with the session."""
-        if self._shared and not live.in_rows and live.row.id in self._live:
-            await self._store([live])  # this may take long: others must be able to tell of it
+        await self._ledger.announce(live)
         ingest = await self._run(lambda: self._partials.begin(live, span))
         try:
             await body.take(ingest.write)
@@ -255,10 +264,10 @@ class Uploads:
     async def _close(self, live: Live, digest: Digest, body: Body, span: tuple[int, int] | None, actor: Actor) -> int:
         """Append the body, verify and publish. On failure the bytes stay, unless they have another digest."""
         repository = live.row.repository
-        if body.length is not None and body.length <= SMALL:
+        if _is_small(body):
             data = await body.read(SMALL)
             # Another worker may have begun the file since: what is known here is not all there is.
-            elsewhere = self._is_known(live) and self._partials.size(live) > 0
+            elsewhere = self._ledger.others_may_know(live) and self._partials.size(live) > 0
             if not live.on_disk and not elsewhere:
                 check_order(live, len(live.held), span)
                 with self._ending(live) as upload:
@@ -277,10 +286,10 @@ class Uploads:
 
     async def _remove(self, live: Live) -> None:
         """Bytes and session."""
-        if live.on_disk or self._is_known(live):
+        if live.on_disk or self._ledger.others_may_know(live):
             ingest = await self._run(lambda: self._partials.open(live))
             await self._run(ingest.cancel)
-        await self._forget(live)
+        await self._ledger.forget(live)
 
     # Sessions
 
@@ -293,10 +302,17 @@ class Uploads:
         self._count(1)
         try:
             async with live.lock:
-                if self._live.get(live.row.id) is not live:
+                if not self._ledger.knows(live):
                     raise unknown(live.row.repository, live.row.id)  # expired while we waited
+                await self._ledger.lease(live)
                 yield
+        except NotFound as error:
+            if self._content.local:
+                raise
+            await self._ledger.forget(live)  # a rule of the bucket's, or somebody else, has removed its bytes
+            raise unknown(live.row.repository, live.row.id) from error
         finally:
+            await asyncio.shield(self._ledger.give_back(live))
             self._count(-1)
             live.busy = False
 
@@ -310,77 +326,10 @@ class Uploads:
             live.ending = False
             raise
 
-    async def _find(self, repository: str, upload: str) -> Live:
-        live = self._live.get(upload)
-        if live is None or self._is_known(live):
-            row = await self._row_of(repository, upload)
-            if row is None or is_of_another_boot(row):
-                self._live.pop(upload, None)
-                raise unknown(repository, upload)
-            if live is None or (row.offset != live.state.offset and not live.busy):
-                live = Live.stored(row)
-                self._live[upload] = live
-        if live.row.repository != repository:
-            raise unknown(repository, upload)
-        return live
-
-    async def _row_of(self, repository: str, upload: str) -> UploadRow | None:
-        """Its row; if others may be about to write it down, they are waited for."""
-        while True:
-            row = await self._database.read(lambda session: uploads.find(session, upload, repository))
-            if row is not None or not self._shared or not is_new(upload):
-                return row
-            await asyncio.sleep(LOOK)
-
-    async def _settle(self, live: Live) -> None:
-        """Write it down when others know of it, or could see its file."""
-        if self._shared and (live.in_rows or live.on_disk):
-            await self._store([live])
-
-    async def _store(self, sessions: list[Live]) -> None:
-        """Their rows, as they are now."""
-        rows = [(live, live.in_rows, live.as_row()) for live in sessions]
-
-        def write(session: Session) -> None:
-            for _, in_rows, row in rows:
-                if in_rows:
-                    uploads.advance(session, row.id, row.offset, row.state, row.updated_at)
-                else:
-                    uploads.create(session, row)
-
-        if not rows:
-            return
-        for live, in_rows, _ in rows:
-            live.dirty = False
-            if not in_rows:
-                self._stored(live)
-        try:
-            await self._database.write(write, durable=False)
-        except BaseException:
-            for live, in_rows, _ in rows:
-                live.dirty = True
-                if not in_rows:
-                    live.in_rows = False
-                    self._unstored[live.row.client] += 1
-            raise
-
-    def _stored(self, live: Live) -> None:
-        live.in_rows = True
-        self._unstored[live.row.client] -= 1
-        if not self._unstored[live.row.client]:
-            del self._unstored[live.row.client]
-
     def _drop(self, live: Live) -> None:
         """It is over; its row, if there was one, is gone or going."""
-        if self._live.pop(live.row.id, None) is not None and not live.in_rows:
-            self._stored(live)
+        self._ledger.drop(live)
         self._partials.hold(live, b"")
-
-    async def _forget(self, live: Live) -> None:
-        in_rows = live.in_rows
-        self._drop(live)
-        if in_rows:
-            await self._database.write(lambda session: uploads.delete(session, live.row.id), durable=False)
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -389,6 +338,10 @@ class Uploads:
 def _row(repository: str, algorithm: str, actor: Actor) -> UploadRow:
     now = now_ms()
     return UploadRow(new_id(), repository, actor.client, algorithm, 0, "", now, now)
+
+
+def _is_small(body: Body) -> bool:
+    return body.length is not None and body.length <= SMALL
 
 
 def _check_length(body: Body, span: tuple[int, int] | None) -> None:
