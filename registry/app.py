@@ -36,6 +36,7 @@ from registry.services.expiry import Orphans, expire_uploads
 from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
+from registry.services.leftovers import Leftovers
 from registry.services.manifests import Manifests
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
@@ -49,7 +50,7 @@ from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage.checked import Checked
 from storage.content import ContentStore
-from storage.driver import Driver
+from storage.driver import Driver, Multipart
 
 log = logging.getLogger(__name__)
 
@@ -129,8 +130,7 @@ class App:
             self._express = None
         verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
         self._uploads = uploads
-        orphans = Orphans(self.database, checked, self.pool, config.uploads.expire_after)
-        self._jobs = Jobs(self.database, self._work(uploads, orphans, verify, pull, Layout(self.database, checked)))
+        self._jobs = Jobs(self.database, self._work(uploads, checked, verify, pull))
 
     def _front(self, distribution: Distribution, recorder: Recorder, driver: Driver) -> ASGIApp:
         """Everything in front of the handlers."""
@@ -170,8 +170,9 @@ class App:
             max_age=int(cors.max_age),
         )
 
-    def _work(self, uploads: Uploads, orphans: Orphans, verify: Verify, pull: Pull, layout: Layout) -> list[Work]:
+    def _work(self, uploads: Uploads, driver: Checked, verify: Verify, pull: Pull) -> list[Work]:
         expire_after = self._config.uploads.expire_after
+        orphans = Orphans(self.database, driver, self.pool, expire_after)
         often = max(0.2, expire_after / 4)
         every = self._config.verify.every
         work = [
@@ -182,8 +183,11 @@ class App:
             ),
             Work("uploads.sweep", min(600.0, often), orphans.sweep),
             Work("uploads.flush", 0.25, uploads.flush, leased=False),
-            Work("layout.follow", 1.0, partial(_follow, layout, self.pool)),
+            Work("layout.follow", 1.0, partial(_follow, Layout(self.database, driver), self.pool)),
         ]
+        if isinstance(driver, Multipart):
+            leftovers = Leftovers(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
+            work.append(Work("storage.leftovers", min(600.0, often), leftovers.sweep))
         if self._config.verify.enabled:
             work.append(Work("content.reads", every, partial(verify.remember, pull), leased=False))
             work.append(Work("content.verify", every, partial(verify.run, TURN)))

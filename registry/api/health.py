@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -16,22 +17,49 @@ from registry.telemetry.metrics import Metrics
 from storage.driver import Driver
 from storage.errors import StorageError
 
+FAR = 5.0
+"""Seconds between two probes of storage that is not local: many may ask, and each probe is several requests."""
+
+PATIENCE = 5.0
+"""Seconds that a probe of the storage is waited for."""
+
+
+class Probe:
+    """Touches something at most every so many seconds, and once at a time; those who ask meanwhile share the answer."""
+
+    def __init__(self, touch: Callable[[], None], pool: Executor, every: float) -> None:
+        self._touch = touch
+        self._pool = pool
+        self._every = every
+        self._running: asyncio.Future[str] | None = None
+        self._began = -1e9
+
+    async def __call__(self) -> str:
+        """ "ok", or what is wrong."""
+        running = self._running
+        if running is None or (running.done() and time.monotonic() - self._began >= self._every):
+            self._began = time.monotonic()
+            running = self._running = asyncio.get_running_loop().run_in_executor(self._pool, _probe, self._touch)
+        await asyncio.wait([running], timeout=PATIENCE)
+        return running.result() if running.done() else "it does not answer in time"
+
 
 def health_routes(
     database: Database, driver: Driver, metrics: Metrics | None, pool: Executor, draining: Callable[[], bool]
 ) -> list[Route]:
     """`metrics` None leaves /metrics out."""
+    storage = Probe(driver.probe, pool, 0.0 if driver.local else FAR)
 
     async def healthz(request: Request) -> Response:
         """The process answers."""
         return JSONResponse({"status": "ok"})
 
     async def readyz(request: Request) -> Response:
-        """Database and storage are really touched."""
+        """Database and storage are really touched; storage that is far away, now and then."""
         loop = asyncio.get_running_loop()
         checks = {
             "database": await loop.run_in_executor(pool, _probe, database.check),
-            "storage": await loop.run_in_executor(pool, _probe, driver.probe),
+            "storage": await storage(),
         }
         if draining():
             checks["server"] = "draining"

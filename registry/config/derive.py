@@ -13,6 +13,9 @@ from registry.config.settings import Config
 MOST_WORKERS = 4
 """Workers that nobody asked for."""
 
+S3_VERIFY_AFTER = 30 * 86400.0
+"""Seconds after which a blob is read again where reading may be paid for by the byte."""
+
 
 def derive(config: Config, environ: Mapping[str, str], origins: dict[str, str]) -> Config:
     """Return `config` with nothing left to be worked out, and say in `origins` what each new value follows from."""
@@ -30,10 +33,14 @@ def derive(config: Config, environ: Mapping[str, str], origins: dict[str, str]) 
     if not database.url:
         database = replace(database, url=f"sqlite:///{os.path.join(root, 'entrepot.db')}")
         origins["database.url"] = "default, from server.root"
+    verify = config.verify
+    if storage.driver == "s3" and origins["verify.again_after"] == "default":
+        verify = replace(verify, again_after=S3_VERIFY_AFTER)
+        origins["verify.again_after"] = "default with S3, whose reads may be paid for"
     if not access.anonymous and server.is_loopback:
         access = replace(access, anonymous="full")
         origins["access.anonymous"] = "default, as server.listen is only reachable from this machine"
-    return replace(config, server=server, storage=storage, database=database, access=access)
+    return replace(config, server=server, storage=storage, database=database, access=access, verify=verify)
 
 
 def default_workers() -> int:

@@ -2,6 +2,7 @@
 
 Sessions are found by their rows (`expire_uploads`). A process that is killed may leave bytes without a row: those of a
 young session, or of a blob in a single POST. They are found by looking through the folders (`Orphans`), now and then.
+Of storage that hides partial files, what is kept beside them is found so; for the rest see leftovers.py.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ async def expire_uploads(database: Database, uploads: Uploads, expire_after: flo
     return len(removed)
 
 
+LOOKS_FAR = 100
+"""The same where each look is a request to another machine."""
+
+
 class Orphans:
     """Partial files that no row speaks of. Each run goes on where the last one stopped.
 
@@ -70,10 +75,11 @@ class Orphans:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._sweep)
 
     def _sweep(self) -> int:
-        found = list(islice(self._walk, LOOKS))
-        if len(found) < LOOKS:  # to the end, or a failure ended it: from the start
+        looks = LOOKS if self._driver.local else LOOKS_FAR
+        found = list(islice(self._walk, looks))
+        if len(found) < looks:  # to the end, or a failure ended it: from the start
             self._walk = self._uploads("")
-            found += islice(self._walk, LOOKS - len(found))
+            found += islice(self._walk, looks - len(found))
         before = now_ms() / 1000 - self._expire_after
         removed = sum(self._remove(repository, upload, before) for repository, upload in found if upload)
         if removed:
@@ -94,6 +100,8 @@ class Orphans:
 
     def _remove(self, repository: str, upload: str, before: float) -> bool:
         """Remove it if it is old, no session's, and nobody is writing to it."""
+        if not self._driver.local:
+            return self._remove_beside(repository, upload, before)
         path = paths.upload_data(repository, upload)
         with suppress(NotFound, Busy):
             if self._driver.stat(path).modified >= before or self._known(repository, upload):
@@ -107,6 +115,16 @@ class Orphans:
             finally:
                 writer.suspend()
             return orphaned
+        return False
+
+    def _remove_beside(self, repository: str, upload: str, before: float) -> bool:
+        """What a suspended upload keeps in files of its folder, when it is nobody's any more."""
+        folder = paths.upload_dir(repository, upload)
+        with suppress(NotFound):
+            ages = [self._driver.stat(f"{folder}/{name}").modified for name in self._driver.list(folder)]
+            if ages and max(ages) < before and not self._known(repository, upload):
+                self._driver.delete_tree(folder)
+                return True
         return False
 
     def _known(self, repository: str, upload: str) -> bool:

@@ -200,6 +200,14 @@ def test_postgresql_and_s3_are_taken() -> None:
     assert config.storage.path == ""
 
 
+def test_what_is_paid_for_by_the_byte_is_read_less_often() -> None:
+    assert load(None, {}, {}).config.verify.again_after == 86400
+    config, origins = load(None, {}, S3)
+    assert config.verify.again_after == 30 * 86400
+    assert origins["verify.again_after"] == "default with S3, whose reads may be paid for"
+    assert load(None, {}, S3 | {"verify.again_after": "1d"}).config.verify.again_after == 86400
+
+
 def test_long_values_are_cut() -> None:
     assert len(refused(flags={"server.workers": "9" * 100_000})) < 400
 
