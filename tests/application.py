@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,32 +13,13 @@ import httpx2
 
 from registry.app import App, build
 from registry.config.load import load
-from registry.metadata import schema
 from storage.driver import Driver
+from tests.databases import database_of
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-
-
-@functools.cache
-def _template() -> bytes:
-    """An empty database with the newest tables: migrating takes longer than most tests."""
-    folder = tempfile.mkdtemp()
-    try:
-        schema.upgrade(f"sqlite:///{folder}/new.db")
-        return Path(folder, "new.db").read_bytes()
-    finally:
-        shutil.rmtree(folder)
-
-
-def new_database(root: Path) -> str:
-    """The URL of the migrated database in `root`, which is made when it is not there."""
-    path = root / "entrepot.db"
-    if not path.exists():
-        path.write_bytes(_template())
-    return f"sqlite:///{path}"
 
 
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:
@@ -80,8 +58,13 @@ class Registry:
         client: str = "127.0.0.1",
     ) -> None:
         root.mkdir(exist_ok=True)
-        new_database(root)
-        given = {"server.root": str(root), "server.workers": "1", "log.access": "false", "access.anonymous": "full"}
+        given = {
+            "database.url": database_of(root),
+            "server.root": str(root),
+            "server.workers": "1",
+            "log.access": "false",
+            "access.anonymous": "full",
+        }
         given |= dict(settings or {})
         self.root = root
         self.config = load(None, {}, given).config

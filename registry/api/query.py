@@ -14,6 +14,10 @@ def parse_query(raw: bytes) -> dict[str, list[str]]:
     """Every parameter with its values, in order. Raises PageInvalid when it cannot be read."""
     if not raw:
         return {}
+    if b"%00" in raw:
+        raise PageInvalid(
+            "the query has a zero byte, which no name here has"
+        )  # nor can every database be asked for one
     try:
         text = raw.decode("ascii")
         return urllib.parse.parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,9 @@ import pytest
 from registry.api.path import parse_path
 from registry.api.routes import BY_NAME, ROUTES
 from registry.auth.access import GRANTS, Action
+from registry.metadata.models import metadata
 from tests.application import Registry, digest_of, error_code, image
+from tests.databases import database_of, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -45,12 +45,12 @@ async def filled(root: Path) -> tuple[str, str]:
         return fresh, begun
 
 
-def snapshot(root: Path) -> tuple[list[str], dict[str, bytes]]:
+def snapshot(root: Path) -> tuple[dict[str, list[str]], dict[str, bytes]]:
     """Everything in the database and in the storage."""
-    with closing(sqlite3.connect(root / "entrepot.db")) as connection:
-        rows = list(connection.iterdump())
+    url = database_of(root)
+    content = {table: sorted(map(repr, rows(url, f"select * from {table}"))) for table in metadata.tables}
     files = {str(path): path.read_bytes() for path in (root / "storage").rglob("*") if path.is_file()}
-    return rows, files
+    return content, files
 
 
 def test_every_method_of_every_route_requires_an_action() -> None:

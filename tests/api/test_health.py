@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from storage.drivers import load
 from tests.application import Registry
+from tests.databases import rows
 from tests.storage.faulty import Faults, Faulty
 
 pytestmark = pytest.mark.anyio
@@ -36,9 +35,7 @@ async def test_storage_fails(tmp_path: Path) -> None:
 
 async def test_the_database_is_written(registry: Registry) -> None:
     def probed() -> int:
-        with closing(sqlite3.connect(registry.root / "entrepot.db")) as connection:
-            (at,) = connection.execute("select coalesce(max(at), 0) from probes").fetchone()
-            return int(at)
+        return int(rows(registry.config.database.url, "select coalesce(max(at), 0) from probes")[0][0])
 
     assert (await registry.get("/readyz")).status_code == 200
     assert probed() > 0

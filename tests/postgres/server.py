@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 
 from registry.metadata import schema
-from tests.protocol.server import free_port
+from tests.ports import free_port
 
 START_SECONDS = 30.0
 USER = "postgres"

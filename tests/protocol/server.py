@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,20 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.databases import configured
+from tests.ports import free_port
 from tests.protocol.client import Client, Closed
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below the range the kernel gives to outgoing connections."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -46,7 +37,7 @@ class Server:
     def __init__(self, folder: Path, variables: Mapping[str, str] | None = None, host: str = "127.0.0.1") -> None:
         self.root = folder / "root"
         self.log_path = folder / "server.log"
-        self.variables = dict(variables or {})
+        self.variables = configured(self.root) | dict(variables or {})
         self.host = host
         self.port = free_port()
         self.client = Client("127.0.0.1", self.port)
@@ -56,6 +47,11 @@ class Server:
     def log(self) -> str:
         """Everything the server has written to its outputs."""
         return self.log_path.read_text(errors="replace")
+
+    @property
+    def database_url(self) -> str:
+        """The URL of its database."""
+        return self.variables.get("ENTREPOT_DATABASE_URL", f"sqlite:///{self.root / 'entrepot.db'}")
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

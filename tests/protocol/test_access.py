@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.protocol.content import OCTETS, Manifest, Repository, digest_of, new_repository
-from tests.protocol.server import PROJECT, Server, command, environment, free_port
+from tests.protocol.server import PROJECT, Server, command, environment
 
 MODES = ("pull", "push", "full")
 
@@ -98,7 +99,7 @@ def test_a_second_server_on_the_same_folder_reads_the_same(start: Callable[..., 
     image = repository.tag("latest", repository.image())
     two = Server(tmp_path / "two-folder")
     two.log_path.parent.mkdir()
-    two.root = one.root
+    two.root, two.variables = one.root, one.variables
     try:
         two.start()
         assert repository.at(two.client).client.get(repository.manifest("latest")).body == image.payload

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.databases import rows
 from tests.protocol.content import OCTETS, Repository, new_repository, noise, with_query
 from tests.protocol.server import Server, running, wait_until
 
@@ -55,9 +54,8 @@ def flipped(path: Path) -> None:
 
 def events(server: Server, digest: str) -> list[str]:
     """The kinds of events about a blob, oldest first."""
-    with closing(sqlite3.connect(f"file:{server.root / 'entrepot.db'}?mode=ro", uri=True)) as database:
-        rows = database.execute("SELECT kind FROM events WHERE digest = ? ORDER BY id", (digest,)).fetchall()
-    return [kind for (kind,) in rows]
+    found = rows(server.database_url, "SELECT kind FROM events WHERE digest = ? ORDER BY id", digest)
+    return [kind for (kind,) in found]
 
 
 def damaged_count(server: Server) -> float:

@@ -235,7 +235,7 @@ def test_a_slow_reader_does_not_hold_others(impatient: Server) -> None:
 
 
 def test_connections(start: Callable[..., Server]) -> None:
-    server = start(ENTREPOT_LIMITS_CONNECTIONS="8")
+    server = start(ENTREPOT_LIMITS_CONNECTIONS="8", ENTREPOT_SERVER_WORKERS="1")
     server.client.close()
     open_ones: list[Connection] = []
     outcomes: list[str] = []

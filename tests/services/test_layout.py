@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from tests.application import (
     image,
     index,
 )
+from tests.databases import rows
 from tests.services.reference import Reference, reference
 
 pytestmark = pytest.mark.anyio
@@ -57,14 +56,15 @@ async def check(registry: Registry, theirs: Reference) -> None:
     await follow(registry)
     names = await registry.names("/v2/_catalog")
     assert theirs.catalog() == names
-    with closing(sqlite3.connect(registry.root / "entrepot.db")) as database:
-        manifests = database.execute(
-            "select r.name, m.digest, m.payload from manifests m join repositories r on r.id = m.repository_id"
-        ).fetchall()
-        blobs = database.execute(
-            "select r.name, b.digest from repository_blobs rb join repositories r on r.id = rb.repository_id"
-            " join blobs b on b.id = rb.blob_id"
-        ).fetchall()
+    url = registry.config.database.url
+    manifests = rows(
+        url, "select r.name, m.digest, m.payload from manifests m join repositories r on r.id = m.repository_id"
+    )
+    blobs = rows(
+        url,
+        "select r.name, b.digest from repository_blobs rb join repositories r on r.id = rb.repository_id"
+        " join blobs b on b.id = rb.blob_id",
+    )
     for name in names:
         tags = await registry.names(f"/v2/{name}/tags/list")
         assert theirs.tags(name) == tags
@@ -257,9 +257,7 @@ async def test_events_are_applied_again_after_a_crash(registry: Registry, theirs
     await fill(registry)
     await check(registry, theirs)
     expected = files(registry.tree)
-    with closing(sqlite3.connect(registry.root / "entrepot.db")) as database:
-        database.execute("delete from event_cursors")
-        database.commit()
+    rows(registry.config.database.url, "delete from event_cursors")
     (registry.tree / "repositories" / "team" / "_manifests" / "tags" / "v1" / "current" / "link").unlink()
     await check(registry, theirs)
     assert files(registry.tree) == expected

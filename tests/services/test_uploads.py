@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from storage.drivers import load
 from tests.application import Registry, digest_of, error_code
+from tests.databases import rows
 from tests.storage.faulty import Faults, Faulty
 
 pytestmark = pytest.mark.anyio
@@ -29,8 +28,7 @@ def held(count: int) -> str:
 
 def sessions(registry: Registry) -> int:
     """Rows of sessions."""
-    with closing(sqlite3.connect(registry.root / "entrepot.db")) as connection:
-        return int(connection.execute("select count(*) from uploads").fetchone()[0])
+    return int(rows(registry.config.database.url, "select count(*) from uploads")[0][0])
 
 
 def partials(registry: Registry) -> list[Path]:
