@@ -139,6 +139,10 @@ class _FaultyWriter:
     def size(self) -> int:
         return self._writer.size
 
+    @property
+    def doubtful(self) -> bool:
+        return self._writer.doubtful
+
     def stat(self) -> Stat:
         return self._writer.stat()
 

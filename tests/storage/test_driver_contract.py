@@ -9,17 +9,19 @@ import time
 
 import pytest
 
-from storage.driver import Driver, LocalFiles
+from storage.driver import Driver, LocalFiles, Multipart, Presigns
 from storage.errors import Busy, Exists, NotFound, OffsetMismatch
 
 PARTIAL = "r/_uploads/1/data"
 BLOB = "blobs/ab/abc/data"
 
 
-def partial(driver: Driver, data: bytes = b"hello") -> None:
+def partial(driver: Driver, data: bytes = b"hello") -> str:
     writer = driver.create(PARTIAL)
     writer.write(data)
-    writer.suspend()
+    state = writer.suspend()
+    assert writer.suspend() == state
+    return state
 
 
 def test_put_read_stat_delete(driver: Driver) -> None:
@@ -71,17 +73,26 @@ def test_commit_publishes_whole(driver: Driver) -> None:
     writer = driver.create(PARTIAL)
     writer.write(b"hello ")
     writer.write(memoryview(bytearray(b"_world_"))[1:6])
-    assert writer.size == writer.stat().size == driver.stat(PARTIAL).size == 11
-    assert driver.read(PARTIAL, 100) == b"hello world"
+    assert writer.size == writer.stat().size == 11
     with pytest.raises(NotFound):
         driver.stat(BLOB)
-    writer.commit(BLOB)
+    assert writer.commit(BLOB) == BLOB
+    assert not writer.doubtful
     assert driver.read(BLOB, 100) == b"hello world"
     with pytest.raises(NotFound):
         driver.stat(PARTIAL)
     writer.cancel()
     writer.suspend()
     assert driver.stat(BLOB).size == 11
+
+
+def test_a_local_partial_file_can_be_read(local: Driver) -> None:
+    writer = local.create(PARTIAL)
+    writer.write(b"hello")
+    assert writer.stat() == local.stat(PARTIAL)
+    assert local.read(PARTIAL, 100) == b"hello"
+    assert writer.suspend() == ""
+    assert local.stat(PARTIAL).size == 5
 
 
 def test_commit_replaces(driver: Driver) -> None:
@@ -103,51 +114,65 @@ def test_cancel_removes_and_is_idempotent(driver: Driver) -> None:
 
 
 def test_resume_goes_on_at_the_end(driver: Driver) -> None:
-    partial(driver)
-    writer = driver.resume(PARTIAL)
+    state = partial(driver)
+    with pytest.raises(OffsetMismatch) as caught:
+        driver.resume(PARTIAL, 6, state)
+    assert caught.value.offset == 5
+    writer = driver.resume(PARTIAL, 5, state)
     assert writer.size == 5
     writer.write(b"!")
     writer.commit(BLOB)
     assert driver.read(BLOB, 100) == b"hello!"
 
 
-def test_resume_at_an_offset_drops_what_is_past_it(driver: Driver) -> None:
-    partial(driver)
-    with pytest.raises(OffsetMismatch) as caught:
-        driver.resume(PARTIAL, 6)
-    assert caught.value.offset == 5
-    writer = driver.resume(PARTIAL, 2)
+def test_resume_at_an_offset_drops_what_is_past_it(local: Driver) -> None:
+    partial(local)
+    writer = local.resume(PARTIAL, 2)
     assert writer.size == 2
     writer.write(b"y")
     writer.suspend()
-    assert driver.read(PARTIAL, 100) == b"hey"
+    assert local.read(PARTIAL, 100) == b"hey"
 
 
-def test_one_writer_at_a_time(driver: Driver) -> None:
-    writer = driver.create(PARTIAL)
+def test_a_remote_partial_file_is_what_the_state_says(remote: Driver) -> None:
+    state = partial(remote)
+    for unknown in ("", "[]", "{", '{"etags": [1]}'):
+        with pytest.raises(NotFound):
+            remote.resume(PARTIAL, None, unknown)
+    first, second = (remote.resume(PARTIAL, None, state) for _ in range(2))
+    first.write(b" lost")
+    second.write(b" kept")
+    assert remote.resume(PARTIAL, None, second.suspend()).commit(BLOB) == BLOB
+    assert remote.read(BLOB, 100) == b"hello kept"
+    first.cancel()
+    assert remote.read(BLOB, 100) == b"hello kept"
+
+
+def test_one_writer_at_a_time(local: Driver) -> None:
+    writer = local.create(PARTIAL)
     with pytest.raises(Exists):
-        driver.create(PARTIAL)
+        local.create(PARTIAL)
     with pytest.raises(Busy):
-        driver.resume(PARTIAL)
+        local.resume(PARTIAL)
     writer.suspend()
     with pytest.raises(Exists):
-        driver.create(PARTIAL)
-    again = driver.resume(PARTIAL)
+        local.create(PARTIAL)
+    again = local.resume(PARTIAL)
     with pytest.raises(Busy):
-        driver.resume(PARTIAL, 0)
+        local.resume(PARTIAL, 0)
     writer.suspend()
     writer.cancel()
     with pytest.raises(Busy):
-        driver.resume(PARTIAL)
+        local.resume(PARTIAL)
     again.cancel()
 
 
-def test_a_forgotten_writer_lets_go(driver: Driver) -> None:
-    writer = driver.create(PARTIAL)
+def test_a_forgotten_writer_lets_go(local: Driver) -> None:
+    writer = local.create(PARTIAL)
     writer.write(b"kept")
     del writer
     gc.collect()
-    assert driver.resume(PARTIAL).size == 4
+    assert local.resume(PARTIAL).size == 4
 
 
 def test_many_commit_the_same_at_once(driver: Driver) -> None:
@@ -207,7 +232,31 @@ def test_probe_leaves_nothing(driver: Driver) -> None:
     assert list(driver.list("")) == ["a"]
 
 
+def test_open_with_a_length(driver: Driver) -> None:
+    driver.put("a", b"0123456789")
+    driver.put("empty", b"")
+    with driver.open("a", 2, 3) as reader:
+        assert reader.seek(0, 2) == 10
+        reader.seek(2)
+        assert reader.read(3) == b"234"
+        assert reader.read(100)[:1] == b"5"  # more than was announced
+    with driver.open("a", 10, 5) as reader:
+        assert reader.read(1) == b""
+    for length in (None, 0, 5):
+        with driver.open("empty", 0, length) as reader:
+            assert reader.read(1) == b""
+            assert reader.seek(0, 2) == 0
+
+
+def test_a_group_is_put(driver: Driver) -> None:
+    files = [(f"g/{number}", bytes([number])) for number in range(20)]
+    assert driver.put_group(files) == [None] * 20
+    assert [driver.read(path, 2) for path, _ in files] == [data for _, data in files]
+
+
 def test_extensions_pass_through(driver: Driver, request: pytest.FixtureRequest) -> None:
-    local = "filesystem" in request.node.callspec.params["driver"]
-    assert isinstance(driver, LocalFiles) == local
-    assert driver.name == ("filesystem" if local else "memory")
+    kind = request.node.callspec.params["driver"].rpartition("-")[2]
+    assert driver.name == (kind if kind in ("filesystem", "memory") else "s3")
+    assert driver.local == (driver.name != "s3")
+    assert isinstance(driver, LocalFiles) == (kind == "filesystem")
+    assert isinstance(driver, Presigns) == isinstance(driver, Multipart) == (driver.name == "s3")

@@ -5,6 +5,8 @@ Only what every S3 server can do is used: no conditional writes, no bulk deletes
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
@@ -12,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 from storage import paths
 from storage.driver import Stat
 from storage.drivers.s3.client import Client, Connections, Settings
-from storage.drivers.s3.errors import calling
-from storage.errors import NotFound
+from storage.drivers.s3.errors import STALE_PARTS, calling, code
+from storage.errors import Explained, NotFound
 
 T = TypeVar("T")
 
@@ -53,7 +55,11 @@ class Bucket:
 
     def put(self, path: str, data: bytes | bytearray) -> None:
         """Store it whole."""
-        self._call("put_object", path, Body=data, **self._kept(path))
+        for _ in range(self.settings.attempts):
+            with contextlib.suppress(FileNotFoundError):
+                self._call("put_object", path, Body=data, **self._kept(path))
+                return
+        raise _vanished()
 
     def get(self, path: str, span: str, etag: str = "") -> dict[str, Any]:
         """S3's answer, its `Body` open; `span` is a Range header's value, or nothing."""
@@ -145,7 +151,12 @@ class Bucket:
     def complete(self, place: str, upload: str, parts: Sequence[Part]) -> None:
         """Publish it. Raises FileNotFoundError when the upload is over, or its parts are others."""
         listed = [{"PartNumber": number, "ETag": part.etag} for number, part in enumerate(parts, 1)]
-        self._call("complete_multipart_upload", place, UploadId=upload, MultipartUpload={"Parts": listed})
+        try:
+            self._call("complete_multipart_upload", place, UploadId=upload, MultipartUpload={"Parts": listed})
+        except FileNotFoundError as error:
+            if code(error) in ("NoSuchUpload", *STALE_PARTS):
+                raise
+            raise _vanished() from error
 
     def abort(self, place: str, upload: str) -> None:
         """Forget it and its parts. Raises FileNotFoundError when it is over."""
@@ -176,6 +187,11 @@ class Bucket:
         if settings.storage_class and path.startswith(_BLOBS):
             how["StorageClass"] = settings.storage_class
         return how
+
+
+def _vanished() -> OSError:
+    # A server that keeps objects as files may lose a folder to a delete in the middle of a write: that is no answer.
+    return Explained(errno.EAGAIN, "S3 says of what is being written that it is not there, try again")
 
 
 def missing(path: str) -> NotFound:

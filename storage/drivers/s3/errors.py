@@ -49,7 +49,7 @@ def os_error(error: boto.ClientError | boto.BotoCoreError, bucket: str) -> OSErr
 
 def code(error: BaseException | None) -> str:
     """What S3 calls the error, or that of the OSError it became; "" for anything else."""
-    if isinstance(error, Explained):
+    if isinstance(error, OSError):
         error = error.__cause__
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, boto.ClientError) else ""
 
