@@ -18,8 +18,12 @@ from storage.errors import StorageError
 OF_CLIENTS = ("redirect", "redirect_expires", "redirect_except_networks", "redirect_except_agents")
 """Settings of the section s3 that are not the driver's."""
 
-FIRST_LOOK = 10.0
+FIRST_LOOK = 5.0
 """Seconds that a bucket may take to answer at the start, each of two times."""
+
+
+ITSELF = "the storage: "
+"""What a storage error that is about no path begins with."""
 
 
 class StorageMissing(RuntimeError):
@@ -44,9 +48,12 @@ def claim_storage(config: Config) -> None:
     hasty = replace(config, s3=replace(s3, attempts=min(2, s3.attempts), timeout=min(FIRST_LOOK, s3.timeout)))
     database = Database.open(config.database.url)
     try:
-        claim(ContentStore(Checked(driver_of(hasty))), database, config)
+        driver = Checked(driver_of(hasty))
+        if not driver.local:
+            driver.probe()  # says more of what is wrong than a look does
+        claim(ContentStore(driver), database, config)
     except StorageError as error:
-        raise StorageMissing(f"{described(config)} cannot be used: {error}") from error
+        raise StorageMissing(f"{described(config)} cannot be used: {str(error).removeprefix(ITSELF)}") from error
     finally:
         database.close()
 
