@@ -8,7 +8,7 @@ A connection tells which server it wants: one that is no standby, unless the URL
 URL libpq takes the first that fits, so a failover is a lost connection and a new one.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.pool import NullPool
 
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
-from registry.metadata.wire import Wire, WireSession
+from registry.metadata.wire import ANSWER_WITHIN, Wire, WireSession
 
 PATIENCE = 5.0
 """Seconds in which a restarted or failed-over database is waited for by a write."""
@@ -57,9 +57,19 @@ class Postgres:
     inline_reads = False
     patience = PATIENCE
 
-    def __init__(self, url: str, *, readers: int, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers: int,
+        patience: float = PATIENCE,
+        answer_within: float = ANSWER_WITHIN,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.readers = readers
         self.patience = patience
+        self._answer_within = answer_within
+        self._settings = SETTINGS | dict(settings or {})
         try:
             given = conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
@@ -72,10 +82,10 @@ class Postgres:
         """A new connection; one that is not for the writer refuses to write."""
         connection = psycopg.connect(self._conninfo, autocommit=True)
         try:
-            settings = SETTINGS if writer else SETTINGS | {"default_transaction_read_only": "on"}
+            settings = self._settings if writer else self._settings | {"default_transaction_read_only": "on"}
             values = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
             connection.execute(f"SELECT {values}")
-            return PostgresConnection(connection, self._dialect)
+            return PostgresConnection(Wire(connection, self._answer_within), self._dialect)
         except BaseException:
             connection.close()
             raise
@@ -120,8 +130,8 @@ class Postgres:
 class PostgresConnection:
     """One connection to the server."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", dialect: Dialect) -> None:
-        self.wire = Wire(connection)
+    def __init__(self, wire: Wire, dialect: Dialect) -> None:
+        self.wire = wire
         self.session = WireSession(self.wire, dialect)
 
     def begin(self, *, durable: bool) -> None:

@@ -53,7 +53,8 @@ class Answer(NamedTuple):
 class Wire:
     """A connection in pipeline mode. `send` queues, `finish` ends what is one unit of failure, `receive` waits."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", answer_within: float = ANSWER_WITHIN) -> None:
+        self._within = answer_within
         self.connection = connection
         self._pg = connection.pgconn
         self._transformer = Transformer(connection)
@@ -99,8 +100,9 @@ class Wire:
         """Give to the socket what it takes now; whether there is more."""
         return bool(self._pg.flush())
 
-    def receive(self, within: float = ANSWER_WITHIN) -> list[Answer]:
+    def receive(self) -> list[Answer]:
         """Wait for the answers to all that was sent up to one `finish`, in order."""
+        within = self._within
         answers: list[Answer] = []
         deadline = time.monotonic() + within
         poll = select.poll()

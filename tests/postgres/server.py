@@ -46,7 +46,7 @@ def as_user(*arguments: str) -> list[str]:
     """The command, run by a user that the server does not refuse."""
     if os.geteuid() != 0:
         return list(arguments)
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--pdeathsig=INT", *arguments]
+    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *arguments]
 
 
 class Cluster:
