@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.faults.fleet import Fleet
 from tests.faults.judges import busy_or_503
+from tests.faults.scene import until
 from tests.postgres.server import Cluster
 
 pytestmark = pytest.mark.faults
@@ -38,6 +40,7 @@ def trouble(cluster: Cluster, rng: random.Random) -> str:
         # The server then ends all other sessions too, and recovers from its log, as after a crash.
         (pid,) = rng.choice(cluster.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"))
         os.kill(int(str(pid)), signal.SIGKILL)
+        assert until(lambda: answers(cluster), 20)
         return kind
     if kind == "killed":
         cluster.kill()
@@ -46,6 +49,13 @@ def trouble(cluster: Cluster, rng: random.Random) -> str:
     time.sleep(rng.uniform(0, 0.6))
     cluster.start()
     return kind
+
+
+def answers(cluster: Cluster) -> bool:
+    try:
+        return bool(cluster.execute("SELECT 1"))
+    except psycopg.OperationalError:
+        return False
 
 
 @pytest.mark.timeout(120)

@@ -25,12 +25,12 @@ def put(value: str) -> Step:
 
 
 def deleted() -> Step:
-    """A delete that found something."""
+    """A delete that found something. Not where answers are lost."""
     return lambda held: ABSENT if held else None
 
 
 def erased() -> Step:
-    """A delete whose answer was lost."""
+    """A delete that may have found nothing."""
     return lambda held: ABSENT
 
 
@@ -39,7 +39,7 @@ def seen(value: str) -> Step:
 
 
 def listed() -> Step:
-    """It was in a list, which does not say what it holds."""
+    """It was in a list, which does not say what it holds. Not where answers are lost."""
     return lambda held: held or None
 
 
@@ -49,23 +49,25 @@ def swapped(expected: str, value: str) -> Step:
 
 
 def refused(expected: str) -> Step:
-    """The condition did not hold."""
+    """The condition did not hold. Not where answers are lost."""
     return lambda held: held if held != expected else None
 
 
 @dataclass(eq=False)
 class Operation:
-    """`what` is for people; `value` is what it writes, if it writes; `ended` is None while its answer is not there."""
+    """`what` is for people; `value` is what it writes, if it writes; `ended` and `told` are there with its answer."""
 
     what: str
     began: int
     step: Step
     value: str | None = None
     ended: int | None = None
+    told: str | None = None
 
     def line(self, zero: int) -> str:
         end = "lost" if self.ended is None else f"{(self.ended - zero) / 1e6:.3f}"
-        return f"[{(self.began - zero) / 1e6:.3f} .. {end} ms] {self.what}"
+        told = "" if self.told is None else f": {self.told or 'nothing'}"
+        return f"[{(self.began - zero) / 1e6:.3f} .. {end} ms] {self.what}{told}"
 
 
 @dataclass
@@ -82,13 +84,12 @@ class History:
             self.operations[register].append(made)
             return made
 
-    def end(self, operation: Operation, step: Step, told: str = "") -> None:
-        """After the answer came in: what it did, as the answer tells."""
-        operation.ended, operation.step = time.monotonic_ns(), step
-        operation.what += f": {told}" if told else ""
+    def end(self, operation: Operation, step: Step, told: str | None = None) -> None:
+        """After the answer came in: what it did, and the value it told of, if it did."""
+        operation.ended, operation.step, operation.told = time.monotonic_ns(), step, told
 
     def void(self, register: str, operation: Operation) -> None:
-        """The answer says nothing and did nothing: the operation is left out."""
+        """It did nothing, and its answer tells nothing: it is left out."""
         with self._lock:
             self.operations[register].remove(operation)
 
@@ -142,9 +143,12 @@ def _after(states: set[State], answered: Operation, under_way: set[Operation]) -
 
 
 def _without_echo(operations: list[Operation]) -> list[Operation]:
-    """Without lost writes of values that no answer speaks of: whether they happened, nobody can tell."""
-    told = {op.what.rpartition(": ")[2] for op in operations if op.ended is not None}
-    return [op for op in operations if op.ended is not None or op.value is None or op.value in told]
+    """Without the lost ones that nobody can tell of: reads, and writes of values that no answer names.
+
+    So where answers are lost, no other answer may depend on such a value: see `listed`, `deleted` and `refused`.
+    """
+    told = {op.told for op in operations if op.ended is not None}
+    return [op for op in operations if op.ended is not None or (op.value is not None and op.value in told)]
 
 
 def _story(operations: list[Operation], wrong: Operation, states: set[State]) -> str:

@@ -25,11 +25,12 @@ def op(began: int, ended: int | None, what: str) -> Operation:
     word, *names = what.split()
     if word == "put":
         return Operation(what, began, put(names[0]), names[0], ended)
+    if word == "delete":
+        return Operation(what, began, erased() if ended is None else deleted(), ABSENT, ended)
     steps: dict[str, Callable[[], Step]] = {"see": lambda: seen(names[0] if names else ABSENT), "list": listed}
     steps |= {"refuse": lambda: refused(names[0]), "swap": lambda: swapped(names[0], names[1])}
-    steps |= {"delete": erased if ended is None else deleted}
-    told = f"{what}: {names[0]}" if word == "see" and names else what
-    return Operation(told, began, steps[word](), None, ended)
+    told = (names or [ABSENT])[0] if word == "see" else None
+    return Operation(what, began, steps[word](), names[-1] if word == "swap" else None, ended, told)
 
 
 LINEAR = {
@@ -45,6 +46,8 @@ LINEAR = {
     "or happen late": [op(0, None, "put a"), op(1, 2, "see"), op(3, 4, "put b"), op(5, 6, "see b"), op(7, 8, "see a")],
     "or never": [op(0, None, "put a"), op(1, 2, "see"), op(3, 4, "put b"), op(5, 6, "see b")],
     "a lost delete may happen late": [op(0, 1, "put a"), op(2, None, "delete"), op(3, 4, "see a"), op(5, 6, "see")],
+    "a lost read may have been anything": [op(0, 1, "put a"), op(2, None, "see b"), op(3, 4, "see a")],
+    "many lost writes": [op(n, None, f"put v{n}") for n in range(40)] + [op(50, 51, "see v7"), op(52, 53, "see v30")],
     "in a list while it is being put": [op(0, 5, "put a"), op(1, 2, "list")],
 }
 
