@@ -96,7 +96,7 @@ class Pull:
 
     async def signed(self, blob: FoundBlob, seconds: int) -> str | None:
         """A URL to fetch its bytes from for so many seconds; None where the storage makes none."""
-        headers = {"response-content-type": "application/octet-stream"}
+        headers = {"content-type": "application/octet-stream"}
         # The keys of a role may have to be fetched again, which takes a while.
         sign = partial(self._content.presign, blob.digest, seconds, headers, place=blob.where.place)
         return await asyncio.get_running_loop().run_in_executor(self._pool, sign)

@@ -1,0 +1,109 @@
+"""A registry server whose blobs are in a bucket, and the bucket seen past it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.protocol.content import Repository
+from tests.protocol.server import Server, running
+from tests.s3.calls import Call
+from tests.s3.proxy import FaultProxy
+from tests.s3.servers import S3Server, client, make_bucket
+
+PART = 5 << 20
+"""Of the servers here: the least that S3 takes."""
+
+IN_THE_BACKGROUND = ("/_layers/", "/_manifests/")
+"""In the keys of links, which are written when it is quiet."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Bucket:
+    """One of the S3 server's, behind a proxy that counts."""
+
+    server: S3Server
+    proxy: FaultProxy
+    name: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Those that have a registry keep its blobs here."""
+        return {
+            "ENTREPOT_STORAGE_DRIVER": "s3",
+            "ENTREPOT_S3_BUCKET": self.name,
+            "ENTREPOT_S3_ENDPOINT": self.proxy.endpoint,
+            "ENTREPOT_S3_ACCESS_KEY": self.server.access_key,
+            "ENTREPOT_S3_SECRET_KEY": self.server.secret_key,
+            "ENTREPOT_S3_PART_SIZE": str(PART),
+            "ENTREPOT_S3_REDIRECT": "false",
+        }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The same by the keys of the settings."""
+        found = {}
+        for name, value in self.variables.items():
+            section, _, setting = name.removeprefix("ENTREPOT_").lower().partition("_")
+            found[f"{section}.{setting}"] = value
+        return found
+
+    @property
+    def s3(self) -> Any:  # noqa: ANN401 - boto3's clients have no types
+        """A client that nobody counts."""
+        return client(self.server)
+
+    def keys(self, part: str = "") -> list[str]:
+        """The keys of all objects with this in them."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return [one["Key"] for page in pages for one in page.get("Contents", ()) if part in one["Key"]]
+
+    def multiparts(self) -> list[str]:
+        """The places of multipart uploads that are not complete."""
+        # The gateway lists them for a whole place only.
+        return [one["Key"] for one in self.s3.list_multipart_uploads(Bucket=self.name).get("Uploads", ())]
+
+    @contextmanager
+    def counted(self) -> Iterator[Counter[str]]:
+        """The operations for a client that come meanwhile; those in the background are left out."""
+        found: Counter[str] = Counter()
+
+        def note(call: Call) -> None:
+            if not any(part in call.key for part in IN_THE_BACKGROUND):
+                found[call.operation] += 1
+
+        self.proxy.plan = note
+        try:
+            yield found
+        finally:
+            self.proxy.plan = lambda call: None
+
+
+@contextmanager
+def bucket_of(server: S3Server) -> Iterator[Bucket]:
+    """A new one."""
+    name = f"bucket-{next(_numbers)}"
+    make_bucket(server, name)
+    with FaultProxy(server.endpoint) as proxy:
+        yield Bucket(server, proxy, name)
+
+
+@contextmanager
+def registry_on(bucket: Bucket, folder: Path, **variables: str) -> Iterator[Server]:
+    """A registry server over the bucket, with one worker unless said otherwise."""
+    folder.mkdir(exist_ok=True)
+    given = {"ENTREPOT_SERVER_WORKERS": "1", "ENTREPOT_VERIFY_ENABLED": "false"} | bucket.variables | variables
+    with running(folder, given) as server:
+        yield server
+
+
+def repository(server: Server) -> Repository:
+    """A name that no test has had."""
+    return Repository(server.client, f"team-{next(_numbers)}/app")
