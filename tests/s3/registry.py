@@ -12,15 +12,11 @@ from typing import Any
 
 from tests.protocol.content import Repository
 from tests.protocol.server import Server, running
-from tests.s3.calls import Call
 from tests.s3.proxy import FaultProxy
 from tests.s3.servers import S3Server, client, make_bucket
 
 PART = 5 << 20
 """Of the servers here: the least that S3 takes."""
-
-IN_THE_BACKGROUND = ("/_layers/", "/_manifests/")
-"""In the keys of links, which are written when it is quiet."""
 
 _numbers = itertools.count(1)
 
@@ -65,25 +61,11 @@ class Bucket:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return [one["Key"] for page in pages for one in page.get("Contents", ()) if part in one["Key"]]
 
-    def multiparts(self) -> list[str]:
-        """The places of multipart uploads that are not complete."""
-        # The gateway lists them for a whole place only.
-        return [one["Key"] for one in self.s3.list_multipart_uploads(Bucket=self.name).get("Uploads", ())]
-
     @contextmanager
     def counted(self) -> Iterator[Counter[str]]:
-        """The operations for a client that come meanwhile; those in the background are left out."""
-        found: Counter[str] = Counter()
-
-        def note(call: Call) -> None:
-            if not any(part in call.key for part in IN_THE_BACKGROUND):
-                found[call.operation] += 1
-
-        self.proxy.plan = note
-        try:
+        """The operations that come meanwhile."""
+        with self.proxy.counted() as found:
             yield found
-        finally:
-            self.proxy.plan = lambda call: None
 
 
 @contextmanager
