@@ -121,7 +121,8 @@ class Bucket:
         """Multipart uploads of ours."""
         root = len(self.settings.key(""))
         start = self.settings.key(f"{paths.PLACED}/")
-        for page in self._pages("list_multipart_uploads", Prefix=start):
+        # Without a prefix: some servers take it for the whole of a name.
+        for page in self._pages("list_multipart_uploads"):
             for one in page.get("Uploads", ()):
                 if one["Key"].startswith(start):
                     yield Upload(one["Key"][root:], one["UploadId"], one["Initiated"].timestamp())
