@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.databases import configured
 from tests.ports import free_port
 from tests.protocol.client import Client, Closed
+from tests.storages import stored
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -37,7 +38,7 @@ class Server:
     def __init__(self, folder: Path, variables: Mapping[str, str] | None = None, host: str = "127.0.0.1") -> None:
         self.root = folder / "root"
         self.log_path = folder / "server.log"
-        self.variables = configured(self.root) | dict(variables or {})
+        self.variables = configured(self.root) | stored(self.root) | dict(variables or {})
         self.host = host
         self.port = free_port()
         self.client = Client("127.0.0.1", self.port)
