@@ -12,7 +12,7 @@ CODE := registry storage migrations tests
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check fmt bench conformance e2e fuzz lock clean
+.PHONY: help setup serve test slow check fmt bench conformance e2e fuzz lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -47,6 +47,10 @@ conformance: $(STAMP) ## run the official conformance suite of the distribution 
 e2e: $(STAMP) ## push and pull real images with real clients
 	@tests/install-system-packages e2e
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+slow: $(STAMP) ## run the tests of S3 storage on OpenStack Swift
+	@tests/install-system-packages slow
+	$(BIN)/python -m pytest -m slow tests/storage $(ARGS)
 
 fuzz: $(STAMP) $(FUZZ_STAMP) ## fuzz the parsers and a running server
 	$(BIN)/python -m tests.fuzz.run $(ARGS)

@@ -12,6 +12,7 @@ from storage.content import ContentStore
 from storage.driver import Driver
 from storage.drivers import load
 from tests.s3.servers import S3Server, bucket_settings, gateway, moto
+from tests.s3.swift import swift
 from tests.storage.faulty import Faults, Faulty
 
 LOCAL: dict[str, Callable[[str], Driver]] = {
@@ -23,8 +24,10 @@ LOCAL: dict[str, Callable[[str], Driver]] = {
     "checked-faulty-filesystem": lambda path: Checked(Faulty(load("filesystem", path=path), Faults())),
 }
 
-REMOTE = {"moto": False, "checked-moto": True, "gateway": False, "checked-gateway": True}
+REMOTE = {"moto": False, "checked-moto": True, "gateway": False, "checked-gateway": True, "swift": False}
 """The kind of S3 server, and whether the driver is wrapped."""
+
+REMOTE_PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name == "swift" else ()) for name in REMOTE]
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +42,12 @@ def gateway_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Serve
         yield server
 
 
+@pytest.fixture(scope="session")
+def swift_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
 def make(name: str, request: pytest.FixtureRequest, folder: Path) -> Driver:
     """The driver of that name, with nothing stored."""
     if name in LOCAL:
@@ -48,7 +57,7 @@ def make(name: str, request: pytest.FixtureRequest, folder: Path) -> Driver:
     return Checked(made) if REMOTE[name] else made
 
 
-@pytest.fixture(params=[*LOCAL, *REMOTE])
+@pytest.fixture(params=[*LOCAL, *REMOTE_PARAMETERS])
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Driver:
     return make(request.param, request, tmp_path)
 
@@ -59,7 +68,7 @@ def local(request: pytest.FixtureRequest, tmp_path: Path) -> Driver:
     return make(request.param, request, tmp_path)
 
 
-@pytest.fixture(params=REMOTE)
+@pytest.fixture(params=REMOTE_PARAMETERS)
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Driver:
     """A driver whose partial files are what the state says."""
     return make(request.param, request, tmp_path)

@@ -52,7 +52,7 @@ class Store:
         return [one["Key"] for one in self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())]
 
 
-@pytest.fixture(params=["moto_server", "gateway_server"])
+@pytest.fixture(params=["moto_server", "gateway_server", pytest.param("swift_server", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest) -> Store:
     server: S3Server = request.getfixturevalue(request.param)
     return Store(server, bucket_settings(server, part_size=PART))
