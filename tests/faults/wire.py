@@ -15,6 +15,10 @@ class Cut(Exception):
     """The request was sent, at least in part, and no answer came back: it may or may not have been carried out."""
 
 
+class Refused(Cut):
+    """Nobody listens: the request was not even sent."""
+
+
 class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
@@ -86,7 +90,8 @@ class Wire:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise Cut(f"{method} {target} on {self.port}: {type(error).__name__}: {error}") from error
+            kind = Refused if isinstance(error, ConnectionRefusedError) else Cut
+            raise kind(f"{method} {target} on {self.port}: {type(error).__name__}: {error}") from error
         if response.will_close or not whole:
             self._connection.close()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)

@@ -3,13 +3,14 @@
 import json
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from tests.faults.content import MANIFEST_TYPES, OCI_MANIFEST, Blob, Manifest, blob, image
-from tests.faults.wire import Answer, Cut, Wire
+from tests.faults.wire import Answer, Cut, Refused, Wire
 from tests.replicas.history import (
     ABSENT,
     History,
@@ -27,6 +28,9 @@ REPOSITORY = "hammer/app"
 TAGS = ("latest", "stable")
 CONFIG = blob("config of all", 300)
 BLOBS = (blob("first of all", 900), blob("second of all", 40_000))
+
+# Seconds after which the request of a replica that died, or that answered 503, is carried out no more.
+GRACE = 2.0
 
 
 class Unexpected(Exception):
@@ -78,6 +82,7 @@ class _Client:
         self._number, self._wire, self._rng, self._hammer = number, wire, rng, hammer
         self._history = hammer.history
         self._made = 0
+        self._under_way: tuple[str, Operation] | None = None
         self._acts: dict[Callable[[], None], int] = {
             self.move: 20,
             self.read: 50,
@@ -94,10 +99,10 @@ class _Client:
         act = self._rng.choices(list(self._acts), weights=list(self._acts.values()))[0]
         try:
             act()
-        except Cut:
+        except Cut as cut:
             if not self._hammer.trouble:
                 raise
-            self._hammer.counts["answers lost"] += 1
+            self._lose(cut)
         self._hammer.counts[act.__name__] += 1
 
     # Tags
@@ -202,7 +207,20 @@ class _Client:
     def _begin(
         self, register: str, what: str, step: Callable[[str], str | None], value: str | None = None
     ) -> Operation:
-        return self._history.begin(register, f"client {self._number}: {what}", step, value)
+        operation = self._history.begin(register, f"client {self._number}: {what}", step, value)
+        self._under_way = register, operation
+        return operation
+
+    def _lose(self, cut: Cut) -> None:
+        assert self._under_way is not None
+        register, operation = self._under_way
+        if isinstance(cut, Refused):
+            self._history.void(register, operation)
+            self._hammer.counts["refused"] += 1
+            time.sleep(0.02)
+        else:
+            self._history.lose(operation, GRACE)
+            self._hammer.counts["answers lost"] += 1
 
     def _end(self, operation: Operation, step: Callable[[str], str | None], told: str | None = None) -> None:
         operation.what += f" on {self._wire.port}"
@@ -215,6 +233,7 @@ class _Client:
         if not self._hammer.trouble or answer.status != 503:
             raise Unexpected(f"{register}: {operation.what} on {self._wire.port} answers {answer.brief()}")
         self._hammer.counts["answers 503"] += 1
+        self._history.lose(operation, GRACE)
         return False
 
     def _manifest(self, tag: str) -> str:

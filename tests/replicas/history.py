@@ -2,7 +2,7 @@
 
 A history is linear when every operation can be given one moment between its request and its answer, such that the
 operations, done one by one in the order of those moments, give the answers that were seen. An operation whose answer
-was lost may have happened at any moment after its request, or never.
+was lost may have happened at any moment after its request, or never; `lose` says until when it may.
 
 The check walks through requests and answers in time and keeps every state that the register may be in: its value, and
 which of the operations under way have happened already. An answer that no state explains breaks the history.
@@ -63,9 +63,10 @@ class Operation:
     value: str | None = None
     ended: int | None = None
     told: str | None = None
+    lost: bool = False
 
     def line(self, zero: int) -> str:
-        end = "lost" if self.ended is None else f"{(self.ended - zero) / 1e6:.3f}"
+        end = "lost" if self.lost or self.ended is None else f"{(self.ended - zero) / 1e6:.3f}"
         told = "" if self.told is None else f": {self.told or 'nothing'}"
         return f"[{(self.began - zero) / 1e6:.3f} .. {end} ms] {self.what}{told}"
 
@@ -87,6 +88,10 @@ class History:
     def end(self, operation: Operation, step: Step, told: str | None = None) -> None:
         """After the answer came in: what it did, and the value it told of, if it did."""
         operation.ended, operation.step, operation.told = time.monotonic_ns(), step, told
+
+    def lose(self, operation: Operation, seconds: float) -> None:
+        """No answer came, and after so many seconds it can happen no more: whoever was at it is dead or gave up."""
+        operation.ended, operation.lost = time.monotonic_ns() + int(seconds * 1e9), True
 
     def void(self, register: str, operation: Operation) -> None:
         """It did nothing, and its answer tells nothing: it is left out."""
@@ -110,6 +115,8 @@ def broken(operations: Iterable[Operation], first: str = ABSENT) -> str:
             under_way.add(operation)
             continue
         left = _after(states, operation, under_way)
+        if operation.lost:
+            left |= {state for state in states if operation not in state[1]}
         if not left:
             return _story(chosen, operation, states)
         under_way.discard(operation)
@@ -147,8 +154,9 @@ def _without_echo(operations: list[Operation]) -> list[Operation]:
 
     So where answers are lost, no other answer may depend on such a value: see `listed`, `deleted` and `refused`.
     """
-    told = {op.told for op in operations if op.ended is not None}
-    return [op for op in operations if op.ended is not None or (op.value is not None and op.value in told)]
+    answered = [op for op in operations if op.ended is not None and not op.lost]
+    told = {op.told for op in answered}
+    return answered + [op for op in operations if (op.lost or op.ended is None) and op.value in told - {None}]
 
 
 def _story(operations: list[Operation], wrong: Operation, states: set[State]) -> str:

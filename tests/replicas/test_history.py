@@ -86,6 +86,18 @@ def test_found(name: str) -> None:
     assert "may have held" in text
 
 
+def lost(began: int, until: int, what: str) -> Operation:
+    made = op(began, until, what)
+    made.lost = True
+    return made
+
+
+def test_a_lost_write_may_happen_for_so_long() -> None:
+    early, late = [op(1, 2, "see"), op(6, 7, "see a")], [op(12, 13, "see"), op(14, 15, "see a")]
+    assert broken([lost(0, 10, "put a"), *early]) == ""
+    assert broken([lost(0, 10, "put a"), *late])
+
+
 def simulated(rng: random.Random, stale: float) -> list[Operation]:
     """What six clients see of a register; this often a read answers what it held two writes before."""
     values, made = [ABSENT, ABSENT, ABSENT], 0

@@ -1,0 +1,53 @@
+"""Tags and blobs have one history over all replicas, whatever replica is asked, and whatever dies meanwhile."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.fleet import Fleet, settings
+from tests.postgres.server import shared
+from tests.replicas.hammer import Hammer
+from tests.s3.servers import S3Server
+
+
+def judged(hammer: Hammer) -> None:
+    began = time.monotonic()
+    problems = hammer.history.problems()
+    operations = sum(map(len, hammer.history.operations.values()))
+    print(f"{operations} operations, judged in {time.monotonic() - began:.1f} s: {dict(hammer.counts)}")
+    assert not problems, "\n".join([f"seed {hammer.seed}", *problems])
+    assert all(hammer.counts[act] > 10 for act in ("move", "read", "swap", "delete", "head_blob", "push")), (
+        hammer.counts
+    )
+
+
+def test_two_replicas_are_one(replicas: Fleet, seed: str) -> None:
+    hammer = Hammer(replicas.ports, seed)
+    hammer.prepare()
+    hammer.run(6)
+    judged(hammer)
+    assert hammer.counts["swaps won"] > 10
+    assert hammer.counts["look_at_list"] > 10
+    replicas.no_tracebacks()
+
+
+@pytest.mark.faults
+def test_replicas_that_die(storage: S3Server, tmp_path: Path, seed: str) -> None:
+    """kill -9, eight times; each time one lives on."""
+    rng = random.Random(seed)
+    with Fleet(tmp_path, seed, settings(shared().empty_database(), storage), replicas=2, workers=2) as fleet:
+        fleet.start()
+        hammer = Hammer(fleet.ports, seed, trouble=True)
+        hammer.prepare()
+
+        def kills() -> None:
+            for _ in range(8):
+                time.sleep(rng.uniform(0.1, 0.4))
+                fleet.kill_and_restart(rng.choice(fleet.servers))
+
+        hammer.run(0.5, meanwhile=kills)
+        judged(hammer)
+        assert hammer.counts["answers lost"] > 10
+        fleet.stop()
