@@ -49,7 +49,9 @@ class Bucket:
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Have it done in a thread of the bucket's."""
-        return self.connections.get().pool.submit(work)
+        with calling(self.settings.bucket):
+            pool = self.connections.get().pool
+        return pool.submit(work)
 
     # Objects
 

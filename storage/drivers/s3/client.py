@@ -6,7 +6,7 @@ import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import boto3
@@ -32,8 +32,8 @@ class Settings:
     endpoint: str = ""
     addressing: str = "auto"
     access_key: str = ""
-    secret_key: str = ""
-    session_token: str = ""
+    secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
     ca_bundle: str = ""
     encryption: str = ""
     kms_key: str = ""
@@ -47,6 +47,9 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.bucket:
             raise ValueError("s3.bucket is not set, name the bucket that is to hold the blobs")
+        for name, url in (("endpoint", self.endpoint), ("redirect_endpoint", self.redirect_endpoint)):
+            if url and not url.startswith(("http://", "https://")):
+                raise ValueError(f"s3.{name} is {url!r}, begin it with http:// or https://")
         if self.part_size < PART_LEAST:
             raise ValueError(f"s3.part_size is {self.part_size}, S3 wants at least {PART_LEAST}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import urllib3
 from storage import paths
 from storage.checked import Checked
 from storage.drivers import load
+from storage.drivers.s3.client import Settings
 from storage.errors import NotFound, ReadOnly, StorageError, Unavailable
 from tests.s3.servers import free_port
 from tests.storage.s3.conftest import PART, Store
@@ -135,10 +137,44 @@ def test_a_server_that_does_not_answer(checking: Store) -> None:
         checking.server.go_on()
 
 
-@pytest.mark.parametrize(("wrong", "said"), [({"bucket": ""}, "s3.bucket"), ({"part_size": 1 << 20}, "s3.part_size")])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"bucket": ""}, "s3.bucket is not set"),
+        ({"part_size": 1 << 20}, "s3.part_size is 1048576"),
+        ({"endpoint": "s3.example.com"}, "s3.endpoint is 's3.example.com', begin it with http"),
+    ],
+)
 def test_settings_that_cannot_be(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(StorageError, match=said):
         load("s3", **{"bucket": "some", **wrong})
+
+
+def test_a_secret_is_not_shown() -> None:
+    shown = repr(Settings(bucket="b", access_key="key", secret_key="hidden", session_token="hidden"))
+    assert "hidden" not in shown
+    assert "key" in shown
+
+
+def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    driver = Checked(load("s3", bucket="some"))
+    for call in (driver.probe, lambda: driver.put_group([("a", b""), ("b", b"")])):
+        with pytest.raises(Unavailable, match="nobody"):
+            call()
+
+
+def test_no_keys_anywhere(monkeypatch: pytest.MonkeyPatch, checking: Store) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    driver = Checked(checking.driver(access_key="", secret_key=""))
+    with pytest.raises(ReadOnly, match="no S3 credentials were found, set s3"):
+        driver.probe()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", checking.server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", checking.server.secret_key)
+    Checked(checking.driver(access_key="", secret_key="")).probe()
 
 
 def test_without_boto3_the_extra_is_named() -> None:
