@@ -56,10 +56,12 @@ class S3Server:
                 self.command, env={**os.environ, **self.environment}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         deadline = time.monotonic() + START
-        with urllib3.PoolManager(retries=False, timeout=5) as pool:
+        with urllib3.PoolManager(retries=False, timeout=5, cert_reqs="CERT_REQUIRED") as pool:
             while True:
                 try:
                     pool.request("GET", self.endpoint)
+                except urllib3.exceptions.SSLError:
+                    return  # it is there, and nobody's
                 except urllib3.exceptions.HTTPError:
                     if self.process.poll() is not None or time.monotonic() > deadline:
                         raise AssertionError(f"{self.command[0]} did not start: {self.log.read_text()}") from None
@@ -83,12 +85,16 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def moto(folder: Path) -> Iterator[S3Server]:
-    """A moto server; what it holds ends with its process."""
+def moto(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
+    """A moto server; what it holds ends with its process. `certificate` and its key: by TLS."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [_script("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
-    with _running(S3Server(_url(port), "access", "secretsecret", "us-east-1", command, {}, folder / "log")) as server:
+    url = _url(port)
+    if certificate is not None:
+        command += ["-s", "-c", str(certificate[0]), "-k", str(certificate[1])]
+        url = url.replace("http:", "https:")
+    with _running(S3Server(url, "access", "secretsecret", "us-east-1", command, {}, folder / "log")) as server:
         yield server
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -16,7 +17,7 @@ from storage.checked import Checked
 from storage.drivers import load
 from storage.drivers.s3.client import Settings
 from storage.errors import NotFound, ReadOnly, StorageError, Unavailable
-from tests.s3.servers import free_port
+from tests.s3.servers import free_port, moto
 from tests.storage.s3.conftest import PART, Store
 from tests.storage.s3.test_writer import noise
 
@@ -148,6 +149,27 @@ def test_a_server_that_does_not_answer(checking: Store) -> None:
 def test_settings_that_cannot_be(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(StorageError, match=said):
         load("s3", **{"bucket": "some", **wrong})
+
+
+def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    asked = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(certificate), "-keyout", str(key)]
+    subprocess.run([*asked, *names], check=True, capture_output=True)
+    with moto(tmp_path, (certificate, key)) as server:
+        settings: dict[str, object] = {
+            "bucket": "some",
+            "endpoint": server.endpoint,
+            "attempts": 1,
+            "addressing": "path",
+        }
+        settings |= {"access_key": server.access_key, "secret_key": server.secret_key}
+        with pytest.raises(Unavailable, match="the S3 server's certificate is not trusted, set s3"):
+            Checked(load("s3", **settings)).probe()
+        with pytest.raises(Unavailable, match="bucket some is not there"):
+            Checked(load("s3", **settings, ca_bundle=str(certificate))).probe()
+        with pytest.raises(Unavailable, match="No such file or directory"):
+            Checked(load("s3", **settings, ca_bundle=str(tmp_path / "none"))).probe()
 
 
 def test_a_secret_is_not_shown() -> None:
