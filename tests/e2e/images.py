@@ -34,20 +34,21 @@ class Tars:
     packed: Path
 
 
-def debian_tar() -> Path:
-    """A minimal Debian as a tar, out of the cache when it has been made before."""
-    kept = cache_folder() / f"debian-{SUITE}-minbase.tar"
+def debian_tar(*packages: str) -> Path:
+    """A minimal Debian, with these packages added, as a tar, out of the cache when it has been made before."""
+    kept = cache_folder() / f"debian-{SUITE}-{'-'.join(('minbase', *packages))}.tar"
     with locked("debian"):
         if not kept.exists():
             # The cache may be mounted nodev or noexec, where debootstrap cannot work; the temporary folder is not.
             with tempfile.TemporaryDirectory(prefix="entrepot-debian-") as folder:
-                _debootstrap(Path(folder), kept)
+                _debootstrap(Path(folder), kept, packages)
     return kept
 
 
-def _debootstrap(folder: Path, kept: Path) -> None:
+def _debootstrap(folder: Path, kept: Path, packages: tuple[str, ...]) -> None:
     root = folder / "root"
-    run([system_tool("debootstrap"), "--variant=minbase", SUITE, root], timeout=900)
+    added = [f"--include={','.join(packages)}"] if packages else []
+    run([system_tool("debootstrap"), "--variant=minbase", *added, SUITE, root], timeout=900)
     made = kept.with_suffix(".part")
     excluded = [f"--exclude=./{pattern}" for pattern in LEFT_OUT + MOUNTED]
     run([system_tool("tar"), "-C", root, "--numeric-owner", *excluded, "-cf", made, "."])
