@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from storage import paths
 from storage.driver import Stat
-from storage.drivers.s3.client import Client, Connections, Settings
+from storage.drivers.s3.client import Connections, Settings
 from storage.drivers.s3.errors import STALE_PARTS, calling, code
 from storage.errors import Explained, NotFound
 
@@ -131,7 +131,8 @@ class Bucket:
 
     def _pages(self, operation: str, **parameters: object) -> Iterator[dict[str, Any]]:
         with calling(self.settings.bucket):
-            pages = iter(self._client.get_paginator(operation).paginate(Bucket=self.settings.bucket, **parameters))
+            client = self.connections.get().client
+            pages = iter(client.get_paginator(operation).paginate(Bucket=self.settings.bucket, **parameters))
         while True:
             with calling(self.settings.bucket):
                 page = next(pages, None)
@@ -167,13 +168,11 @@ class Bucket:
 
     # How
 
-    @property
-    def _client(self) -> Client:
-        return self.connections.get().client
-
     def _call(self, operation: str, path: str, **parameters: object) -> dict[str, Any]:
         with calling(self.settings.bucket):
-            answer: dict[str, Any] = getattr(self._client, operation)(**self._named(path), **parameters)
+            connection = self.connections.get()
+            with connection.room:
+                answer: dict[str, Any] = getattr(connection.client, operation)(**self._named(path), **parameters)
         return answer
 
     def _named(self, path: str) -> dict[str, str]:

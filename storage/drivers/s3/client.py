@@ -66,6 +66,8 @@ class Connection:
         self.requests: Counter[str] = Counter()
         """Requests sent so far by the S3 name of their operation, those sent again too."""
         self._lock = threading.Lock()
+        self.room = threading.BoundedSemaphore(settings.connections)
+        """Held by each request until its answer begins; bodies that are passed on are not waited for."""
         self.client = _client(settings, settings.endpoint)
         self.client.meta.events.register("before-send.s3", self._count)
         apart = settings.redirect_endpoint not in ("", settings.endpoint)

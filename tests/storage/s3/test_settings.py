@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ from storage.checked import Checked
 from storage.drivers import load
 from storage.drivers.s3.client import Settings
 from storage.errors import NotFound, ReadOnly, StorageError, Unavailable
+from tests.s3.calls import SLOW, Call, Fault
+from tests.s3.proxy import FaultProxy
 from tests.s3.servers import free_port, moto
 from tests.storage.s3.conftest import PART, Store
 from tests.storage.s3.test_writer import noise
@@ -126,6 +129,20 @@ def test_nobody_listens(checking: Store) -> None:
     driver = Checked(checking.driver(endpoint=f"http://127.0.0.1:{free_port()}", attempts=1))
     with pytest.raises(Unavailable, match=r"the S3 server cannot be reached, check s3\.endpoint"):
         driver.probe()
+
+
+def test_no_more_requests_at_a_time_than_connections(checking: Store, proxy: FaultProxy) -> None:
+    arrived: list[float] = []
+
+    def plan(call: Call) -> Fault:
+        arrived.append(time.monotonic())
+        return SLOW
+
+    driver = checking.driver(connections=1)
+    with proxy.planned(plan):
+        assert driver.put_group([(f"a/{number}", b"x") for number in range(4)]) == [None] * 4
+    assert len(arrived) == 4
+    assert min(later - earlier for earlier, later in itertools.pairwise(arrived)) >= SLOW.seconds
 
 
 def test_a_server_that_does_not_answer(checking: Store) -> None:
