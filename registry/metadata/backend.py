@@ -1,12 +1,13 @@
 """What a kind of database has to bring: connections, transactions, and the meaning of its errors."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Engine
 
 from registry.metadata.errors import DatabaseError
-from registry.metadata.session import Session
+from registry.metadata.session import Generation, Session
 
 
 class Connection(Protocol):
@@ -73,6 +74,44 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Stop what runs in the background."""
+
+
+class Reads(Protocol):
+    """Reads of one event loop that block nobody; called on that loop."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def read(self, fn: Callable[[Session], Any]) -> "asyncio.Future[Any]":
+        """The outcome of a read; errors are the driver's."""
+
+    def start(self, fn: Callable[[Session], Any], done: Callable[[Any, BaseException | None], None]) -> None:
+        """The same for a callback, which is called later, on the loop."""
+
+    def close(self) -> None:
+        """Close every connection, on any thread."""
+
+
+class Shares(Protocol):
+    """See pipeline.Generations."""
+
+    latest: Generation | None
+
+    def ask(self, told: Callable[[Generation | None], None]) -> None:
+        """Have `told` called later, with the generation or None."""
+
+    def close(self) -> None:
+        """Close the connection, on any thread."""
+
+
+@runtime_checkable
+class Pipelines(Protocol):
+    """A backend whose reads need not be waited for by a thread."""
+
+    def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: "Observe") -> Reads:
+        """Reads on so many connections at most."""
+
+    def generations(self, loop: asyncio.AbstractEventLoop) -> Shares:
+        """What was committed so far, on a connection of its own."""
 
 
 class Made(Protocol):

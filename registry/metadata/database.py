@@ -6,15 +6,15 @@ A process opens the database after it has forked. Several processes may have the
 import asyncio
 import importlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import bindparam, select
 
-from registry.metadata.backend import Backend, Made, Observe
+from registry.metadata.backend import Backend, Made, Observe, Pipelines, Reads, Shares
 from registry.metadata.clock import now_ms
-from registry.metadata.errors import DatabaseError
+from registry.metadata.errors import DatabaseError, DatabaseUnavailable
 from registry.metadata.models import probes
 from registry.metadata.readers import OnePerThread, Readers, Several
 from registry.metadata.session import Generation, Session
@@ -66,9 +66,11 @@ class Database:
     def __init__(self, backend: Backend, observe: Observe) -> None:
         self._backend = backend
         self._observe = observe
-        self._readers: Readers = OnePerThread(backend) if backend.inline_reads else Several(backend)
+        self._blocking = max(1, backend.readers // 4)
+        self._readers: Readers = OnePerThread(backend) if backend.inline_reads else Several(backend, self._blocking)
         self._closed = False
-        self._pool: ThreadPoolExecutor | None = None
+        self._reads: Reads | None = None
+        self._shares: Shares | None = None
         self._writer = GroupWriter(backend, observe)
         self.inline_reads = backend.inline_reads
 
@@ -108,9 +110,36 @@ class Database:
         """Run a read without blocking the event loop for longer than an indexed read takes."""
         if self.inline_reads:
             return self.read_now(fn)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._backend.readers, thread_name_prefix="metadata-read")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_now, fn)
+        try:
+            result: T = await self._pipelined().read(fn)
+        except Exception as error:
+            raise self._named(error) from error
+        return result
+
+    def read_soon(self, fn: Callable[[Session], T], done: Callable[[T | None, BaseException | None], None]) -> None:
+        """The same for a callback, called later on this event loop. Only where reads are not inline."""
+
+        def named(result: T | None, error: BaseException | None) -> None:
+            done(result, None if error is None else self._named(error))
+
+        try:
+            self._pipelined().start(fn, named)
+        except DatabaseUnavailable as error:
+            asyncio.get_running_loop().call_soon(done, None, error)
+
+    def generation_soon(self, told: Callable[[Generation | None], None]) -> None:
+        """What `generation` says, for a callback, called later on this event loop. Only where reads are not inline.
+
+        Those who ask at the same time share one query, which begins after they have asked.
+        """
+        try:
+            self._shared().ask(told)
+        except DatabaseUnavailable:
+            asyncio.get_running_loop().call_soon(told, None)
+
+    def latest_generation(self) -> Generation | None:
+        """What `generation_soon` said last: not fresh, but nothing that is read from now on is older."""
+        return None if self._shares is None else self._shares.latest
 
     async def write(self, fn: Callable[[Session], T], *, durable: bool = True) -> T:
         """Run a write and wait until it is committed; durable means that it has reached the disk.
@@ -146,7 +175,30 @@ class Database:
             return
         self._closed = True
         self._writer.close()
-        if self._pool is not None:
-            self._pool.shutdown()
+        for opened in (self._shares, self._reads):
+            if opened is not None:
+                opened.close()
         self._backend.close()
         self._readers.close()
+
+    def _pipelined(self) -> Reads:
+        loop = asyncio.get_running_loop()
+        if self._reads is None or self._reads.loop is not loop:
+            if self._closed:
+                raise DatabaseUnavailable("database is closed")
+            assert isinstance(self._backend, Pipelines)
+            lanes = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
+            self._reads = self._backend.reads(loop, lanes, self._observe)
+        return self._reads
+
+    def _shared(self) -> Shares:
+        if self._shares is None:
+            if self._closed:
+                raise DatabaseUnavailable("database is closed")
+            assert isinstance(self._backend, Pipelines)
+            self._shares = self._backend.generations(asyncio.get_running_loop())
+        return self._shares
+
+    def _named(self, error: BaseException) -> BaseException:
+        ours = None if isinstance(error, DatabaseError) else self._backend.translate(error)
+        return error if ours is None else ours

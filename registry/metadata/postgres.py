@@ -8,7 +8,9 @@ A connection tells which server it wants: one that is no standby, unless the URL
 URL libpq takes the first that fits, so a failover is a lost connection and a new one.
 """
 
+import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -16,7 +18,10 @@ from sqlalchemy import Dialect, Engine, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.pool import NullPool
 
+from registry.metadata.backend import Observe
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+from registry.metadata.generations import Generations
+from registry.metadata.pipeline import Pipeline
 from registry.metadata.wire import ANSWER_WITHIN, Wire, WireSession
 
 PATIENCE = 5.0
@@ -80,12 +85,24 @@ class Postgres:
 
     def connect(self, *, writer: bool) -> "PostgresConnection":
         """A new connection; one that is not for the writer refuses to write."""
+        return PostgresConnection(self._wire(writer=writer), self._dialect)
+
+    def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: Observe) -> Pipeline:
+        """Reads on so many connections at most."""
+        connect = partial(self._wire, writer=False)
+        return Pipeline(loop, connect, self.lost, self._dialect, lanes, self._answer_within, observe)
+
+    def generations(self, loop: asyncio.AbstractEventLoop) -> Generations:
+        """What was committed so far, on a connection of its own."""
+        return Generations(self.reads(loop, 1, None))
+
+    def _wire(self, *, writer: bool) -> Wire:
         connection = psycopg.connect(self._conninfo, autocommit=True)
         try:
             settings = self._settings if writer else self._settings | {"default_transaction_read_only": "on"}
             values = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
             connection.execute(f"SELECT {values}")
-            return PostgresConnection(Wire(connection, self._answer_within), self._dialect)
+            return Wire(connection, self._answer_within)
         except BaseException:
             connection.close()
             raise

@@ -84,18 +84,19 @@ class OnePerThread:
 
 
 class Several:
-    """For a database whose connections are processes of a server: no more than `backend.readers`, shared by all."""
+    """For a database whose connections are processes of a server: no more than `most`, shared by all threads."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, most: int) -> None:
         self._backend = backend
+        self._most = most
         self._gate = threading.Lock()
-        self._free = threading.Semaphore(backend.readers)
+        self._free = threading.Semaphore(most)
         self._idle: list[Connection] = []
         self._closed = False
 
     def run(self, fn: Callable[[Session], T]) -> T:
         if not self._free.acquire(timeout=WAIT):
-            raise DatabaseUnavailable(f"all {self._backend.readers} connections to the database are in use")
+            raise DatabaseUnavailable(f"all {self._most} connections to the database that may block are in use")
         try:
             try:
                 return self._run(fn)

@@ -5,6 +5,7 @@ prepared once, sent in libpq's pipeline mode, several in one go where nobody wai
 read from the socket with a deadline: a server that is frozen, or gone without a word, is noticed by nobody else.
 """
 
+import os
 import select
 import time
 from collections import deque
@@ -63,13 +64,10 @@ class Wire:
         self._expected: deque[str] = deque()
         """For each result to come: the text that it says was prepared, or "" where it answers a statement."""
         self._unprepared: psycopg.Error | None = None
+        self.fileno = os.dup(self._pg.socket)
+        """The socket, to be waited for. Its own number libpq closes by itself, and it would soon be another's."""
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
-
-    @property
-    def fileno(self) -> int:
-        """The socket's."""
-        return self._pg.socket
 
     def send(self, text: str, params: Iterable[object] = ()) -> None:
         """Send a statement with $1, $2 ... for its parameters."""
@@ -139,6 +137,9 @@ class Wire:
 
     def close(self) -> None:
         """Let go of it."""
+        fileno, self.fileno = self.fileno, -1
+        if fileno >= 0:
+            os.close(fileno)
         self.connection.close()
 
     def _answer(self, result: PGresult) -> Answer:

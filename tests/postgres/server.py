@@ -160,7 +160,7 @@ class Cluster:
 
 @functools.cache
 def shared() -> Cluster:
-    """The server of this test run, started when it is first asked for."""
-    cluster = Cluster()
+    """The server of this test run, started when it is first asked for. It is never killed, so it need not sync."""
+    cluster = Cluster({"fsync": "off"})
     atexit.register(cluster.remove)
     return cluster.start()

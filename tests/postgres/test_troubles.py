@@ -166,7 +166,7 @@ def test_too_many_connections_are_unavailable(cluster: Cluster) -> None:
 
 def test_no_more_connections_than_it_was_given(cluster: Cluster) -> None:
     url = cluster.new_database()
-    database = Database.open(url, readers=3)
+    database = Database.open(url, readers=12)
     inside, most, gate = 0, 0, threading.Lock()
 
     def slow(s: Session) -> None:
