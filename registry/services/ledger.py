@@ -56,7 +56,7 @@ class Ledger:
 
     def known(self, row: UploadRow) -> Live:
         """The session of a row, as this worker knows it or as the row says."""
-        return self._live.get(row.id) or Live.stored(row, local=self._local)
+        return self._live.setdefault(row.id, Live.stored(row, local=self._local))
 
     def others_may_know(self, live: Live) -> bool:
         """Whether another worker may be serving it too."""
@@ -87,6 +87,7 @@ class Ledger:
             if row is None or (self._local and is_of_another_boot(row)):
                 self._live.pop(upload, None)
                 raise unknown(repository, upload)
+            live = self._live.get(upload)  # again: requests that came at once must not each have one of their own
             if live is None or (self._has_moved(live, row) and not live.busy):
                 live = self._live[upload] = Live.stored(row, local=self._local)
         if live.row.repository != repository:

@@ -208,6 +208,22 @@ async def test_one_writer_at_a_time_over_all_workers(two: list[Registry]) -> Non
     assert (await two[1].close(location, digest_of(DATA), DATA[600_000:])).status_code == 201
 
 
+@pytest.mark.parametrize("both", [0, 1])
+async def test_requests_that_come_at_once_to_one_worker(two: list[Registry], both: int) -> None:
+    """To the one that began the session, or to one that does not know it yet: the lease is the worker's, not theirs."""
+    for number in range(5):
+        data = DATA[number : 20_000 + number]
+        location = await two[0].start("app")
+        assert await patch(two[0], location, 0, data) == 202
+        closing = asyncio.gather(*(two[both].close(location, digest_of(data)) for _ in range(4)))
+        await asyncio.sleep(0.01)
+        await written_down(two[0])  # what those at the other worker are waiting for
+        answers = await closing
+        statuses = sorted(answer.status_code for answer in answers)
+        assert statuses[0] == 201
+        assert set(statuses[1:]) <= {404, 429}
+
+
 async def test_a_status_waits_for_another_workers_chunk(two: list[Registry]) -> None:
     location = await two[0].start("app")
     await written_down(two[0])
