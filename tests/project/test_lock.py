@@ -13,6 +13,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DECLARED = {
     "requirements.lock": [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]],
     "requirements-fuzz.lock": PROJECT["dependency-groups"]["fuzz"],
+    "deploy/requirements.lock": [
+        *PROJECT["project"]["dependencies"],
+        *(wanted for extra in ("s3", "postgres") for wanted in PROJECT["project"]["optional-dependencies"][extra]),
+    ],
+    "deploy/pip.lock": ["pip"],
 }
 
 
@@ -32,3 +37,11 @@ def test_every_pin_has_hashes_and_names_no_host(lock: str) -> None:
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "://" not in text
+
+
+def test_the_image_has_the_versions_that_are_tested() -> None:
+    pins = {
+        lock: set(re.findall(r"^[\w.-]+==[\w.+!-]+", (ROOT / lock).read_text(), re.MULTILINE))
+        for lock in ("requirements.lock", "deploy/requirements.lock")
+    }
+    assert pins["deploy/requirements.lock"] < pins["requirements.lock"]

@@ -1,0 +1,1 @@
+"""Every file of deploy/, loaded by the program it is for."""
