@@ -20,6 +20,7 @@ from registry.api.answer import FileBody
 from registry.api.dispatch import Distribution
 from registry.api.errors import error_body, render
 from registry.api.express import Express
+from registry.api.express_later import ExpressLater
 from registry.api.health import health_routes
 from registry.api.origin import Origins
 from registry.api.record import Recorder
@@ -44,7 +45,7 @@ from registry.services.uploads import Uploads
 from registry.services.verify import Verify
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
-from registry.transport.application import Client, Headers
+from registry.transport.application import Answer, Client, Deferred, Headers
 from registry.transport.cycle import Disconnected
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
@@ -124,10 +125,10 @@ class App:
         distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
         self.asgi = self._front(distribution, recorder, checked)
         plain = not config.server.trusted_proxies and not config.cors.allow_origins
-        if plain and access.allows(Action.PULL) and self.database.inline_reads and content.local:
-            self._express: Express | None = Express(self.database, content, pull, recorder)
-        else:
-            self._express = None
+        self._express: Express | None = None
+        if plain and access.allows(Action.PULL):
+            express = Express if self.database.inline_reads else ExpressLater
+            self._express = express(self.database, content, pull, recorder)
         verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
         self._uploads = uploads
         self._jobs = Jobs(self.database, self._work(uploads, checked, verify, pull))
@@ -198,10 +199,10 @@ class App:
 
     def express(
         self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
-    ) -> tuple[bytes, bytes] | None:
+    ) -> Answer | Deferred | None:
         return None if self._express is None else self._express(method, url, headers, client, request)
 
-    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
         return None if self._express is None else self._express.again(request, client)
 
     def refusal(self, status: int, sentence: str) -> bytes:

@@ -1,8 +1,8 @@
 """The express lane: what most requests are, answered in one call on the event loop.
 
 GET and HEAD of a manifest or blob without any header that would change the answer; everything else, every refusal
-among it, returns None and goes the long way. What was found is kept for the same request to come (`kept`). Only for
-an index that answers in place (SQLite) and local bytes.
+among it, returns None and goes the long way. What was found is kept for the same request to come (`kept`). For an index
+that does not answer in place, see `express_later`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import functools
 import os
 import time
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from registry.api.kept import Found, Kept
-from registry.api.path import Target, parse_path
+from registry.api.path import parse_path
 from registry.api.record import Recorder
 from registry.metadata import blobs, manifests
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
+from registry.metadata.session import Generation, Session
 from registry.oci.errors import RegistryFault
 from registry.services.pull import Pull
+from registry.transport.application import Answer, Client, Deferred
 from storage.content import ContentStore
 from storage.digest import Digest
 
@@ -62,15 +65,31 @@ STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
 _target = functools.lru_cache(4096)(parse_path)
 """Paths are asked for again and again; the protocol has bounded their length."""
 
-Client = tuple[str, int] | None
+
+class Asked(NamedTuple):
+    """A request that may be answered here: how to find its row in the index, and what the row makes of the answer."""
+
+    find: Callable[[Session], Any]
+    build: Callable[[Any], Found | None]
+    method: str
+    url: bytes
+    agent: bytes
+    request: bytes
+    """All of it, as it came; empty when it came in pieces."""
+
+    def found(self, row: object) -> Found | None:
+        """The answer, or None to go the long way."""
+        found = None if row is None else self.build(row)
+        if found is not None:
+            found.method, found.url, found.agent, found.asked = self.method, self.url, self.agent, self
+        return found
 
 
 class Express:
     """See the module."""
 
     def __init__(self, database: Database, content: ContentStore, pull: Pull, recorder: Recorder) -> None:
-        self._read: Callable[..., object] = database.read_now
-        self._generation = database.generation
+        self._database = database
         self._content = content
         self._pull = pull
         self._recorder = recorder
@@ -78,43 +97,81 @@ class Express:
 
     def __call__(
         self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]], client: Client, request: bytes
-    ) -> tuple[bytes, bytes] | None:
+    ) -> Answer | Deferred | None:
         """`request` is all of it, as it came; empty when it came in pieces."""
         started = time.perf_counter()
+        asked = self._asked(method, url, headers, request)
+        return None if asked is None else self._answered(asked, client, started)
+
+    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
+        """The answer to a request that has come before in these very bytes, if it is still the same."""
+        started = time.perf_counter()
+        found = self._kept.find(request, self._database.generation)
+        return None if found is None else self._kept_answer(found, client, started)
+
+    def _answered(self, asked: Asked, client: Client, started: float) -> Answer | Deferred | None:
+        # Taken before the read: a commit in between makes what is kept old, never wrong.
+        generation = self._database.generation() if asked.request else None
+        try:
+            row = self._database.read_now(asked.find)
+        except DatabaseError:
+            return None  # the long way says it
+        return self._built(asked, row, generation, client, started)
+
+    def _built(
+        self, asked: Asked, row: object, generation: Generation | None, client: Client, started: float
+    ) -> Answer | None:
+        try:
+            found = asked.found(row)
+            answer = None if found is None else self._answer(found, client, started)
+        except (RegistryFault, OSError):
+            return None  # the long way says it, and tells of damage
+        if found is not None and answer is not None and asked.request:
+            self._kept.keep(asked.request, generation, found)
+        return answer
+
+    def _asked(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]], request: bytes) -> Asked | None:
         agent = b""
-        for name, value in headers:
-            if name in SLOW_HEADERS:
+        for header, value in headers:
+            if header in SLOW_HEADERS:
                 return None
-            if name == b"user-agent":
+            if header == b"user-agent":
                 agent = value
         if not url.startswith(b"/v2/") or b"?" in url:
             return None
         try:
-            # Taken before the read: a commit in between makes what is kept old, never wrong.
-            generation = self._generation() if request else None
-            found = self._find(_target(url), method == b"HEAD")
-            if found is None:
-                return None
-            found.method, found.url, found.agent = method.decode(), url, agent
-            answer = self._answer(found, client, started)
-        except (RegistryFault, OSError, DatabaseError):
-            return None  # the long way says it, and tells of damage
-        if answer is not None and request:
-            self._kept.keep(request, generation, found)
-        return answer
-
-    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
-        """The answer to a request that has come before in these very bytes, if it is still the same."""
-        started = time.perf_counter()
-        found = self._kept.find(request, self._generation)
-        if found is None:
+            route, name, reference = _target(url)
+        except RegistryFault:
             return None
+        head_only = method == b"HEAD"
+        if route == "manifest":
+            by = manifests.by_digest if ":" in reference else manifests.by_tag
+            return Asked(
+                lambda session: by(session, name, reference),
+                functools.partial(_manifest, route, head_only),
+                method.decode(),
+                url,
+                agent,
+                request,
+            )
+        if route == "blob":
+            return Asked(
+                lambda session: blobs.located(session, name, reference),
+                functools.partial(self._blob, route, reference, head_only),
+                method.decode(),
+                url,
+                agent,
+                request,
+            )
+        return None
+
+    def _kept_answer(self, found: Found, client: Client, started: float) -> Answer | None:
         try:
             return self._answer(found, client, started)
         except OSError:
             return None
 
-    def _answer(self, found: Found, client: Client, started: float) -> tuple[bytes, bytes] | None:
+    def _answer(self, found: Found, client: Client, started: float) -> Answer | None:
         body = found.body
         if found.path:
             if found.method == "HEAD":
@@ -142,42 +199,24 @@ class Express:
         )
         return STATUS_LINE, b"%b%b\r\n\r\n%b" % (found.head, request_id.encode(), body)
 
-    def _find(self, target: Target, head_only: bool) -> Found | None:
-        if target.route == "manifest":
-            return self._manifest(target, head_only)
-        if target.route == "blob":
-            return self._blob(target, head_only)
-        return None
-
-    def _manifest(self, target: Target, head_only: bool) -> Found | None:
-        route, name, reference = target
-        by = manifests.by_digest if ":" in reference else manifests.by_tag
-        row = self._database_row(by, name, reference)
-        if row is None:
+    def _blob(self, route: str, reference: str, head_only: bool, located: blobs.Located) -> Found | None:
+        size = located.size
+        text = reference.encode()
+        head = BLOB_HEAD % (size, text, text)
+        if not self._content.local:
+            return Found(route, head, b"") if head_only else None
+        if size > SMALL_BLOB and not head_only:
             return None
-        digest = row.digest.encode()
-        head = MANIFEST_HEAD % (row.media_type.encode(), len(row.payload), digest, digest)
-        return Found(route, head, b"" if head_only else row.payload)
-
-    def _blob(self, target: Target, head_only: bool) -> Found | None:
-        route, name, reference = target
-        found = self._located(name, reference)
-        if found is None or (found.size > SMALL_BLOB and not head_only):
-            return None
-        size, place, _ = found
-        path = self._content.local_path(Digest.parse(reference), place=place)
+        path = self._content.local_path(Digest.parse(reference), place=located.place)
         if path is None:
             return None
-        text = reference.encode()
-        return Found(route, BLOB_HEAD % (size, text, text), b"", path, size=size, digest=reference)
+        return Found(route, head, b"", path, size=size, digest=reference)
 
-    def _database_row(
-        self, by: Callable[..., manifests.ManifestRow | None], name: str, reference: str
-    ) -> manifests.ManifestRow | None:
-        return self._read(lambda session: by(session, name, reference))  # type: ignore[return-value]
 
-    def _located(self, name: str, reference: str) -> blobs.Located | None:
-        return self._read(lambda session: blobs.located(session, name, reference))  # type: ignore[return-value]
+def _manifest(route: str, head_only: bool, row: manifests.ManifestRow) -> Found:
+    digest = row.digest.encode()
+    head = MANIFEST_HEAD % (row.media_type.encode(), len(row.payload), digest, digest)
+    return Found(route, head, b"" if head_only else row.payload)
 
 
 def _read(path: str, size: int) -> bytes:

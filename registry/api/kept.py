@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from registry.metadata.session import Generation
 
 LONGEST_REQUEST = 2048
 LONGEST_BODY = 64 * 1024
@@ -17,8 +20,6 @@ MOST_BYTES = 8 * 1024 * 1024
 
 _OVERHEAD = 1024
 """What an answer takes besides its request and body, in bytes, roughly."""
-
-Generation = tuple[object, object]
 
 
 @dataclass(slots=True)
@@ -38,6 +39,8 @@ class Found:
     method: str = ""
     url: bytes = b""
     agent: bytes = b""
+    asked: Any = None
+    """How it was found, and can be found again."""
 
 
 class Kept:
@@ -51,6 +54,10 @@ class Kept:
         """The answer, if it was found in the present generation of the index."""
         kept = self._answers.get(request)
         return None if kept is None or kept[0] != generation() else kept[1]
+
+    def known(self, request: bytes) -> tuple[Generation, Found] | None:
+        """The answer, and the generation of the index in which it was found."""
+        return self._answers.get(request)
 
     def keep(self, request: bytes, generation: Generation | None, found: Found) -> None:
         """Keep it, where it may be kept; the oldest make room."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -12,6 +13,13 @@ from registry.transport.limits import Limits
 
 Headers = list[tuple[bytes, bytes]]
 Client = tuple[str, int] | None
+
+Answer = tuple[bytes, bytes]
+"""A whole answer: its status line, and the rest from the next header on. The transport puts the date between them."""
+
+Deferred = Callable[[Callable[[Answer | None], None]], None]
+"""An answer that comes later: begins to find it, and has the function it is given called once, later, on the event
+loop, with the answer, or with None to go the long way. What the client sends meanwhile waits."""
 
 
 class Application(Protocol):
@@ -26,14 +34,14 @@ class Application(Protocol):
 
     def express(
         self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
-    ) -> tuple[bytes, bytes] | None:
-        """The whole answer at once, or None to go the long way: its status line, and the rest from the next header on.
+    ) -> Answer | Deferred | None:
+        """The answer, at once or later, or None to go the long way.
 
-        The transport puts the date between the two. Called on the event loop, so it must not block. `request` is the
-        request as it came, or empty when it came in pieces.
+        Called on the event loop, so it must not block. `request` is the request as it came, or empty when it came in
+        pieces.
         """
 
-    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
         """The same for a request that `express` has answered before in the same bytes, or None to parse it."""
 
     def refusal(self, status: int, sentence: str) -> bytes:

@@ -5,8 +5,8 @@ tests/transport is the contract):
 
 1. Bounds. Heads have a greatest size and count, heads and bodies have a deadline and bodies a least rate (see
    `reaper`).
-2. Express. A small GET or HEAD that the application can answer at once (`app.express`) is answered from here, with no
-   task and no ASGI messages.
+2. Express. A small GET or HEAD that the application can answer at once (`app.express`), or by a callback (`later`), is
+   answered from here, with no task and no ASGI messages.
 3. Body. Bodies go past the HTTP parser, and large ones past the event loop (see `cycle`).
 """
 
@@ -25,6 +25,7 @@ from uvicorn.server import ServerState
 from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
 from registry.transport.cycle import Cycle, lines
 from registry.transport.head import BadHead, check_head, framing
+from registry.transport.later import Head, Later
 from registry.transport.reaper import Phase
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from uvicorn._types import HTTPScope
 
-    from registry.transport.application import Application
+    from registry.transport.application import Answer, Application, Deferred
     from registry.transport.lanes import Lanes
     from registry.transport.limits import Limits
 
@@ -138,8 +139,11 @@ class RegistryProtocol(HttpToolsProtocol):
             if self._request and self._answers_at_once():
                 answer = self.app.again(data, self.client)
                 if answer is not None:
-                    self._send(answer)
                     self.since = self.touched
+                    if callable(answer):
+                        self._answer_later(answer, Later(self, data))
+                    else:
+                        self.answer(answer)
                     return rest
         answered = self._parse(data)
         self._at_head_end = False
@@ -255,16 +259,40 @@ class RegistryProtocol(HttpToolsProtocol):
         keep_alive = version == "1.1" and self.parser.should_keep_alive()
         if keep_alive and method in EXPRESS_METHODS and self._answers_at_once():
             answer = self.app.express(method, self.url, self.headers, self.client, self._request)
+            if callable(answer):
+                self._answer_later(answer, Later(self, Head(method, version, self.url, self.headers)))
+                return
             if answer is not None:
                 self._express_done = True
-                self._send(answer)
+                self.answer(answer)
                 return
         self._start_cycle(method, version, keep_alive=keep_alive, idle=self.answered)
 
     def _answers_at_once(self) -> bool:
         return self.answered and not self._draining and not self.flow.write_paused
 
-    def _send(self, answer: tuple[bytes, bytes]) -> None:
+    def _answer_later(self, begin: Deferred, later: Later) -> None:
+        self.cycle = self._running = later  # type: ignore[assignment]
+        self.phase = Phase.ANSWER
+        begin(later.told)
+
+    def go_the_long_way(self, later: Later, head: Head) -> None:
+        """What was to be answered later becomes a task. A request after it may be half read already."""
+        reading = self.url, self.headers
+        self.url, self.headers = head.url, head.headers
+        try:
+            self.scope = self._scope(head.method, head.version)
+        finally:
+            self.url, self.headers = reading
+        cycle = self._cycle(length=0, keep_alive=later.keep_alive, expects=False)
+        cycle.more_body = False
+        cycle.message_event.set()
+        if self.cycle is later:  # type: ignore[comparison-overlap]
+            self.cycle = cycle
+        self._begin(cycle, self.app)
+
+    def answer(self, answer: Answer) -> None:
+        """Write an express answer."""
         self.transport.write(b"".join((answer[0], self.date(), answer[1])))
 
     def date(self) -> bytes:
@@ -282,16 +310,8 @@ class RegistryProtocol(HttpToolsProtocol):
             self.refuse(error.status, error.reason)
             return
         self.scope = scope
-        cycle = Cycle(
-            self,
-            length=length,
-            keep_alive=keep_alive and not self._draining,
-            expect_continue=expects and version == "1.1",
-        )
-        extensions: dict[str, dict[object, object]] = {"entrepot.body": {"take": cycle.take}}
-        if self.scheme == "http":
-            extensions["entrepot.file"] = {"send": cycle.send_file}
-        scope["extensions"] = extensions
+        keep_alive = keep_alive and not self._draining
+        cycle = self._cycle(length=length, keep_alive=keep_alive, expects=expects and version == "1.1")
         self.headers = []  # whatever comes of a trailer is none of the application's
         self.body_left = length or 0
         self.chunked = Chunked() if length is None and self._at_head_end else None
@@ -302,6 +322,14 @@ class RegistryProtocol(HttpToolsProtocol):
             # A pipelined request waits for its turn.
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+
+    def _cycle(self, *, length: int | None, keep_alive: bool, expects: bool) -> Cycle:
+        cycle = Cycle(self, length=length, keep_alive=keep_alive, expect_continue=expects)
+        extensions: dict[str, dict[object, object]] = {"entrepot.body": {"take": cycle.take}}
+        if self.scheme == "http":
+            extensions["entrepot.file"] = {"send": cycle.send_file}
+        self.scope["extensions"] = extensions
+        return cycle
 
     def _begin(self, cycle: Cycle, app: Application) -> None:
         self._running = cycle

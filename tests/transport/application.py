@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from registry.transport.application import Client, Headers
+from registry.transport.application import Answer, Client, Deferred, Headers
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 
@@ -43,6 +43,17 @@ class Sink:
         return json.dumps({"size": self.size, "sha256": self.hash.hexdigest(), "how": how}).encode()
 
 
+def later(seconds: bytes, body: bytes, *, head_only: bool, more: bytes = b"") -> Deferred:
+    """An answer after this time; for the body `none` it turns out that there is none."""
+    rest = b"content-length: %d\r\n\r\n%b" % (len(body), b"" if head_only else body)
+    found = None if body == b"none" else (b"HTTP/1.1 200 OK\r\n" + more, rest)
+
+    def begin(told: Callable[[Answer | None], None]) -> None:
+        asyncio.get_running_loop().call_later(float(seconds), told, found)
+
+    return begin
+
+
 class Application:
     """Satisfies registry.transport.application.Application. `log` says how requests ended."""
 
@@ -60,7 +71,11 @@ class Application:
 
     def express(
         self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
-    ) -> tuple[bytes, bytes] | None:
+    ) -> Answer | Deferred | None:
+        if url.startswith(b"/later/"):
+            if request:
+                self.kept[request] = b""
+            return later(*url.split(b"/")[2:4], head_only=method == b"HEAD")
         if not url.startswith(b"/express/") or any(name in (b"content-length", b"upgrade") for name, _ in headers):
             return None
         if url == b"/express/defect":
@@ -71,8 +86,11 @@ class Application:
             self.kept[request] = rest
         return b"HTTP/1.1 200 OK\r\n", rest
 
-    def again(self, request: bytes, client: Client) -> tuple[bytes, bytes] | None:
+    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
         rest = self.kept.get(request)
+        if rest == b"":
+            method, url, _ = request.split(b" ", 2)
+            return later(*url.split(b"/")[2:4], head_only=method == b"HEAD", more=b"kept: yes\r\n")
         return None if rest is None else (b"HTTP/1.1 200 OK\r\nkept: yes\r\n", rest)
 
     def refusal(self, status: int, sentence: str) -> bytes:
@@ -97,6 +115,12 @@ class Application:
     async def do_express(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
         """The long way to the same answer."""
         await answer(send, 200, b"e" * int(scope["path"].rpartition("/")[2]))
+
+    async def do_later(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        """The long way to the same answer, or when there was none after all."""
+        assert (await receive()) == {"type": "http.request", "body": b"", "more_body": False}
+        name = scope["path"].split("/")[3].encode()
+        await answer(send, 200, b"long " + dict(scope["headers"]).get(b"x-mark", b"") if name == b"none" else name)
 
     async def do_early(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
         await answer(send, 413, b"too large")
