@@ -12,8 +12,31 @@ import pytest
 from tests.protocol.client import Client
 from tests.protocol.content import Repository, new_repository
 from tests.protocol.server import Server, running
+from tests.storages import KIND
 
 _numbers = itertools.count(1)
+
+OF_LOCAL_STORAGE = (
+    "test_damage.py::",
+    "test_lanes.py::test_damage_is_seen_on_both",
+    "test_operations.py::test_not_ready_without_storage",
+    "test_resume.py::test_dropped_connection",
+    "test_resume.py::test_kill_in_the_middle_of_a_chunk",
+    "test_sessions.py::test_a_chunk_while_another_is_on_its_way",
+    "test_sessions.py::test_expiry",
+    "test_shutdown.py::test_drain[",
+)
+"""Tests that look at files, or see a chunk before its end; tests/s3 has those of a bucket."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not about the kind of storage that these tests run on."""
+    if KIND == "filesystem":
+        return
+    left_out = [item for item in items if any(f"protocol/{name}" in item.nodeid for name in OF_LOCAL_STORAGE)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
