@@ -165,7 +165,7 @@ def is_at(s: Session, place: str) -> bool:
 def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> Former | None:
     """Record that the bytes are there and were verified now; what the blob was before, None for a new one."""
     row = s.one(_FORMER, digest=digest)
-    s.run(_PUBLISH, digest=digest, size=size, at=at, place=place)
+    s.later(_PUBLISH, digest=digest, size=size, at=at, place=place)
     return None if row is None else Former._make(row)
 
 

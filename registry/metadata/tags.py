@@ -108,7 +108,7 @@ def delete(s: Session, repository: str, tag: str, at: int, actor: str) -> str | 
 
 def record(s: Session, repository: str, tag: str, digest: str, previous: str, at: int, actor: str) -> None:
     """Add one move of the tag to its history."""
-    s.run(_RECORD, repository=repository, tag=tag, digest=digest, previous=previous, at=at, actor=actor)
+    s.later(_RECORD, repository=repository, tag=tag, digest=digest, previous=previous, at=at, actor=actor)
 
 
 def history(s: Session, repository: str, tag: str, limit: int) -> list[HistoryRow]:
