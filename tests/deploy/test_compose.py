@@ -97,7 +97,7 @@ def make_bucket(**variables: str) -> tuple[int, str]:
     """The script of the service `bucket`, with these settings."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ENTREPOT_", "AWS_"))}
 
-    command = [sys.executable, DEPLOY / "make_bucket.py"]
+    command: list[str | Path] = [sys.executable, DEPLOY / "make_bucket.py"]
     settings = {f"ENTREPOT_{name}": value for name, value in variables.items()}
     done = run(command, env={**env, **settings, "PYTHONPATH": str(ROOT)}, check=False)
     return done.code, done.err
