@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore import exceptions as boto
+from urllib3.exceptions import HTTPError
 
 from storage.errors import Explained
 
@@ -30,6 +31,8 @@ def calling(bucket: str) -> Iterator[None]:
         yield
     except (boto.ClientError, boto.BotoCoreError) as error:
         raise os_error(error, bucket) from error
+    except HTTPError as error:  # botocore lets it pass when the text of a refusal breaks off
+        raise Explained(errno.EIO, f"the S3 server broke off its answer ({error})") from error
 
 
 def os_error(error: boto.ClientError | boto.BotoCoreError, bucket: str) -> OSError:
