@@ -34,6 +34,18 @@ class Partials:
         """Of its partial file; 0 when there is none."""
         return self._content.partial_size(live.path) if self._content.local else live.state.offset
 
+    def is_taken(self, live: Live) -> bool:
+        """Whether another worker is writing to its partial file, as far as its lock says."""
+        if not self._content.local:
+            return False  # there are no locks to ask
+        try:
+            self._content.resume(live.path, live.state, live.row.algorithm).suspend()
+        except Busy:
+            return True
+        except NotFound:
+            return False
+        return False
+
     def can_hold(self, live: Live, more: int) -> bool:
         """Whether `more` bytes may wait in memory with those that do."""
         total = len(live.held) + more

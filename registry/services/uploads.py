@@ -30,7 +30,7 @@ from registry.metadata.uploads import UploadRow
 from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, TooManyRequests
 from registry.services.actor import Actor
 from registry.services.body import Body
-from registry.services.ledger import Ledger
+from registry.services.ledger import LOOK, Ledger
 from registry.services.partial import Partials
 from registry.services.publish import Publisher
 from registry.services.session import (
@@ -116,6 +116,12 @@ class Uploads:
                     async with live.lock:
                         pass
                 await self._ledger.settled(live)
+                while (
+                    not live.busy
+                    and self._ledger.others_may_know(live)
+                    and await self._run(lambda: self._partials.is_taken(live))
+                ):
+                    await asyncio.sleep(LOOK)
         if not self._content.local and not live.busy:
             live = await self._ledger.find(repository, upload)
         if live.held:

@@ -63,6 +63,7 @@ def settled(repository: Repository, location: str) -> int:
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 def test_dropped_connection(repository: Repository, method: str, how: str) -> None:
     location = repository.start()
+    time.sleep(0.4)  # by now it is written down, so that no worker has to wait for it
     target = location if method == "PATCH" else with_query(location, digest=DIGEST)
     with repository.client.connect() as connection:
         connection.send(encode(method, target, OCTETS | {"Content-Length": str(len(DATA))}) + DATA[:CUT])
