@@ -212,7 +212,9 @@ class Pipeline:
         """Of the lanes that are not held up by a slow statement the one with least to do; or None while one is made."""
         now = perf_counter()
         quick = [lane for lane in self._lanes if not lane.reads or now - lane.waits_since < SLOW]
-        if not quick and len(self._lanes) + self._connecting < self._most and now > self._not_before:
+        # Where there is no lane at all nobody else would ever look at the queue again: that cannot be put off.
+        may = now > self._not_before or not self._lanes
+        if not quick and may and len(self._lanes) + self._connecting < self._most:
             self._connecting += 1
             self.loop.run_in_executor(None, self._connected)
         if not quick and self._connecting:
