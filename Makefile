@@ -24,7 +24,7 @@ serve: $(STAMP) ## start a registry on 127.0.0.1:5000 that keeps its data in ent
 
 test: $(STAMP) ## run the tests, all but those of make e2e, conformance, bench
 	@tests/install-system-packages test
-	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q tests/protocol tests/api
+	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q tests/protocol
 	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
 
 check: $(STAMP) ## check format, lint, types and the direction of imports

@@ -116,11 +116,9 @@ class Uploads:
                     async with live.lock:
                         pass
                 await self._ledger.settled(live)
-                while (
-                    not live.busy
-                    and self._ledger.others_may_know(live)
-                    and await self._run(lambda: self._partials.is_taken(live))
-                ):
+                while not live.busy and self._ledger.others_may_know(live):
+                    if not await self._run(lambda: self._partials.is_taken(live)):
+                        break
                     await asyncio.sleep(LOOK)
         if not self._content.local and not live.busy:
             live = await self._ledger.find(repository, upload)
