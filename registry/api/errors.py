@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from registry.api.answer import Answer
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly
+from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, Frozen
 from registry.oci import errors as fault
 from storage import errors as stored
 
@@ -49,6 +49,8 @@ def translate(error: Exception) -> fault.RegistryFault | None:
     retry = {"retry-after": RETRY_AFTER}
     if isinstance(error, stored.InvalidDigest):
         return fault.DigestInvalid(str(error))
+    if isinstance(error, Frozen):
+        return fault.Unavailable(str(error), headers=retry)
     if isinstance(error, (stored.NoSpace, DatabaseFull)):
         return fault.StorageFull(
             "the registry's disk is full, nothing was stored; try again when there is space", headers=retry

@@ -157,16 +157,16 @@ class Database:
         """A durable write begun on any thread, whose outcome goes to a future of this loop."""
         self._writer.submit(fn, True, loop, future)
 
-    def write_now(self, fn: Callable[[Session], T], durable: bool = True) -> T:
-        """The same for a thread that may block."""
+    def write_now(self, fn: Callable[[Session], T], durable: bool = True, *, always: bool = False) -> T:
+        """The same for a thread that may block; `always`: also while the database is frozen."""
         future: Future[T] = Future()
-        self._writer.submit(fn, durable, None, future)
+        self._writer.submit(fn, durable, None, future, always)
         return future.result()
 
     def check(self) -> None:
         """Write and read a row; raises DatabaseError when the database does not do both. Blocks: not for the loop."""
         at = now_ms()
-        self.write_now(lambda s: s.run(_TOUCH, name="ready", at=at), durable=False)
+        self.write_now(lambda s: s.run(_TOUCH, name="ready", at=at), durable=False, always=True)
         self.read_now(lambda s: s.one(_TOUCHED, name="ready"))
 
     def close(self) -> None:

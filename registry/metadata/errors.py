@@ -3,7 +3,8 @@
     DatabaseError
     |-- DatabaseUnavailable    cannot be reached, is locked for too long, is damaged, or its disk fails
     |-- DatabaseFull           no space left where it writes
-    `-- DatabaseReadOnly       may be read and not written
+    |-- DatabaseReadOnly       may be read and not written
+    `-- Frozen                 its owner has said that nothing is to be written for now
 
 Errors of the driver are turned into these at one border (the `translate` of a backend). Everything else a driver
 raises is a mistake in this program and is left as it is.
@@ -24,6 +25,10 @@ class DatabaseFull(DatabaseError):
 
 class DatabaseReadOnly(DatabaseError):
     """The database can be read and not written."""
+
+
+class Frozen(DatabaseError):
+    """The database takes no changes for now, as it is being copied or has been moved."""
 
 
 class UnknownManifest(LookupError):

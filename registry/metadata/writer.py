@@ -10,6 +10,7 @@ Rules:
 5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for as
    long as the backend is patient. One lost in the commit may have done all, which nobody can say: that is an error.
 6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
+7. While the database is frozen, only writes that are made `always` are run; it is looked at in their transaction.
 """
 
 import asyncio
@@ -21,8 +22,10 @@ from concurrent.futures import Future
 from time import monotonic, perf_counter, sleep
 from typing import Any, NamedTuple
 
+from registry.metadata import frozen
 from registry.metadata.backend import Backend, Connection, Observe
-from registry.metadata.errors import DatabaseUnavailable
+from registry.metadata.clock import now_ms
+from registry.metadata.errors import DatabaseUnavailable, Frozen
 from registry.metadata.session import Session
 
 MAX_BATCH = 256
@@ -42,6 +45,7 @@ class _Write(NamedTuple):
     durable: bool
     loop: asyncio.AbstractEventLoop | None
     future: "asyncio.Future[Any] | Future[Any]"
+    always: bool = False
 
 
 class _Outcome(NamedTuple):
@@ -69,6 +73,7 @@ class GroupWriter:
         durable: bool,
         loop: asyncio.AbstractEventLoop | None,
         future: "asyncio.Future[Any] | Future[Any]",
+        always: bool = False,
     ) -> None:
         """Queue a write; its outcome goes to the future, through the loop when there is one."""
         with self._gate:
@@ -77,7 +82,7 @@ class GroupWriter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
                 self._thread.start()
-            self._queue.put(_Write(run, durable, loop, future))
+            self._queue.put(_Write(run, durable, loop, future, always))
 
     def close(self) -> None:
         """Commit what is queued, refuse what comes after, and end the thread."""
@@ -153,10 +158,11 @@ class GroupWriter:
         run: Callable[[Connection, list[_Write]], list[_Outcome]],
     ) -> list[_Outcome]:
         connection.begin(durable=durable)
-        outcomes = run(connection, batch)
+        admitted, refused = _admitted(connection.session, batch)
+        outcomes = run(connection, admitted)
         self._committing = True
         connection.commit()
-        return outcomes
+        return outcomes + refused
 
     def _each(self, connection: Connection, batch: list[_Write]) -> list[_Outcome]:
         return [self._attempt(connection, write) for write in batch]
@@ -185,6 +191,14 @@ class GroupWriter:
         if connection is not None:
             with contextlib.suppress(Exception):  # it is being thrown away
                 connection.close()
+
+
+def _admitted(session: Session, batch: list[_Write]) -> tuple[list[_Write], list[_Outcome]]:
+    """The writes to be run, and what came of those that are not."""
+    if all(write.always for write in batch) or frozen.until(session) <= now_ms():
+        return batch, []
+    refused = [_Outcome(write, None, Frozen(frozen.SENTENCE)) for write in batch if not write.always]
+    return [write for write in batch if write.always], refused
 
 
 def _together(connection: Connection, batch: list[_Write]) -> list[_Outcome]:

@@ -1,0 +1,45 @@
+"""The moment in which a registry takes no changes: a row that every writer looks at in its own transaction.
+
+So what was copied after the row was committed is all there is, whoever serves. The row has a time at which it lapses,
+so that a copy that is killed does not leave a registry that can only be read; one that has been moved stays so.
+"""
+
+from sqlalchemy import bindparam, delete, select
+
+from registry.metadata.models import probes
+from registry.metadata.session import Session
+from registry.metadata.statement import Statement, insert_into, named
+
+NAME = "frozen"
+"""Of the row, beside those that show that the database can be written to; it is never copied."""
+
+FOR_GOOD = 2**63 - 1
+"""A time at which it does not lapse."""
+
+SENTENCE = "the registry is being moved and takes no changes for now, what it has can be pulled; try again later"
+
+_UNTIL = Statement(select(probes.c.at).where(probes.c.name == bindparam("name")))
+_FREEZE = Statement(
+    lambda dialect: (
+        insert_into(dialect, probes)
+        .values(named(("name", "at")))
+        .on_conflict_do_update(index_elements=["name"], set_={"at": bindparam("at")})
+    )
+)
+_THAW = Statement(delete(probes).where(probes.c.name == bindparam("name")))
+
+
+def until(s: Session) -> int:
+    """When (ms) changes are taken again; 0 where nobody has said that they are not."""
+    row = s.one(_UNTIL, name=NAME)
+    return 0 if row is None else int(row[0])
+
+
+def freeze(s: Session, at: int) -> None:
+    """Take no changes until then (ms), whatever was said before."""
+    s.run(_FREEZE, name=NAME, at=at)
+
+
+def thaw(s: Session) -> bool:
+    """Take changes again; False where they were taken."""
+    return s.run(_THAW, name=NAME) > 0
