@@ -68,6 +68,9 @@ class RegistryProtocol(HttpToolsProtocol):
         """Decodes the body that is coming in, if it is in chunks and the parser does not see it."""
         self._running: Cycle | None = None
         """What is being answered. `cycle` is the newest request, which may be waiting in `pipeline`."""
+        # What is answered from its bytes alone is not parsed, and may be the first that comes.
+        self.url = b""
+        self.headers = []
         self._request = b""
         """The head that is being parsed, if it came in one piece."""
         self._head_tail = b""
