@@ -47,11 +47,11 @@ class Bucket:
         self.settings = settings
         self.connections = Connections(settings)
 
-    def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Have it done in a thread of the bucket's."""
+    def submit(self, work: Callable[[], T], *, large: bool = False) -> Future[T]:
+        """Have it done in a thread of the bucket's; `large` when it takes a while."""
         with calling(self.settings.bucket):
-            pool = self.connections.get().pool
-        return pool.submit(work)
+            connection = self.connections.get()
+        return (connection.large if large else connection.small).submit(work)
 
     # Objects
 

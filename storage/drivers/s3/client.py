@@ -60,7 +60,7 @@ class Settings:
 
 
 class Connection:
-    """The clients of one process, and the threads that send parts and groups."""
+    """The clients of one process, and the threads that send for others."""
 
     def __init__(self, settings: Settings) -> None:
         self.requests: Counter[str] = Counter()
@@ -72,7 +72,9 @@ class Connection:
         self.client.meta.events.register("before-send.s3", self._count)
         apart = settings.redirect_endpoint not in ("", settings.endpoint)
         self.presigning = _client(settings, settings.redirect_endpoint) if apart else self.client
-        self.pool = ThreadPoolExecutor(max(2, settings.connections // 2), thread_name_prefix="s3")
+        # Apart: what is small must not wait until what is large has been sent.
+        self.small = ThreadPoolExecutor(max(2, settings.connections // 2), thread_name_prefix="s3-small")
+        self.large = ThreadPoolExecutor(max(2, settings.connections // 2), thread_name_prefix="s3-large")
 
     def _count(self, event_name: str, **_: object) -> None:
         with self._lock:

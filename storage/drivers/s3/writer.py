@@ -168,7 +168,8 @@ class S3Writer:
 
     def _send(self, part: _Sent) -> None:
         place, upload = self._state.place, self._state.upload
-        part.answer = self._bucket.submit(lambda: self._bucket.send(place, upload, part.number, part.data))
+        work = partial(self._bucket.send, place, upload, part.number, part.data)
+        part.answer = self._bucket.submit(work, large=True)
 
     def _wait(self, most: int) -> None:
         """Until no more than so many parts are on their way; one that failed is sent again by the next call."""
