@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import build, compare, flat, report, rows, seed, servers
+from tests.bench import build, compare, flat, parts, report, rows, seed, servers
 
 DOCS = servers.ROOT / "docs" / "benchmarks.md"
 
@@ -26,7 +26,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="little data, one round of one second: a trial, not a result"
     )
-    parser.add_argument("--flat", choices=("with", "without", "only"), default="with", help="the flat cost rows")
+    for name, what in parts.PARTS.items():
+        parser.add_argument(f"--{name}", choices=("with", "without", "only"), default="with", help=what)
     parser.add_argument("--without-ours", action="store_true", help="measure the peers alone")
     parser.add_argument(
         "--reference", default="", metavar="BINARY", help="the reference registry, instead of building it"
@@ -51,7 +52,8 @@ def _row_names() -> list[str]:
 def main() -> int:
     """Run the bench; 1 when a row failed or a target of the reference comparison was missed."""
     options = arguments()
-    chosen = rows.chosen(options.rows) if options.flat != "only" else []
+    wanted = parts.wanted(options)
+    chosen = rows.chosen(options.rows) if "rows" in wanted else []
     kinds, absent = _kinds(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended on the way out
     build.CACHE.mkdir(parents=True, exist_ok=True)
@@ -69,16 +71,17 @@ def main() -> int:
         records = compare.compare(plan, kinds, chosen)
         alone = _alone(plan, chosen) if chosen and not options.without_ours else []
         scale = flat.QUICK_LARGE if options.quick else flat.LARGE
-        flats = [] if options.flat == "without" or options.without_ours else flat.run(plan, kinds[0], scale)
-    text = report.markdown(plan, records, alone, flats, absent)
+        flats = flat.run(plan, kinds[0], scale) if "flat" in wanted else []
+        more = parts.run(plan, wanted, options.reference, absent)
+    text = report.markdown(plan, records, alone, flats, absent) + more.text
     print(f"\n{text}")
     output = Path(options.output) if options.output else build.CACHE / "results"
     output.mkdir(parents=True, exist_ok=True)
     (output / "bench.md").write_text(text)
-    (output / "bench.json").write_text(report.as_json(plan, records, flats))
+    (output / "bench.json").write_text(report.as_json(plan, records + more.records, flats))
     if options.write_docs:
         report.write_docs(DOCS, text)
-    return 0 if report.all_met(records, alone, flats) else 1
+    return 0 if report.all_met(records, alone, flats) and more.met else 1
 
 
 def _alone(plan: compare.Plan, chosen: list[rows.Row]) -> list[compare.Measured]:
@@ -96,7 +99,7 @@ def _kinds(options: argparse.Namespace) -> tuple[list[servers.Kind], list[str]]:
         "zot": lambda: servers.zot(build.zot(options.zot)),
     }
     for name in options.peers.split(","):
-        if name in ("", "none") or options.flat == "only":
+        if name in ("", "none") or "rows" not in parts.wanted(options):
             continue
         if name not in makers:
             sys.exit(f"no peer named {name}: known are {', '.join(makers)}")

@@ -34,8 +34,12 @@ def markdown(plan: Plan, records: list[Measured], alone: list[Measured], flat: l
     parts = [f"Machine: {machine()}.\nVersions: {versions}.\nEach figure: {how}."]
     parts += absent
     for peer in peers:
-        parts += [f"### Against {peer.kind.title} {peer.kind.version}", _comparison(ours, peer), _failures(peer)]
-    parts.append(_failures(ours))
+        parts += [
+            f"### Against {peer.kind.title} {peer.kind.version}",
+            comparison(ours, peer, ROWS, targets=peer.kind.name == "reference"),
+            failures(peer),
+        ]
+    parts.append(failures(ours))
     if ours.rows:
         parts += ["### Memory", _memory(alone, records)]
     if flat:
@@ -48,12 +52,12 @@ def _table(head: list[str], lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
 
 
-def _comparison(ours: Measured, peer: Measured) -> str:
+def comparison(ours: Measured, peer: Measured, rows: tuple[Row, ...], *, targets: bool) -> str:
+    """The table of these rows; `targets`: with what ours must reach."""
     head = ["work", "clients", "ours /s", "peer /s", "ratio", "at least", "p99 ms", "peer", "ratio"]
     head += ["CPU ms", "peer", "ratio", "at most", "met"]
-    rows = [row for row in ROWS if row.name in ours.rows and row.name in peer.rows]
-    targets = peer.kind.name == "reference"
-    return _table(head, [_line(row, ours, peer, targets) for row in rows])
+    shared = [row for row in rows if row.name in ours.rows and row.name in peer.rows]
+    return _table(head, [_line(row, ours, peer, targets) for row in shared])
 
 
 def _line(row: Row, ours: Measured, peer: Measured, targets: bool) -> list[str]:
@@ -91,7 +95,8 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
 
 
-def _failures(record: Measured) -> str:
+def failures(record: Measured) -> str:
+    """A line for each row that has no result, and why."""
     return "\n".join(f"{record.kind.title} has no result for `{row}`: {why}." for row, why in record.failures.items())
 
 
@@ -123,7 +128,7 @@ def _flat(flat: list[Flat]) -> str:
 
 
 def as_json(plan: Plan, records: list[Measured], flat: list[Flat]) -> str:
-    """Every sample of every row."""
+    """Every sample of every row of these records."""
     return json.dumps(
         {
             "machine": machine(),
