@@ -17,6 +17,8 @@ from registry.config import ConfigError
 VERBS = {
     "serve": "Start the registry.",
     "migrate": "Bring the database to the form this version needs.",
+    "storage": "Copy the bytes of blobs to another storage.",
+    "db": "Copy the database to another, or let it be written to again.",
     "config": "Show or check the configuration.",
     "version": "Print the version.",
 }

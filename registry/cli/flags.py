@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -21,8 +22,10 @@ FLAGS = {
 def configured(verb: Callable[..., object]) -> Callable[..., object]:
     """Give `verb` the option --config and the flags; it gets them as `given`, for `configuration`."""
 
-    def call(config: str | None, **flags: str | None) -> object:
-        return verb((config, {FLAGS[name][0]: value for name, value in flags.items() if value is not None}))
+    def call(config: str | None, **options: Any) -> object:  # noqa: ANN401 - a verb's own options are its own
+        flags = {name: options.pop(name) for name in FLAGS}
+        given = {FLAGS[name][0]: value for name, value in flags.items() if value is not None}
+        return verb((config, given), **options)
 
     call.__doc__ = verb.__doc__
     wrapped: Callable[..., object] = call

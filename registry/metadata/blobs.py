@@ -7,7 +7,7 @@ so that the push that repairs it makes it visible again wherever it was.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, literal_column, select, text, update
 
 from registry.metadata.models import (
     HAS_PLACE,
@@ -135,6 +135,22 @@ _READ_SINCE = Statement(limited(_DUE.where(READ_SINCE_VERIFIED).order_by(blobs.c
 _LONGEST = Statement(limited(_DUE.where(STATE_PRESENT).order_by(blobs.c.verified_at)))
 
 
+_PRESENT_AFTER = Statement(
+    limited(
+        select(blobs.c.id, blobs.c.digest, *_WHERE)
+        .where(STATE_PRESENT, blobs.c.id > bindparam("after"))
+        .order_by(blobs.c.id)
+    )
+)
+_PRESENT_TOTAL = Statement(
+    select(
+        func.count(),
+        cast(func.coalesce(func.sum(blobs.c.size), literal_column("0")), BigInteger),
+        func.coalesce(func.max(blobs.c.id), literal_column("0")),
+    ).where(STATE_PRESENT)
+)
+
+
 def located(s: Session, repository: str, digest: str) -> Located | None:
     """A blob that this repository sees, or None."""
     row = s.one(_LOCATED, repository=repository, digest=digest)
@@ -150,6 +166,18 @@ def present(s: Session, digest: str) -> Located | None:
     """A blob that is there and not quarantined, whoever sees it, or None."""
     row = s.one(_PRESENT, digest=digest)
     return None if row is None else Located._make(row)
+
+
+def present_after(s: Session, id: int, limit: int) -> list[tuple[int, str, Located]]:
+    """The next blobs that are there and not quarantined after this id, in order: id, digest, where."""
+    return [(key, digest, Located(*where)) for key, digest, *where in s.all(_PRESENT_AFTER, after=id, limit=limit)]
+
+
+def present_total(s: Session) -> tuple[int, int, int]:
+    """How many there are, their bytes, and the last id of any."""
+    row = s.one(_PRESENT_TOTAL)
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def any_known(s: Session) -> bool:

@@ -53,6 +53,7 @@ _AFTER = Statement(
     )
 )
 _LAST = Statement(limited(select(events.c.at).order_by(events.c.id.desc()), ONE))
+_LAST_ID = Statement(limited(select(events.c.id).order_by(events.c.id.desc()), ONE))
 _CURSOR = Statement(select(event_cursors.c.event_id).where(event_cursors.c.name == bindparam("name")))
 _ADVANCE = Statement(
     lambda dialect: (
@@ -104,6 +105,12 @@ def after(s: Session, id: int, limit: int) -> list[EventRow]:
 def last_at(s: Session) -> int:
     """When the last event was, 0 when there was none."""
     row = s.one(_LAST)
+    return 0 if row is None else int(row[0])
+
+
+def last_id(s: Session) -> int:
+    """The id of the last event, 0 when there was none."""
+    row = s.one(_LAST_ID)
     return 0 if row is None else int(row[0])
 
 

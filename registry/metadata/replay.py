@@ -28,10 +28,10 @@ class Wanted(BaseException):
 class Replay(Session):
     """A session whose answers are there, up to the one that is not."""
 
-    __slots__ = ("_answers", "_dialect", "_next")
+    __slots__ = ("_answers", "_next", "dialect")
 
     def __init__(self, dialect: Dialect, answers: list[list[Row]]) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
         self._answers = answers
         self._next = 0
 
@@ -41,7 +41,7 @@ class Replay(Session):
 
     def all(self, statement: Statement, **params: object) -> list[Row]:
         if self._next == len(self._answers):
-            text, names = statement.numbered(self._dialect)
+            text, names = statement.numbered(self.dialect)
             raise Wanted(text, [params[name] for name in names])
         return self._taken()
 

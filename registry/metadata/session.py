@@ -22,6 +22,9 @@ class Session(ABC):
 
     __slots__ = ()
 
+    dialect: Dialect
+    """Of the kind of database."""
+
     @abstractmethod
     def one(self, statement: Statement, **params: object) -> Row | None:
         """The first row, or None."""

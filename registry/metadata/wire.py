@@ -161,11 +161,11 @@ class Wire:
 class WireSession(Session):
     """Statements on a wire, each waited for unless it can come `later`."""
 
-    __slots__ = ("_dialect", "_waiting", "_wire")
+    __slots__ = ("_waiting", "_wire", "dialect")
 
     def __init__(self, wire: Wire, dialect: Dialect) -> None:
         self._wire = wire
-        self._dialect = dialect
+        self.dialect = dialect
         self._waiting = False
 
     def one(self, statement: Statement, **params: object) -> Row | None:
@@ -179,7 +179,7 @@ class WireSession(Session):
         return self._ask(statement, params).touched
 
     def later(self, statement: Statement, **params: object) -> None:
-        text, names = statement.numbered(self._dialect)
+        text, names = statement.numbered(self.dialect)
         self.send(text, [params[name] for name in names])
 
     def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
@@ -209,7 +209,7 @@ class WireSession(Session):
             self._settled()
 
     def _ask(self, statement: Statement, params: dict[str, object]) -> Answer:
-        text, names = statement.numbered(self._dialect)
+        text, names = statement.numbered(self.dialect)
         return self.ask(text, [params[name] for name in names])
 
     def _settled(self) -> list[Answer]:

@@ -45,7 +45,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.cli": (
+        "storage",
         "registry.home",
+        "registry.services",
         "registry.app",
         "registry.server",
         "registry.config",

@@ -1,0 +1,158 @@
+"""Both ends of a copy, opened by their configurations, and what is said while it goes on."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from registry.cli.flags import configuration
+from registry.cli.folders import make_folders
+from registry.cli.tables import upgraded
+from registry.config import Config, load
+from registry.config.kinds import hide_passwords
+from registry.home import described, driver_of
+from registry.metadata.database import Database
+from registry.metadata.errors import DatabaseError
+from registry.metadata.schema import HEAD, current
+from registry.services.blob_copy import BlobCopy, Tally
+from storage.checked import Checked
+from storage.content import ContentStore
+from storage.errors import StorageError
+
+TERMINAL, PLAIN = 0.5, 10.0
+"""Seconds between two words on how far it is."""
+
+
+@dataclass
+class Ends:
+    """Where from and where to."""
+
+    source_config: Config
+    destination_config: Config
+    source: Database
+    destination: Database
+
+    @property
+    def storage(self) -> str:
+        """The source's, in words."""
+        return described(self.source_config)
+
+    @property
+    def database(self) -> str:
+        """The source's, without its password."""
+        return hide_passwords(self.source_config.database.url)
+
+    @property
+    def same_storage(self) -> bool:
+        """Whether the bytes stay where they are."""
+        return self.storage == described(self.destination_config)
+
+    @property
+    def same_database(self) -> bool:
+        """Whether there is nothing to copy."""
+        return self.source_config.database.url == self.destination_config.database.url
+
+    def blob_copy(self, threads: int, *, verify: bool) -> BlobCopy:
+        """Between both storages, which are looked at. Raises ClickException."""
+        source = ContentStore(_storage(self.source_config, write=False))
+        if not source.is_home():
+            raise click.ClickException(f"{self.storage} is not the storage of a registry; is its disk mounted?")
+        destination = _storage(self.destination_config, write=True)
+        return BlobCopy(self.source, source, destination, threads=threads, verify=verify)
+
+
+def verified(verb: Callable[..., object]) -> Callable[..., object]:
+    """Give `verb` the option --verify."""
+    return click.option("--verify", is_flag=True, help="Read again what the destination has already.")(verb)
+
+
+@contextmanager
+def ends(given: tuple[str | None, dict[str, str]], to: str) -> Iterator[Ends]:
+    """Both, open; the destination's database with its tables. Troubles of either are ClickExceptions."""
+    config, other = configuration(given).config, load(to, {}, {}).config
+    _none_in_memory(config, other)
+    try:
+        revision = current(config.database.url)
+    except (DatabaseError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    if revision != HEAD:
+        found = "has no tables of a registry" if revision is None else f"is at revision {revision} and not at {HEAD}"
+        raise click.ClickException(
+            f"{hide_passwords(config.database.url)} {found}; have a registry of this version serve it first"
+        )
+    make_folders(other)
+    upgraded(other)
+    source, destination = Database.open(config.database.url), Database.open(other.database.url)
+    try:
+        yield Ends(config, other, source, destination)
+    except (DatabaseError, StorageError) as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        source.close()
+        destination.close()
+
+
+def copied(copy: BlobCopy) -> None:
+    """Copy what is missing, telling how far it is. Raises ClickException when some blobs could not be copied."""
+    count, size = copy.total()
+    with _telling(copy.tally, count, size):
+        failures = copy.run()
+    tally = copy.tally
+    click.echo(f"{tally.blobs} blobs are at the destination, {tally.copied} of them were copied now")
+    for digest, reason in failures:
+        click.echo(f"blob {digest} was not copied: {reason}", err=True)
+    if failures:
+        raise click.ClickException(
+            f"{len(failures)} blobs were not copied, named above; a damaged one is taken out of sight when it is "
+            "pulled, and can be pushed again; then go on with the same command"
+        )
+
+
+@contextmanager
+def _telling(tally: Tally, count: int, size: int) -> Iterator[None]:
+    stop = threading.Event()
+    terminal = sys.stdout.isatty()
+    started = time.monotonic()
+
+    def tell() -> None:
+        while not stop.wait(TERMINAL if terminal else PLAIN):
+            rate = tally.bytes / (time.monotonic() - started)
+            line = f"{tally.blobs} of {count} blobs, {_size(tally.bytes)} of {_size(size)} read, {_size(rate)}/s"
+            click.echo(f"\r\x1b[K{line}" if terminal else line, nl=not terminal)
+
+    thread = threading.Thread(target=tell, name="telling", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        if terminal:
+            click.echo("\r\x1b[K", nl=False)
+
+
+def _storage(config: Config, *, write: bool) -> Checked:
+    try:
+        driver = Checked(driver_of(config))
+        if write:
+            driver.probe()
+    except StorageError as error:
+        raise click.ClickException(f"{described(config)} cannot be used: {error}") from None
+    return driver
+
+
+def _none_in_memory(*configs: Config) -> None:
+    if any(config.storage.driver == "memory" for config in configs):
+        raise click.UsageError("storage in memory is of one process alone and cannot be copied")
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

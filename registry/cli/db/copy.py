@@ -1,0 +1,60 @@
+"""`entrepot db copy`: the last step of a move. The registry takes no changes from its beginning on, and if all went
+well, for good; the blobs that came since, and then the database, are copied and compared.
+"""
+
+import time
+
+import click
+
+from registry.cli.copying import Ends, copied, ends, verified
+from registry.cli.flags import configured
+from registry.metadata import transfer
+from registry.metadata.transfer import Refused
+from registry.services.moment import Moment
+
+PASSES = 4
+SHORT = 5.0
+"""How often, at most, what came meanwhile is copied before changes are refused, and seconds that are short enough."""
+
+
+@click.command(
+    help="Copy the database to that of another configuration, the last blobs too; then this one is read-only."
+)
+@click.option("--to", required=True, metavar="FILE", help="The configuration file of the destination.")
+@click.option("--replace", is_flag=True, help="Remove what the destination's database holds.")
+@click.option("--threads", default=8, type=click.IntRange(1, 64), metavar="N", help="Blobs copied at the same time.")
+@verified
+@configured
+def command(given: tuple[str | None, dict[str, str]], to: str, replace: bool, threads: int, verify: bool) -> None:
+    """Copy, compare, leave the source read-only and say how it goes on."""
+    with ends(given, to) as pair:
+        if pair.same_database:
+            raise click.UsageError(f"both configurations have the same database, {pair.database}")
+        try:
+            _move(pair, threads, replace=replace, verify=verify)
+        except Refused as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(f"the registry takes no changes any more; start the other: entrepot serve --config {to}")
+    click.echo("to go on with this one instead, stop the other and call: entrepot db writable")
+
+
+def _move(pair: Ends, threads: int, *, replace: bool, verify: bool) -> None:
+    blobs = None if pair.same_storage else pair.blob_copy(threads, verify=verify)
+    if not replace:
+        pair.destination.read_now(transfer.refuse_unless_empty)
+    if blobs is not None:
+        for _ in range(PASSES):  # most of it while changes are still taken
+            started = time.monotonic()
+            copied(blobs)
+            if time.monotonic() - started < SHORT:
+                break
+    with Moment(pair.source) as moment:
+        click.echo("the registry takes no changes from now on")
+        if blobs is not None:
+            copied(blobs)
+        places = None if blobs is None else blobs.place
+        for table, rows, checksum in transfer.copy(
+            pair.source, pair.destination, places, replace=replace, still=moment.check
+        ):
+            click.echo(f"{table}: {rows} rows, the same in both, checksum {checksum[:16]}")
+        moment.for_good()

@@ -1,0 +1,9 @@
+"""`entrepot storage`: its verbs, one per file."""
+
+from registry.cli.verbs import Verbs
+
+VERBS = {
+    "copy": "Copy the bytes of all blobs to another storage; the registry may be running.",
+}
+
+command = Verbs("storage", "registry.cli.storage", VERBS, "Copy the bytes of blobs to another storage.")

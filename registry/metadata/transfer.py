@@ -1,0 +1,149 @@
+"""Copies a whole index into another, of any kind, in one transaction, and reads it again there.
+
+What is told to nobody is not there: a copy that is killed, or whose rows differ at the end, leaves the other as it was.
+Sessions of uploads are not copied, as their bytes are not; nor is how far the tree of links is, as it is to be written
+again where the blobs will be (see services/layout.py).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Table, bindparam, delete, insert, select, tuple_
+
+from registry.metadata import models, sequences
+from registry.metadata.database import Database
+from registry.metadata.session import Row, Session
+from registry.metadata.statement import Statement, limited, named
+
+Places = Callable[[str], str] | None
+"""The place at the destination of the bytes of a digest; None where they stay where they are."""
+
+LINKS = "layout"
+"""The follower of events whose cursor is not copied."""
+
+PAGE = 500
+MANIFEST_PAGE = 16
+"""Rows at a time; a manifest may be large."""
+
+_NOT_COPIED = (models.uploads, models.probes)
+_OF_SERVING = (models.jobs, models.event_cursors)
+"""Tables that a server fills without anybody having pushed anything."""
+
+
+class Refused(RuntimeError):
+    """Something stands in the way; the text says what to do."""
+
+
+class Copied(NamedTuple):
+    """Of one table: its name, how many rows, and a checksum that any kind of database gives for the same rows."""
+
+    table: str
+    rows: int
+    checksum: str
+
+
+class _Steps:
+    """The statements for one table."""
+
+    def __init__(self, table: Table) -> None:
+        self.name = table.name
+        self.page = MANIFEST_PAGE if table is models.manifests else PAGE
+        self.columns = [column.name for column in table.columns]
+        keys = list(table.primary_key.columns)
+        self.keys = [self.columns.index(key.name) for key in keys]
+        rows = select(*table.columns).order_by(*keys)
+        after = tuple_(*(bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys)))
+        self.first = Statement(limited(rows))
+        self.next = Statement(limited(rows.where(tuple_(*keys) > after)))
+        self.insert = Statement(insert(table).values(named(self.columns)))
+        self.clear = Statement(delete(table))
+
+    def pages(self, read: Callable[[Callable[[Session], list[Row]]], list[Row]]) -> Iterator[list[Row]]:
+        """All rows in the order of their key; `read` runs each look."""
+        rows = read(lambda s: s.all(self.first, limit=self.page))
+        while rows:
+            yield rows
+            last = {f"after_{number}": rows[-1][key] for number, key in enumerate(self.keys)}
+            rows = read(lambda s: s.all(self.next, limit=self.page, **last))  # noqa: B023 - run at once
+
+
+TABLES = [_Steps(table) for table in models.metadata.sorted_tables if table not in _NOT_COPIED]
+"""In an order in which each row finds those that it refers to."""
+_ALL = [_Steps(table) for table in models.metadata.sorted_tables]
+
+
+def copy(
+    source: Database, destination: Database, places: Places, *, replace: bool, still: Callable[[], None]
+) -> list[Copied]:
+    """Copy every table and compare; what was copied. Blocks.
+
+    Nothing may write to the source meanwhile: `still` is called before the end, and raises if something could have.
+    Raises Refused where the destination holds something and `replace` is not said, or has other rows in the end.
+    """
+    ids = source.read_now(sequences.last_ids)
+
+    def run(s: Session) -> list[Copied]:
+        _make_room(s, replace=replace)
+        copied = [_copy(source, s, steps, places) for steps in TABLES]
+        sequences.go_on_after(s, ids)
+        for steps, expected in zip(TABLES, copied, strict=True):
+            found = _sum(steps.name, steps.pages(lambda look: look(s)))
+            if found != expected:
+                raise Refused(
+                    f"table {steps.name} has {found.rows} rows with checksum {found.checksum[:12]} at the destination "
+                    f"and {expected.rows} with {expected.checksum[:12]} here; nothing was kept there, try again"
+                )
+        still()
+        return copied
+
+    return destination.write_now(run, always=True)
+
+
+def _copy(source: Database, s: Session, steps: _Steps, places: Places) -> Copied:
+    def moved() -> Iterator[list[Row]]:
+        for page in steps.pages(source.read_now):
+            rows = [row for row in (_moved(steps, row, places) for row in page) if row is not None]
+            s.many(steps.insert, [dict(zip(steps.columns, row, strict=True)) for row in rows])
+            yield rows
+
+    return _sum(steps.name, moved())
+
+
+def _moved(steps: _Steps, row: Row, places: Places) -> Row | None:
+    """The row as it is right at the destination."""
+    if steps.name == "event_cursors" and row[steps.columns.index("name")] == LINKS:
+        return None
+    if steps.name == "blobs" and places is not None:
+        values = dict(zip(steps.columns, row, strict=True))
+        values["place"] = places(values["digest"]) if values["state"] == models.PRESENT else ""
+        return tuple(values.values())
+    return tuple(row)
+
+
+def _sum(table: str, pages: Iterator[list[Row]]) -> Copied:
+    running = hashlib.sha256()
+    count = 0
+    for page in pages:
+        for row in page:
+            running.update(repr(tuple(row)).encode())
+        count += len(page)
+    return Copied(table, count, running.hexdigest())
+
+
+def refuse_unless_empty(s: Session) -> None:
+    """Raises Refused if anybody's data is there."""
+    serving = [table.name for table in _OF_SERVING]
+    for steps in TABLES:
+        if steps.name not in serving and s.one(steps.first, limit=1) is not None:
+            raise Refused(
+                f"the destination's database holds data already (table {steps.name}); nothing was changed: "
+                "give another, or say --replace to have it removed"
+            )
+
+
+def _make_room(s: Session, *, replace: bool) -> None:
+    if not replace:
+        refuse_unless_empty(s)
+    for steps in reversed(_ALL):
+        s.run(steps.clear)
