@@ -1,4 +1,4 @@
-"""What a request's head must be like, and what it says of the body (RFC 9112, sections 3.2, 6 and 7). Pure."""
+"""A request's head: where it ends, what it must be like, what it says of the body (RFC 9112, 2.2, 3.2, 6, 7). Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,37 @@ from typing import NamedTuple
 from registry.transport.limits import Limits
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class Head(NamedTuple):
+    """A request but for its body."""
+
+    method: bytes
+    version: str
+    url: bytes
+    headers: Headers
+
+
+class HeadEnd:
+    """Finds where a head ends, however the network has cut it: its last line end may come in two pieces."""
+
+    __slots__ = ("_before",)
+
+    _END = b"\r\n\r\n"
+
+    def __init__(self) -> None:
+        self._before = b""
+
+    def cut(self, data: bytes) -> tuple[bytes, bytes, bool, bool]:
+        """What belongs to the head, what follows it, whether the head ends here, and whether nothing came before."""
+        before = self._before
+        found = (before + data).find(self._END) if before else data.find(self._END)
+        if found < 0:
+            self._before = (before + data)[-3:]
+            return data, b"", False, False
+        end = found + len(self._END) - len(before)
+        self._before = b""
+        return data[:end], data[end:], True, not before
 
 
 class BadHead(Exception):

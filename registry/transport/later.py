@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httptools
 
-from registry.transport.application import Answer, Headers
+from registry.transport.application import Answer
+from registry.transport.head import Head, Headers
 
 if TYPE_CHECKING:
     from registry.transport.protocol import RegistryProtocol
-
-
-class Head(NamedTuple):
-    """A request without a body."""
-
-    method: bytes
-    version: str
-    url: bytes
-    headers: Headers
 
 
 class _Nobody:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import http
-import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -24,14 +23,13 @@ from uvicorn.server import ServerState
 
 from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
 from registry.transport.cycle import Cycle, lines
-from registry.transport.head import BadHead, check_head, framing
-from registry.transport.later import Head, Later
+from registry.transport.head import BadHead, Head, HeadEnd, check_head, framing
+from registry.transport.later import Later
 from registry.transport.reaper import Phase
+from registry.transport.scope import scope_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-
-    from uvicorn._types import HTTPScope
 
     from registry.transport.application import Answer, Application, Deferred
     from registry.transport.lanes import Lanes
@@ -68,13 +66,9 @@ class RegistryProtocol(HttpToolsProtocol):
         """Decodes the body that is coming in, if it is in chunks and the parser does not see it."""
         self._running: Cycle | None = None
         """What is being answered. `cycle` is the newest request, which may be waiting in `pipeline`."""
-        # What is answered from its bytes alone is not parsed, and may be the first that comes.
-        self.url = b""
-        self.headers = []
         self._request = b""
         """The head that is being parsed, if it came in one piece."""
-        self._head_tail = b""
-        """The end of what has come of a head, in which the line end that closes it may have begun."""
+        self._head_end = HeadEnd()
         self._at_head_end = False
         """Whether what is being parsed ends with a head, so that what follows it is ours to read."""
         self._unframed = 0
@@ -129,24 +123,13 @@ class RegistryProtocol(HttpToolsProtocol):
             return self._read_chunked(self.chunked, data)
         rest: bytes | memoryview = b""
         if self.phase is Phase.IDLE or self.phase is Phase.HEAD:
-            data = bytes(data)
-            before = self._head_tail
-            found = (before + data).find(b"\r\n\r\n") if before else data.find(b"\r\n\r\n")
-            self._at_head_end = found >= 0
-            if found >= 0:
-                end = found + 4 - len(before)
-                data, rest, self._head_tail = data[:end], data[end:], b""
-            else:
-                self._head_tail = (before + data)[-3:]
-            self._request = data if found >= 0 and not before and self.phase is Phase.IDLE else b""
+            data, rest, self._at_head_end, whole = self._head_end.cut(bytes(data))
+            self._request = data if whole and self.phase is Phase.IDLE else b""
             if self._request and self._answers_at_once():
                 answer = self.app.again(data, self.client)
                 if answer is not None:
                     self.since = self.touched
-                    if callable(answer):
-                        self._answer_later(answer, Later(self, data))
-                    else:
-                        self.answer(answer)
+                    self._give(answer, data)
                     return rest
         answered = self._parse(data)
         self._at_head_end = False
@@ -259,34 +242,32 @@ class RegistryProtocol(HttpToolsProtocol):
             return
         self._unframed = 0
         method = self.parser.get_method()
+        head = Head(method, version, self.url, self.headers)
         keep_alive = version == "1.1" and self.parser.should_keep_alive()
         if keep_alive and method in EXPRESS_METHODS and self._answers_at_once():
             answer = self.app.express(method, self.url, self.headers, self.client, self._request)
-            if callable(answer):
-                self._answer_later(answer, Later(self, Head(method, version, self.url, self.headers)))
-                return
             if answer is not None:
-                self._express_done = True
-                self.answer(answer)
+                self._express_done = not callable(answer)
+                self._give(answer, head)
                 return
-        self._start_cycle(method, version, keep_alive=keep_alive, idle=self.answered)
+        self._start_cycle(head, keep_alive=keep_alive, idle=self.answered)
 
     def _answers_at_once(self) -> bool:
         return self.answered and not self._draining and not self.flow.write_paused
 
-    def _answer_later(self, begin: Deferred, later: Later) -> None:
-        self.cycle = self._running = later  # type: ignore[assignment]
-        self.phase = Phase.ANSWER
-        begin(later.told)
+    def _give(self, answer: Answer | Deferred, request: bytes | Head) -> None:
+        """The answer of the express lane, now or later."""
+        if callable(answer):
+            later = Later(self, request)
+            self.cycle = self._running = later  # type: ignore[assignment]
+            self.phase = Phase.ANSWER
+            answer(later.told)
+        else:
+            self.answer(answer)
 
     def go_the_long_way(self, later: Later, head: Head) -> None:
         """What was to be answered later becomes a task. A request after it may be half read already."""
-        reading = self.url, self.headers
-        self.url, self.headers = head.url, head.headers
-        try:
-            self.scope = self._scope(head.method, head.version)
-        finally:
-            self.url, self.headers = reading
+        self.scope = scope_of(self, head)
         cycle = self._cycle(length=0, keep_alive=later.keep_alive, expects=False)
         cycle.more_body = False
         cycle.message_event.set()
@@ -305,16 +286,16 @@ class RegistryProtocol(HttpToolsProtocol):
             self._dated, self._date = headers, lines(headers)
         return self._date
 
-    def _start_cycle(self, method: bytes, version: str, *, keep_alive: bool, idle: bool) -> None:
+    def _start_cycle(self, head: Head, *, keep_alive: bool, idle: bool) -> None:
         try:
-            scope = self._scope(method, version)
-            length, expects = framing(self.headers, upgrades=self.parser.should_upgrade())
+            scope = scope_of(self, head)
+            length, expects = framing(head.headers, upgrades=self.parser.should_upgrade())
         except BadHead as error:
             self.refuse(error.status, error.reason)
             return
         self.scope = scope
         keep_alive = keep_alive and not self._draining
-        cycle = self._cycle(length=length, keep_alive=keep_alive, expects=expects and version == "1.1")
+        cycle = self._cycle(length=length, keep_alive=keep_alive, expects=expects and head.version == "1.1")
         self.headers = []  # whatever comes of a trailer is none of the application's
         self.body_left = length or 0
         self.chunked = Chunked() if length is None and self._at_head_end else None
@@ -339,31 +320,6 @@ class RegistryProtocol(HttpToolsProtocol):
         self.phase = Phase.BODY if cycle.more_body else Phase.ANSWER
         self.since = self.touched = self.loop.time()
         self._start_asgi_task(cycle, app)  # type: ignore[arg-type]
-
-    def _scope(self, method: bytes, version: str) -> HTTPScope:
-        """Raises BadHead."""
-        try:
-            url = httptools.parse_url(self.url)
-        except httptools.HttpParserError as error:
-            raise BadHead(400, "the request's target is not a path") from error
-        raw_path = url.path or b"/"
-        path = raw_path.decode("latin-1")
-        return {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme or "http",
-            "root_path": "",
-            "method": method.decode("ascii"),
-            "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": url.query or b"",
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-            "extensions": {},
-        }
 
     def on_body(self, body: bytes) -> None:
         self._unframed = 0
