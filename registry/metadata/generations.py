@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 
 from registry.metadata.pipeline import Pipeline
+from registry.metadata.replay import tell
 from registry.metadata.session import Generation, Session
 
 Told = Callable[[Generation | None], None]
@@ -47,7 +48,7 @@ class Generations:
             self._ask()
         self.latest = None if error is not None else (self._pipeline.joined, text)
         for told in asked:
-            told(self.latest)
+            tell(told, self.latest)
 
 
 def _generation(session: Session) -> object:

@@ -4,6 +4,7 @@ So a read is an ordinary function of a session, and still nobody waits in it. Re
 them again costs less than a thread to wait in would.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
@@ -15,6 +16,16 @@ from registry.metadata.statement import Statement
 
 Done = Callable[[Any, BaseException | None], None]
 """Is called once, with a result or an error."""
+
+log = logging.getLogger(__name__)
+
+
+def tell(who: Callable[..., None], *what: object) -> None:
+    """Call back. What fails there is a defect there: the connection, and the others on it, go on."""
+    try:
+        who(*what)
+    except Exception:
+        log.exception("whoever waited for a read failed when it was told")
 
 
 class Wanted(BaseException):
@@ -85,7 +96,7 @@ class Read:
         except Exception as error:
             self.fail(error)
         else:
-            self._done(result, None)
+            tell(self._done, result, None)
         return False
 
     def again(self) -> None:
@@ -96,4 +107,4 @@ class Read:
 
     def fail(self, error: BaseException) -> None:
         """End it."""
-        self._done(None, error)
+        tell(self._done, None, error)

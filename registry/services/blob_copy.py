@@ -33,9 +33,6 @@ MOST_FAILURES = 20
 
 _LONGEST_NOTE = 1024
 
-Progress = Callable[[int], None]
-"""Is told bytes that were copied or read."""
-
 
 class Failure(NamedTuple):
     """A blob that could not be copied, and why."""

@@ -63,6 +63,23 @@ async def test_many_reads_share_a_connection_and_each_has_its_own_answer(databas
     assert connections(url) <= 3  # the writer, and lanes that came while the first was new
 
 
+async def test_whoever_fails_when_told_takes_nobody_along(
+    database: Database, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await database.read(backend)
+    await generation(database)
+
+    def fails(*_: object) -> None:
+        raise LookupError("a defect of whoever waits")
+
+    database.read_soon(backend, fails)
+    database.generation_soon(fails)
+    async with asyncio.timeout(5):
+        assert await generation(database) is not None
+        assert await database.read(backend) == first  # on the connection there was
+    assert caplog.text.count("LookupError: a defect of whoever waits") == 2
+
+
 async def test_a_slow_read_holds_up_nobody_for_long(database: Database) -> None:
     await database.read(backend)
     slow = asyncio.create_task(database.read(lambda s: s.sql("SELECT pg_sleep(2)")))

@@ -24,17 +24,6 @@ OLD = 1.5
 BIG = noise(PART + 1000, "leftovers")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def registry(tmp_path: Path, bucket: Bucket) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path / "root", bucket.settings) as running:
-        yield running
-
-
 def driver(bucket: Bucket) -> Checked:
     """One of a process that is going to die."""
     settings: dict[str, object] = {

@@ -180,11 +180,6 @@ def test_a_client_that_goes_away_in_the_middle_ends_the_pull(passing: Server, sh
     assert used.client.get(used.blob(used.push(SMALL))).body == SMALL
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.anyio
 @pytest.mark.parametrize("data", [SMALL, BIG], ids=["small", "big"])
 @pytest.mark.parametrize("what", ["missing", "shorter"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -21,18 +21,6 @@ SMALL, BIG = noise(20_000, "small"), noise(PARTS * PART - 1000, "big")
 DOCUMENTED = re.compile(r"^\| (?!a client's request)([^|-][^|]*) \| ([^|]+) \|$", re.MULTILINE)
 
 Action = Callable[[Registry], Awaitable[None]]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def registry(tmp_path: Path, bucket: Bucket) -> AsyncIterator[Registry]:
-    """Without the work in the background; nothing but what a test asks for is counted."""
-    async with Registry(tmp_path / "root", bucket.settings) as running:
-        yield running
 
 
 def documented() -> dict[str, Counter[str]]:

@@ -27,11 +27,6 @@ ODD = (2, 70_000, PART, 100_000, 65_536, 2 * PART - 1, 3)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def one(tmp_path: Path, bucket: Bucket) -> AsyncIterator[Registry]:
     """A worker that is the only one."""
     async with Registry(tmp_path / "root", bucket.settings) as running:

@@ -93,8 +93,3 @@ async def test_an_unready_bucket_is_told_in_time(bucket: Bucket, tmp_path: Path,
         assert answer.status_code == 503
         assert answer.json()["storage"] != "ok"
         assert time.monotonic() - started < 7
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

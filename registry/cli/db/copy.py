@@ -35,7 +35,8 @@ def command(given: tuple[str | None, dict[str, str]], to: str, replace: bool, th
         except Refused as error:
             raise click.ClickException(str(error)) from None
     click.echo(f"the registry takes no changes any more; start the other: entrepot serve --config {to}")
-    click.echo("to go on with this one instead, stop the other and call: entrepot db writable")
+    same = f" --config {given[0]}" if given[0] else ""
+    click.echo(f"to go on with this one instead, stop the other and call: entrepot db writable{same}")
 
 
 def _move(pair: Ends, threads: int, *, replace: bool, verify: bool) -> None:
