@@ -66,6 +66,8 @@ class Wire:
         self._unprepared: psycopg.Error | None = None
         self.fileno = os.dup(self._pg.socket)
         """The socket, to be waited for. Its own number libpq closes by itself, and it would soon be another's."""
+        self._gone = select.poll()
+        self._gone.register(self.fileno, 0)  # which still tells of errors and of the end
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
 
@@ -113,8 +115,13 @@ class Wire:
         return answers
 
     def take(self) -> None:
-        """Read what has come, without waiting."""
+        """Read what has come, without waiting. Raises when the connection is gone, whatever came before that.
+
+        An event loop may tell of an error but once, and what is read then are the server's last words, not the error.
+        """
         self._pg.consume_input()
+        while self._gone.poll(0):
+            self._pg.consume_input()
 
     def collect(self, answers: list[Answer]) -> bool:
         """Add what has been read to `answers`; True when that was all up to one `finish`."""

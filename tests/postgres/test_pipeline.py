@@ -20,8 +20,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop that the server has: others tell of a broken connection again and again."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture
@@ -78,6 +79,25 @@ async def test_whoever_fails_when_told_takes_nobody_along(
         assert await generation(database) is not None
         assert await database.read(backend) == first  # on the connection there was
     assert caplog.text.count("LookupError: a defect of whoever waits") == 2
+
+
+async def test_a_connection_that_is_reset_is_missed_at_once(url: str) -> None:
+    """The server goes with statements of ours unread: its last words come, and then an error, told once."""
+    reads = Postgres(url, readers=1).reads(asyncio.get_running_loop(), 1, None)
+    try:
+        first = await reads.read(backend)
+        for _ in range(5):
+            sleeping = [reads.read(lambda s: s.sql("SELECT pg_sleep(0.3)")) for _ in range(3)]
+            await asyncio.sleep(0.1)
+            waiting = [reads.read(backend) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            shared().execute(CUT.format(name_of(url)))
+            async with asyncio.timeout(6):
+                found = await asyncio.gather(*waiting, *sleeping)
+            assert found[0] != first
+            first = found[0]
+    finally:
+        reads.close()
 
 
 async def test_a_slow_read_holds_up_nobody_for_long(database: Database) -> None:
