@@ -69,6 +69,9 @@ class Backend(Protocol):
     def lost(self, error: BaseException) -> bool:
         """Whether the connection is of no more use, or there is none, and another may be."""
 
+    def refused(self, error: BaseException) -> bool:
+        """Whether the database has refused what it was asked for, so that it has committed nothing."""
+
     def committed(self, writes: int) -> None:
         """Take note of this many writes committed; called when their callers have been answered."""
 

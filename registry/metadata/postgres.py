@@ -137,6 +137,10 @@ class Postgres:
             return False
         return not error.sqlstate or error.sqlstate.startswith(_LOST_CLASSES)
 
+    def refused(self, error: BaseException) -> bool:
+        """Whether the server has said so, and is still there."""
+        return isinstance(error, psycopg.Error) and bool(error.sqlstate) and not self.lost(error)
+
     def committed(self, writes: int) -> None:
         """The server sees to its own log."""
 

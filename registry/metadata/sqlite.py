@@ -103,6 +103,10 @@ class Sqlite:
         """Never: what a file does not do on one connection it does not do on another."""
         return False
 
+    def refused(self, error: BaseException) -> bool:
+        """Whether a constraint is against it."""
+        return isinstance(error, sqlite3.IntegrityError)
+
     def committed(self, writes: int) -> None:
         """Count writes, and have the log copied into the database now and then."""
         self._writes += writes

@@ -134,6 +134,8 @@ class Wire:
                 continue
             if result.status == _SYNC:
                 return True
+            if not self._expected:  # the server's last words, which answer nothing
+                raise psycopg.OperationalError((result.error_message or b"").decode(errors="replace").strip())
             prepared = self._expected.popleft()
             if not prepared:
                 answers.append(self._answer(result))

@@ -144,6 +144,8 @@ class GroupWriter:
         except BaseException as error:
             if self._backend.translate(error) is not None:
                 raise  # the transaction may be gone already
+            if self._committing and not self._backend.refused(error):
+                raise  # or it may be there already: it must not be run again
             self._committing = False
             connection.rollback()
             if len(batch) == 1:

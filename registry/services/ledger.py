@@ -178,12 +178,12 @@ class Ledger:
             live.in_rows = False
             self._unstored[live.row.client] += 1
 
-    async def forget(self, live: Live) -> None:
-        """It is over; its row goes."""
+    async def forget(self, live: Live, *, durable: bool = False) -> None:
+        """It is over; its row goes, `durable` where a client is told so."""
         in_rows = live.in_rows
         self.drop(live)
         if in_rows:
-            await self._database.write(lambda session: uploads.delete(session, live.row.id), durable=False)
+            await self._database.write(lambda session: uploads.delete(session, live.row.id), durable=durable)
 
     # Leases
 

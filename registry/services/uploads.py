@@ -293,7 +293,7 @@ class Uploads:
         if live.on_disk or self._ledger.others_may_know(live):
             ingest = await self._run(lambda: self._partials.open(live))
             await self._run(ingest.cancel)
-        await self._ledger.forget(live)
+        await self._ledger.forget(live, durable=True)
 
     # Sessions
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import threading
 import time
@@ -87,6 +89,45 @@ def test_a_write_whose_connection_is_lost_is_run_again_as_nothing_of_it_was_done
     database = Database.open(url)
     database.write_now(cut_off)
     assert [row.repository for row in database.read_now(lambda s: events.after(s, 0, 9))] == ["run 3"]
+    database.close()
+
+
+def test_nothing_that_was_committed_is_run_again(cluster: Cluster) -> None:
+    """Cut at any moment, the commit's own among them: what was done is not done twice, what was said is so."""
+    url = cluster.new_database()
+    database = Database.open(url)
+    done: list[str] = []
+    twice: list[str] = []
+    end = time.monotonic() + 4
+
+    def write(worker: int) -> None:
+        for number in range(1_000_000):
+            if time.monotonic() > end:
+                return
+            name = f"{worker}/{number}"
+
+            def once(s: Session, name: str = name) -> None:
+                if repositories.find(s, name) is not None:
+                    twice.append(name)
+                repositories.ensure(s, name, 1)
+                events.append(s, "tag.moved", name)
+
+            with contextlib.suppress(DatabaseUnavailable):
+                database.write_now(once)
+                done.append(name)
+
+    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    rng = random.Random(1)
+    while time.monotonic() < end:
+        time.sleep(rng.uniform(0.01, 0.06))
+        cluster.execute(CUT.format(name_of(url)))
+    for worker in workers:
+        worker.join()
+    assert not twice
+    assert len(done) > 100
+    assert all(database.read_now(lambda s: repositories.find(s, name)) for name in done)  # noqa: B023
     database.close()
 
 
