@@ -8,6 +8,9 @@ FUZZ_STAMP := $(VENV)/.setup-fuzz
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := registry storage migrations tests
 
+# Two processes of tests, each with whole files: most of a test's time is spent waiting.
+TWO := --numprocesses 2 --dist loadfile
+
 # What follows the verb or the test runner, as in: make serve ARGS="--listen 127.0.0.1:6000"
 ARGS ?=
 
@@ -24,8 +27,8 @@ serve: $(STAMP) ## start a registry on 127.0.0.1:5000 that keeps its data in ent
 
 test: $(STAMP) ## run the tests, all but those of make e2e, conformance, bench
 	@tests/install-system-packages test
-	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q tests/protocol
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
+	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO) tests/protocol
+	$(BIN)/python -m pytest $(TWO) --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
 
 check: $(STAMP) ## check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check $(CODE)
