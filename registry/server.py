@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,13 @@ RESTART_PAUSE = 1.0
 
 STOP = (signal.SIGINT, signal.SIGTERM)
 SIGNALS = (*STOP, signal.SIGHUP)
+
+COLLECT_AFTER = 20_000
+"""New objects after which the garbage collector looks at the youngest."""
+
+SWITCH = 0.0005
+"""Seconds after which a thread that computes lets another one have the interpreter. The one that writes the index asks
+for it back after each statement, with the database locked for all workers."""
 
 PR_SET_PDEATHSIG = 1
 
@@ -103,6 +111,9 @@ def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
     # What exists now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    # What a request makes is gone with its last reference. What the collector is for, cycles, are few.
+    gc.set_threshold(COLLECT_AFTER)
+    sys.setswitchinterval(SWITCH)
     Worker(app, config).run(sockets=[listener])
     return 0
 

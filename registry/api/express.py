@@ -1,8 +1,8 @@
 """The express lane: what most requests are, answered in one call on the event loop.
 
-GET and HEAD of a manifest or blob without any header that would change the answer; everything else, every refusal
-among it, returns None and goes the long way. What was found is kept for the same request to come (`kept`). For an index
-that does not answer in place, see `express_later`.
+GET and HEAD of a manifest or blob without any header that would change the answer, and that it is not there, as every
+push of something new asks first. All else returns None and goes the long way. What was found is kept for the same
+request to come (`kept`). For an index that does not answer in place, see `express_later`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import functools
 import os
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from registry.api.errors import render
 from registry.api.kept import Found, Kept
 from registry.api.path import parse_path
 from registry.api.record import Recorder
@@ -21,7 +23,7 @@ from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.session import Generation, Session
 from registry.oci.errors import RegistryFault
-from registry.services.pull import Pull
+from registry.services.pull import Pull, missing_blob, missing_manifest
 from registry.transport.application import Answer, Client, Deferred
 from storage.content import ContentStore
 from storage.digest import Digest
@@ -61,9 +63,11 @@ BLOB_HEAD = (
     b"docker-distribution-api-version: registry/2.0\r\nx-request-id: "
 )
 STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
-
-_target = functools.lru_cache(4096)(parse_path)
-"""Paths are asked for again and again; the protocol has bounded their length."""
+REFUSAL = b"HTTP/1.1 %d %b\r\n"
+REFUSAL_HEAD = (
+    b"content-type: application/json\r\ncontent-length: %d\r\ndocker-distribution-api-version: registry/2.0\r\n"
+    b"x-request-id: %b\r\n\r\n"
+)
 
 
 class Asked(NamedTuple):
@@ -71,6 +75,9 @@ class Asked(NamedTuple):
 
     find: Callable[[Session], Any]
     build: Callable[[Any], Found | None]
+    missing: Callable[[Session], RegistryFault]
+    """Why there is no row."""
+    route: str
     method: str
     url: bytes
     agent: bytes
@@ -114,6 +121,8 @@ class Express:
         generation = self._database.generation() if asked.request else None
         try:
             row = self._database.read_now(asked.find)
+            if row is None:
+                return self._refused(asked, self._database.read_now(asked.missing), client, started)
         except DatabaseError:
             return None  # the long way says it
         return self._built(asked, row, generation, client, started)
@@ -140,7 +149,7 @@ class Express:
         if not url.startswith(b"/v2/") or b"?" in url:
             return None
         try:
-            route, name, reference = _target(url)
+            route, name, reference = parse_path(url)
         except RegistryFault:
             return None
         head_only = method == b"HEAD"
@@ -149,6 +158,8 @@ class Express:
             return Asked(
                 lambda session: by(session, name, reference),
                 functools.partial(_manifest, route, head_only),
+                lambda session: missing_manifest(session, name, reference),
+                route,
                 method.decode(),
                 url,
                 agent,
@@ -158,6 +169,8 @@ class Express:
             return Asked(
                 lambda session: blobs.located(session, name, reference),
                 functools.partial(self._blob, route, reference, head_only),
+                lambda session: missing_blob(session, name, reference),
+                route,
                 method.decode(),
                 url,
                 agent,
@@ -184,20 +197,24 @@ class Express:
                 if len(body) != found.size:
                     return None
                 self._pull.read(found.digest)
+        request_id = self._recorded(found, 200, len(body), client, started)
+        return STATUS_LINE, b"%b%b\r\n\r\n%b" % (found.head, request_id, body)
+
+    def _refused(self, asked: Asked, fault: RegistryFault, client: Client, started: float) -> Answer:
+        answer = render(fault)
+        assert isinstance(answer.body, bytes)
+        body = b"" if asked.method == "HEAD" else answer.body
+        request_id = self._recorded(asked, answer.status, len(body), client, started)
+        status = REFUSAL % (answer.status, HTTPStatus(answer.status).phrase.encode())
+        return status, REFUSAL_HEAD % (len(answer.body), request_id) + body
+
+    def _recorded(self, of: Asked | Found, status: int, sent: int, client: Client, started: float) -> bytes:
+        """Write it down; the request's new id."""
         request_id = self._recorder.request_id()
-        self._recorder.answered(
-            request_id,
-            client[0] if client else "",
-            found.method,
-            found.url,
-            found.route,
-            200,
-            time.perf_counter() - started,
-            0,
-            len(body),
-            found.agent,
-        )
-        return STATUS_LINE, b"%b%b\r\n\r\n%b" % (found.head, request_id.encode(), body)
+        host = client[0] if client else ""
+        seconds = time.perf_counter() - started
+        self._recorder.answered(request_id, host, of.method, of.url, of.route, status, seconds, 0, sent, of.agent)
+        return request_id.encode()
 
     def _blob(self, route: str, reference: str, head_only: bool, located: blobs.Located) -> Found | None:
         size = located.size

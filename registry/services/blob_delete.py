@@ -19,7 +19,7 @@ async def delete_blob(database: Database, repository: str, digest: Digest, actor
         if repository_id is None:
             raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
         if not blobs.unlink(session, repository, str(digest)):
-            raise unknown(repository, digest)
+            raise unknown(repository, str(digest))
         repositories.drop_if_empty(session, repository_id)
         events.append(
             session,

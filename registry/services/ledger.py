@@ -40,6 +40,8 @@ class Ledger:
         self._owner = secrets.token_hex(8)
         self._live: dict[str, Live] = {}
         self._unstored: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
+        """Sessions in rows, by client, as they were counted since the last `recount`."""
 
     def __iter__(self) -> Iterator[Live]:
         return iter(list(self._live.values()))  # a copy, as it changes meanwhile
@@ -74,10 +76,16 @@ class Ledger:
 
     # Rows
 
-    async def open_for(self, client: str) -> int:
-        """How many sessions the client has open."""
-        stored = await self._database.read(lambda session: uploads.count_for(session, client))
-        return stored + self._unstored[client]
+    async def is_full(self, client: str, most: int) -> bool:
+        """Whether the client has `most` sessions open; those of other workers as of the last `recount`."""
+        if client in self._counted and self._counted[client] + self._unstored[client] < most:
+            return False
+        self._counted[client] = await self._database.read(lambda session: uploads.count_for(session, client))
+        return self._counted[client] + self._unstored[client] >= most
+
+    def recount(self) -> None:
+        """Count again from now on. Other workers' sessions are not known before they are written down anyway."""
+        self._counted.clear()
 
     async def find(self, repository: str, upload: str, *, to_write: bool = False) -> Live:
         """The session as it is now; `to_write` leaves to `lease` what others have done. Raises BlobUploadUnknown."""
@@ -164,6 +172,8 @@ class Ledger:
 
     def _stored(self, live: Live) -> None:
         live.in_rows = True
+        if live.row.client in self._counted:
+            self._counted[live.row.client] += 1
         self._unstored[live.row.client] -= 1
         if not self._unstored[live.row.client]:
             del self._unstored[live.row.client]

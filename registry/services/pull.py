@@ -12,7 +12,8 @@ from registry.metadata import blobs, manifests, repositories
 from registry.metadata.blobs import Located
 from registry.metadata.database import Database
 from registry.metadata.manifests import ManifestRow
-from registry.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
+from registry.metadata.session import Session
+from registry.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown, RegistryFault
 from registry.services.actor import Actor
 from registry.services.damage import Damage
 from storage.content import ContentStore
@@ -56,10 +57,7 @@ class Pull:
         by = manifests.by_digest if ":" in reference else manifests.by_tag
         row = await self._database.read(lambda session: by(session, repository, reference))
         if row is None:
-            await self.known(repository)
-            raise ManifestUnknown(
-                f"{repository} has no manifest {reference}", {"name": repository, "reference": reference}
-            )
+            raise await self._database.read(lambda session: missing_manifest(session, repository, reference))
         return row
 
     async def blob_size(self, repository: str, digest: Digest, actor: Actor) -> int:
@@ -106,24 +104,36 @@ class Pull:
         if len(self.recent) < RECENT_READS:
             self.recent.add(digest)
 
-    async def known(self, repository: str) -> None:
-        """Raises NameUnknown when nothing was ever pushed there."""
-        if await self._database.read(lambda session: repositories.find(session, repository)) is None:
-            raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
-
     async def _located(self, repository: str, digest: Digest) -> Located:
         found = await self._database.read(lambda session: blobs.located(session, repository, str(digest)))
         if found is None:
-            await self.known(repository)
-            raise unknown(repository, digest)
+            raise await self._database.read(lambda session: missing_blob(session, repository, str(digest)))
         return found
 
     async def _damaged(
         self, repository: str, digest: Digest, where: Located, error: Exception, actor: Actor
     ) -> NoReturn:
         await self._damage.report(digest, where, str(error), actor)
-        raise unknown(repository, digest)
+        raise unknown(repository, str(digest))
 
 
-def unknown(repository: str, digest: Digest) -> BlobUnknown:
-    return BlobUnknown(f"{repository} has no blob {digest}", {"name": repository, "digest": str(digest)})
+def missing_manifest(session: Session, repository: str, reference: str) -> RegistryFault:
+    """Why there is none: NameUnknown where nothing was ever pushed, else ManifestUnknown."""
+    return _unknown_name(session, repository) or ManifestUnknown(
+        f"{repository} has no manifest {reference}", {"name": repository, "reference": reference}
+    )
+
+
+def missing_blob(session: Session, repository: str, digest: str) -> RegistryFault:
+    """The same for a blob."""
+    return _unknown_name(session, repository) or unknown(repository, digest)
+
+
+def unknown(repository: str, digest: str) -> BlobUnknown:
+    return BlobUnknown(f"{repository} has no blob {digest}", {"name": repository, "digest": digest})
+
+
+def _unknown_name(session: Session, repository: str) -> NameUnknown | None:
+    if repositories.find(session, repository) is not None:
+        return None
+    return NameUnknown(f"repository {repository} is not known here", {"name": repository})

@@ -96,7 +96,7 @@ class Uploads:
         if algorithm not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
             raise DigestInvalid(f"digest algorithm {algorithm[:40]} is not supported, use one of {known}")
-        if await self._ledger.open_for(actor.client) >= self._per_client:
+        if await self._ledger.is_full(actor.client, self._per_client):
             raise TooManyRequests(
                 f"{actor.client} has {self._per_client} uploads open, finish or cancel some first",
                 headers={"retry-after": "30"},
@@ -228,6 +228,7 @@ class Uploads:
     async def flush(self) -> None:
         """Write down the sessions that have changed; and forget those that nobody has used for long."""
         late = now_ms() - STIR
+        self._ledger.recount()
         await self._ledger.renew()
         for live in self._ledger:
             if live.busy and live.in_rows and not live.leased and live.touched_at < late:
@@ -316,7 +317,8 @@ class Uploads:
             await self._ledger.forget(live)  # a rule of the bucket's, or somebody else, has removed its bytes
             raise unknown(live.row.repository, live.row.id) from error
         finally:
-            await asyncio.shield(self._ledger.give_back(live))
+            if live.leased:
+                await asyncio.shield(self._ledger.give_back(live))
             self._count(-1)
             live.busy = False
 

@@ -46,7 +46,7 @@ QUICK_LARGE = Scale("large", 20_000, 2_000, 400)
 
 ROWS = (
     Row("flat-manifest-same", f"manifest by tag, the same {SAME} tags in both", "get", 16, "same"),
-    Row("flat-manifest", "manifest by tag, at random over all tags", "get", 16, "manifests"),
+    Row("flat-manifest", "manifest by tag, at random over all tags, no request twice", "get-new", 16, "manifests"),
     Row("flat-catalog", f"catalog page of {PAGE}, at random places", "get", 16, "catalog"),
 )
 

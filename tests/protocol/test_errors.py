@@ -145,3 +145,24 @@ def test_bad_queries(client: Client, repository: Repository) -> None:
         for target in ("/v2/_catalog", with_query(repository.uploads, x="1")):
             response = client.request("GET" if "catalog" in target else "POST", target.partition("?")[0] + query)
             assert response.status in (200, 202, 400, 404, 414), (target, query)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("missing", ["blob", "manifest", "digest", "repository"])
+def test_what_is_missing_is_told_the_same_way_by_both_lanes(repository: Repository, method: str, missing: str) -> None:
+    """The express lane says so itself; an X-Request-Id makes a request go the long way."""
+    repository.push(b"known")
+    target = {
+        "blob": repository.blob(NOTHING),
+        "manifest": repository.manifest("missing"),
+        "digest": repository.manifest(NOTHING),
+        "repository": f"/v2/never/was/blobs/{NOTHING}",
+    }[missing]
+    express, long = (
+        repository.client.request(method, target, headers) for headers in ({}, {"X-Request-Id": "long-way-1"})
+    )
+    assert (express.status, express.body) == (long.status, long.body) == (404, long.body)
+    for name in ("content-type", "content-length", "docker-distribution-api-version"):
+        assert express.header(name) == long.header(name)
+    assert express.header("x-request-id") != "long-way-1" == long.header("x-request-id")
+    assert bool(express.body) == (method == "GET")

@@ -87,6 +87,7 @@ def test_metrics(start: Callable[..., Server], workers: str) -> None:
             total(samples, requests, 'route="manifest"', 'method="GET"', 'status="200"') == 40
             and total(samples, requests, 'route="manifest"', 'method="GET"', 'status="404"') == 40
             and total(samples, requests, 'route="blob"', 'method="HEAD"', 'status="200"') == 40
+            and total(samples, "entrepot_workers") == int(workers)  # also one that nobody asked anything
         )
 
     wait_until(complete, 10, lambda: str({k: v for k, v in counters(server.client).items() if "requests" in k}), 0.3)

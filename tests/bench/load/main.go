@@ -43,7 +43,7 @@ type result struct {
 func parse() options {
 	var o options
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:5000", "host:port of the registry")
-	flag.StringVar(&o.work, "work", "get", "get, head, push, big-put, big-patch or big-chunked")
+	flag.StringVar(&o.work, "work", "get", "get, get-new (no two the same), head, push, big-put, big-patch or big-chunked")
 	flag.StringVar(&o.paths, "paths", "", "file of lines `path TAB size [TAB path TAB size ...]`; a line is one operation")
 	flag.StringVar(&o.order, "order", "random", "order of the lines: random or round")
 	flag.StringVar(&o.repo, "repo", "bench/push", "repositories pushed to: this, a dash and the connection's number")
@@ -60,13 +60,16 @@ func parse() options {
 
 func (o options) workload() (workload, error) {
 	switch o.work {
-	case "get", "head":
-		method := map[string]string{"get": "GET", "head": "HEAD"}[o.work]
+	case "get", "get-new", "head":
+		method := "GET"
+		if o.work == "head" {
+			method = "HEAD"
+		}
 		groups, err := loadGroups(o.paths, method, o.addr)
 		if err != nil {
 			return nil, err
 		}
-		l := &reader{groups: groups, isHead: o.work == "head", random: o.order == "random"}
+		l := &reader{groups: groups, isHead: o.work == "head", random: o.order == "random", fresh: o.work == "get-new"}
 		return l, nil
 	case "push":
 		return &pusher{addr: o.addr, prefix: o.repo, salt: fmt.Sprintf("%x", rand.Int63())}, nil

@@ -71,6 +71,8 @@ type reader struct {
 	groups []group
 	isHead bool
 	random bool
+	fresh  bool // no two requests are the same bytes, so that no answer can be kept for the next
+	asked  int
 }
 
 func (l *reader) op(w *worker) error {
@@ -90,7 +92,7 @@ func (l *reader) op(w *worker) error {
 }
 
 func (l *reader) read(w *worker, t *target) error {
-	a, err := w.conn.do(t.head, nil, l.isHead, nil)
+	a, err := w.conn.do(l.head(w, t), nil, l.isHead, nil)
 	if err != nil {
 		return err
 	}
@@ -110,6 +112,18 @@ func (l *reader) read(w *worker, t *target) error {
 	w.count.requests++
 	w.count.bytes += a.body
 	return nil
+}
+
+func (l *reader) head(w *worker, t *target) []byte {
+	if !l.fresh {
+		return t.head
+	}
+	l.asked++
+	b := append(w.scratch[:0], t.head[:len(t.head)-2]...)
+	b = append(b, "X-Asked: "...)
+	b = strconv.AppendInt(b, int64(l.asked), 10)
+	w.scratch = append(b, "\r\n\r\n"...)
+	return w.scratch
 }
 
 // verify fetches each path that names a digest once, before the clock, and compares the bytes with it.
