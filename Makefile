@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
 FUZZ_STAMP := $(VENV)/.setup-fuzz
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := registry storage migrations tests
+CODE := registry storage runtime migrations tests
 
 # Two processes of tests, each with whole files: most of a test's time is spent waiting.
 TWO := --numprocesses 2 --dist loadfile

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("storage", "registry", "migrations")
+PACKAGES = ("storage", "registry", "runtime", "migrations")
 
 
 class Import(NamedTuple):

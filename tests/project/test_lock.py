@@ -24,7 +24,7 @@ DECLARED = {
 @pytest.mark.parametrize("lock", DECLARED)
 def test_declared_and_locked_agree(lock: str) -> None:
     text = (ROOT / lock).read_text()
-    pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+) \\$", text, re.MULTILINE))
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)(?: ; .+)? \\$", text, re.MULTILINE))
     for requirement in map(Requirement, DECLARED[lock]):
         version = pinned.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in {lock}: make lock"
