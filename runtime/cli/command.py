@@ -1,0 +1,147 @@
+"""The front door: the one command for both halves, and the one place where an error becomes a line and an exit code.
+
+The first word decides. A verb of the table is loaded and run here; any other goes, with everything behind it, to the
+server's command line, which is loaded by name and answers for itself.
+
+Exit codes: 0 done, 1 failed, 130 interrupted. A container verb asked for in a wrong way is 125, as docker's; without a
+verb that is known it is 2, as the server's. An error with an `exit_code` has its own.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import click
+
+from runtime.cli.group import Verbs
+from runtime.cli.verbs import VERBS
+
+_SERVER: Final = "registry.cli"
+_PACKAGES: Final = ("storage", "registry", "runtime")
+_EXTRA: Final = ("urllib3", "isal", "backports", "backports.zstd")
+_WRONG: Final = 125
+
+
+class FrontDoor(Verbs):
+    """The runtime's verbs, with the server's beside them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs."""
+        return [*self.verbs, *(name for name in server_verbs() if name not in self.verbs)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb; one of the server's is found too, so that it can be completed."""
+        if cmd_name in self.verbs:
+            return super().get_command(ctx, cmd_name)
+        if cmd_name not in server_verbs():
+            return None
+        command: click.Command = import_module(f"{_SERVER}.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """One of the server's verbs comes here only behind options, and those are not its own."""
+        if args and args[0] not in self.verbs and args[0] in server_verbs() and not ctx.resilient_parsing:
+            ctx.fail(f"options before {args[0]} are of no use to it, write them behind")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List both groups without importing any verb."""
+        with formatter.section("Registry"):
+            formatter.write_dl([(name, said) for name, said in server_verbs().items() if name not in self.verbs])
+        with formatter.section("Images and containers"):
+            formatter.write_dl(list(self.verbs.items()))
+
+
+def server_verbs() -> dict[str, str]:
+    """The server's table of verbs."""
+    table: dict[str, str] = import_module(f"{_SERVER}.command").VERBS
+    return table
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"entrepot {import_module(f'{_SERVER}.release').release()}")
+        ctx.exit()
+
+
+root = FrontDoor("entrepot", "runtime.cli", VERBS, "A private container registry, and containers without a daemon.")
+root.params += [
+    click.Option(["--root"], metavar="DIR", help="The folder of images and containers (ENTREPOT_RUNTIME_ROOT)."),
+    click.Option(["--run-root"], metavar="DIR", help="The folder of their running state (ENTREPOT_RUNTIME_RUN_ROOT)."),
+    click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_print_version,
+        help="Print the version.",
+    ),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] not in VERBS and not given[0].startswith("-") and given[0] in server_verbs():
+        import_module(_SERVER).main(given)
+    sys.exit(_run(given))
+
+
+def _run(given: Sequence[str]) -> int:
+    try:
+        result = _answer(given)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("ENTREPOT_LOG_LEVEL") == "debug":
+            raise
+        return _failed(_told(error), getattr(error, "exit_code", 1))
+    return result if isinstance(result, int) else 0
+
+
+def _answer(given: Sequence[str]) -> Any:  # noqa: ANN401 - what a verb returns; a number is its exit code
+    try:
+        return root.main(args=list(given), prog_name="entrepot", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return _code(error)
+    except click.UsageError as error:
+        return _failed(_usage(error), _code(error))
+    except click.ClickException as error:
+        return _failed(error.format_message(), error.exit_code)
+
+
+def _code(error: click.UsageError) -> int:
+    at_a_verb = error.ctx is not None and error.ctx.parent is not None
+    return _WRONG if at_a_verb else 2
+
+
+def _failed(message: str, code: int) -> int:
+    click.echo(f"entrepot: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _usage(error: click.UsageError) -> str:
+    message = error.format_message().rstrip(".")
+    path = error.ctx.command_path if error.ctx else "entrepot"
+    return f"{message[:1].lower()}{message[1:]}; {path} --help shows what is allowed"
+
+
+def _told(error: Exception) -> str:
+    """An error in a line: those of the project's rooms have their own words, others are named."""
+    if isinstance(error, ModuleNotFoundError) and error.name in _EXTRA:
+        return f'this needs {error.name}, install it with: pip install "entrepot[runtime]"'
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror.lower()}"
+    if type(error).__module__.partition(".")[0] in _PACKAGES or isinstance(error, RuntimeError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error} (ENTREPOT_LOG_LEVEL=debug shows where)"
