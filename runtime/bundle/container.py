@@ -128,7 +128,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_def
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """Bounds, 0 or empty where nobody asked. Memory in bytes, memory_swap is memory and swap together (-1: no bound)."""
+    """Bounds, 0 or empty where nobody asked. Memory in bytes; memory_swap is memory and swap together, -1 unbound."""
 
     cpu_shares: int = 0
     memory: int = 0
@@ -186,6 +186,9 @@ class HostConfig(Resources, frozen=True, kw_only=True, rename="pascal"):
     mounts: tuple[Mount, ...] = ()
     init: bool = False
     runtime: str = ""
+    masked_paths: tuple[str, ...] | None = None
+    """None: docker's; `systempaths=unconfined` makes it and the next empty."""
+    readonly_paths: tuple[str, ...] | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
