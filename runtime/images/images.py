@@ -1,0 +1,176 @@
+"""`Images`: what has which name here. Everything that brings images in or takes them out goes by it.
+
+Content is `storage` itself, unpacked layers are snapshots; this room adds the index of names, and sees to it that what
+a name means is there: blobs and layers come first, the name last, and on the way out the name goes first.
+"""
+
+import functools
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from runtime.images import config, index, paths
+from runtime.images.errors import Ambiguous, BadImage, ImagesError, InvalidName, NoSuchImage
+from runtime.images.image import Image, layers_of
+from runtime.images.index import Index, Named, Record
+from runtime.images.layers import Layers
+from runtime.images.leases import lease
+from runtime.images.names import HUB, Name, parse, tagged
+from storage import paths as stored
+from storage.checked import Checked
+from storage.content import ContentStore
+from storage.digest import Digest
+from storage.driver import Driver
+from storage.drivers import load
+from storage.errors import NotFound
+
+LARGEST_MANIFEST = 4 * 1024 * 1024
+
+
+class Images:
+    """See the module. `root` is the data root; `default` the registry of names without one."""
+
+    def __init__(self, root: Path, layers: Layers, *, default: str = HUB) -> None:
+        self.root = root
+        self.layers = layers
+        self.default = default
+
+    @functools.cached_property
+    def driver(self) -> Driver:
+        """Of the content, opened when first used."""
+        return Checked(load("filesystem", path=str(paths.content(self.root))))
+
+    @functools.cached_property
+    def content(self) -> ContentStore:
+        """Blobs by digest."""
+        return ContentStore(self.driver)
+
+    # Reading
+
+    def get(self, text: str) -> Image:
+        """The image of a name, an id or the unambiguous beginning of one. Raises NoSuchImage, Ambiguous."""
+        found = index.read(self.root)
+        return self.image(found, self.resolve(found, text))
+
+    def find(self, text: str) -> Image | None:
+        """The same, None when it is not here."""
+        try:
+            return self.get(text)
+        except (NoSuchImage, InvalidName):
+            return None
+
+    def all(self) -> list[Image]:
+        """All images, the newest first."""
+        found = index.read(self.root)
+        return sorted((self.image(found, one) for one in found.images), key=lambda image: image.created, reverse=True)
+
+    def resolve(self, found: Index, text: str) -> str:
+        """The id that a name or id means in an index. Raises NoSuchImage, Ambiguous."""
+        if text in found.images:
+            return text
+        named = found.names.get(str(self._name(text)))
+        if named is not None:
+            return named.image
+        digits = text.removeprefix("sha256:")
+        begun = [one for one in found.images if digits and one.startswith(f"sha256:{digits}")]
+        if len(begun) > 1:
+            raise Ambiguous(f"several images have ids that begin with {digits}, write more of it")
+        if not begun:
+            raise NoSuchImage(f"no such image: {text[:200]}")
+        return begun[0]
+
+    def _name(self, text: str) -> Name | str:
+        try:
+            name = tagged(text, self.default)
+        except InvalidName:
+            return ""
+        return name._replace(tag="") if name.digest else name
+
+    def image(self, found: Index, image_id: str) -> Image:
+        """Raises BadImage when its config is not what it was."""
+        record = found.images[image_id]
+        names = [name for name, named in found.names.items() if named.image == image_id]
+        return Image(
+            id=image_id,
+            manifest=record.manifest,
+            config=config.read(self.bytes_of(image_id, config.LARGEST)),
+            names=sorted(name for name in names if "@" not in name),
+            digests=sorted(name for name in names if "@" in name),
+            size=record.size,
+            named=record.named,
+        )
+
+    def bytes_of(self, digest: str, limit: int) -> bytes:
+        """A small blob. Raises BadImage when it is not there or too large."""
+        try:
+            payload = self.driver.read(stored.blob_data(Digest.parse(digest)), limit + 1)
+        except NotFound:
+            raise BadImage(f"the content of the image is not here any more ({digest}), pull it again") from None
+        if len(payload) > limit:
+            raise BadImage(f"{digest} has more than {limit} bytes")
+        return payload
+
+    def manifest_of(self, text: str) -> str:
+        """The digest of the manifest that a name came with, or of the image."""
+        found = index.read(self.root)
+        named = found.names.get(str(self._name(text)))
+        return named.manifest if named is not None else found.images[self.resolve(found, text)].manifest
+
+    def has_blob(self, digest: str, size: int) -> bool:
+        """Whether a blob is here, by name and size."""
+        try:
+            return self.driver.stat(stored.blob_data(Digest.parse(digest))).size == size
+        except NotFound:
+            return False
+
+    # Writing
+
+    def lease(self, digests: Iterable[str]) -> AbstractContextManager[None]:
+        """Keep blobs and chains while the block runs; see `leases`."""
+        return lease(self.root, digests)
+
+    @contextmanager
+    def changing(self) -> Iterator[Index]:
+        """The index, locked, and stored when the block ends well."""
+        with index.changing(self.root) as found:
+            yield found
+
+    def put_small(self, payload: bytes) -> str:
+        """Store a manifest or config; its digest."""
+        digest = Digest.of(payload)
+        if not self.has_blob(str(digest), len(payload)):
+            [error] = self.content.put_group([(digest, payload)])
+            if error is not None:
+                raise error
+        return str(digest)
+
+    def add(self, image_id: str, manifest: str, names: Iterable[Name]) -> Image:
+        """Make an image known under names; its content and layers are there, and leased.
+
+        Raises BadImage when the manifest and the config do not belong together.
+        """
+        read = config.read(self.bytes_of(image_id, config.LARGEST))
+        layers = layers_of(self.bytes_of(manifest, LARGEST_MANIFEST)).layers
+        if len(layers) != len(read.diff_ids):
+            raise BadImage(f"the image has {len(layers)} layers, but its config tells of {len(read.diff_ids)}")
+        missing = [chain for chain in config.chain_ids(read.diff_ids) if not self.layers.has(chain)]
+        if missing:
+            raise ImagesError(f"layer {missing[0]} of the image is not unpacked")
+        size = sum(self.layers.usage(chain) for chain in config.chain_ids(read.diff_ids))
+        with self.changing() as found:
+            found.images[image_id] = Record(manifest, size, time.time())
+            for name in names:
+                found.names[str(name)] = Named(image_id, manifest)
+            return self.image(found, image_id)
+
+    def tag(self, source: str, target: str) -> None:
+        """Give an image one more name. Raises NoSuchImage, InvalidName."""
+        if parse(target, self.default).digest:
+            raise InvalidName(f"{target[:200]} cannot be given as a name: it has a digest")
+        with self.changing() as found:
+            image_id = self.resolve(found, source)
+            named = found.names.get(str(self._name(source)))
+            manifest = named.manifest if named is not None else found.images[image_id].manifest
+            found.names[str(tagged(target, self.default))] = Named(image_id, manifest)
+            found.images[image_id].named = time.time()
