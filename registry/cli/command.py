@@ -1,6 +1,7 @@
 """The root of the command line, and the one place where an error becomes a line on standard error and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 asked for in a wrong way (command line or configuration), 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 asked for in a wrong way (command line or configuration), 3 done but for what was to be
+skipped, 130 interrupted.
 """
 
 import os

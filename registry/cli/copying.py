@@ -18,10 +18,10 @@ from registry.home import described, driver_of
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.schema import HEAD, current
-from registry.services.blob_copy import BlobCopy, Tally
+from registry.services.blob_copy import BlobCopy, Failure, Tally
 from storage.checked import Checked
 from storage.content import ContentStore
-from storage.errors import StorageError
+from storage.errors import NoSpace, StorageError
 
 TERMINAL, PLAIN = 0.5, 10.0
 """Seconds between two words on how far it is."""
@@ -56,18 +56,38 @@ class Ends:
         """Whether there is nothing to copy."""
         return self.source_config.database.url == self.destination_config.database.url
 
-    def blob_copy(self, threads: int, *, verify: bool) -> BlobCopy:
+    def blob_copy(self, threads: int, *, verify: bool, skip_damaged: bool) -> BlobCopy:
         """Between both storages, which are looked at. Raises ClickException."""
         source = ContentStore(_storage(self.source_config, write=False))
         if not source.is_home():
             raise click.ClickException(f"{self.storage} is not the storage of a registry; is its disk mounted?")
         destination = _storage(self.destination_config, write=True)
-        return BlobCopy(self.source, source, destination, threads=threads, verify=verify)
+        return BlobCopy(self.source, source, destination, threads=threads, verify=verify, skip_damaged=skip_damaged)
 
 
-def verified(verb: Callable[..., object]) -> Callable[..., object]:
-    """Give `verb` the option --verify."""
-    return click.option("--verify", is_flag=True, help="Read again what the destination has already.")(verb)
+class Incomplete(click.ClickException):
+    """All was done, but for damaged blobs that were to be skipped."""
+
+    exit_code = 3
+
+
+class Interrupted(click.ClickException):
+    """By Ctrl-C; the text says what is left."""
+
+    exit_code = 130
+
+
+def of_blobs(verb: Callable[..., object]) -> Callable[..., object]:
+    """Give `verb` the options of a copy of blobs: `threads`, `verify`, `skip_damaged`."""
+    for option in (
+        click.option("--skip-damaged", is_flag=True, help="Leave out blobs that cannot be read; exit with 3 then."),
+        click.option("--verify", is_flag=True, help="Read again what the destination has already."),
+        click.option(
+            "--threads", default=8, type=click.IntRange(1, 64), metavar="N", help="Blobs copied at the same time."
+        ),
+    ):
+        verb = option(verb)
+    return verb
 
 
 @contextmanager
@@ -99,17 +119,43 @@ def ends(given: tuple[str | None, dict[str, str]], to: str) -> Iterator[Ends]:
 def copied(copy: BlobCopy) -> None:
     """Copy what is missing, telling how far it is. Raises ClickException when some blobs could not be copied."""
     count, size = copy.total()
-    with _telling(copy.tally, count, size):
-        failures = copy.run()
-    tally = copy.tally
-    click.echo(f"{tally.blobs} blobs are at the destination, {tally.copied} of them were copied now")
-    for digest, reason in failures:
+    before = set(copy.skipped)
+    try:
+        with _telling(copy.tally, count, size):
+            failures = copy.run()
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {_there(copy.tally)}; the same command goes on from there") from None
+    except NoSpace as error:
+        raise click.ClickException(
+            f"the destination is full; {_there(copy.tally)}; make room and go on with the same command ({error})"
+        ) from None
+    click.echo(f"{_there(copy.tally)}, {copy.tally.copied} of them were copied now")
+    for digest in copy.skipped.keys() - before:
+        click.echo(f"blob {digest} was skipped: {copy.skipped[digest]}", err=True)
+    for digest, reason, _ in failures:
         click.echo(f"blob {digest} was not copied: {reason}", err=True)
     if failures:
-        raise click.ClickException(
-            f"{len(failures)} blobs were not copied, named above; a damaged one is taken out of sight when it is "
-            "pulled, and can be pushed again; then go on with the same command"
+        raise click.ClickException(_advice(failures))
+
+
+def tell_skipped(copy: BlobCopy | None) -> None:
+    """At the end of all: raises Incomplete when blobs were left out."""
+    if copy is not None and copy.skipped:
+        raise Incomplete(
+            f"all but {len(copy.skipped)} damaged blobs were copied, named above; the destination does not show those "
+            "until they are pushed again"
         )
+
+
+def _there(tally: Tally) -> str:
+    return f"{tally.blobs} blobs are at the destination"
+
+
+def _advice(failures: list[Failure]) -> str:
+    said = f"{len(failures)} blobs were not copied, named above; "
+    if any(failure.damaged for failure in failures):
+        said += "a damaged one can be pushed again, or left out with --skip-damaged; "
+    return f"{said}then go on with the same command"
 
 
 @contextmanager

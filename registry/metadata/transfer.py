@@ -16,8 +16,11 @@ from registry.metadata.database import Database
 from registry.metadata.session import Row, Session
 from registry.metadata.statement import Statement, limited, named
 
-Places = Callable[[str], str] | None
-"""The place at the destination of the bytes of a digest; None where they stay where they are."""
+Places = Callable[[str], str | None] | None
+"""The place at the destination of the bytes of a digest, None where those were left out; None where all stay."""
+
+LEFT_OUT = "its bytes were damaged where it was copied from"
+"""Why a blob whose bytes were left out is out of sight at the destination, until it is pushed again."""
 
 LINKS = "layout"
 """The follower of events whose cursor is not copied."""
@@ -116,7 +119,10 @@ def _moved(steps: _Steps, row: Row, places: Places) -> Row | None:
         return None
     if steps.name == "blobs" and places is not None:
         values = dict(zip(steps.columns, row, strict=True))
-        values["place"] = places(values["digest"]) if values["state"] == models.PRESENT else ""
+        place = places(values["digest"]) if values["state"] == models.PRESENT else ""
+        values["place"] = place or ""
+        if place is None:
+            values["state"], values["reason"] = models.QUARANTINED, LEFT_OUT
         return tuple(values.values())
     return tuple(row)
 

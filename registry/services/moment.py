@@ -33,13 +33,18 @@ class Moment:
         self._stop = threading.Event()
         self._lapsed = False
         self._before = 0
+        self._begun = False
         self._event = 0
         self._kept = False
         self._thread = threading.Thread(target=self._renew, name="moment", daemon=True)
 
     def __enter__(self) -> Moment:
         self._await_others()
-        self._event = self._database.write_now(self._begin, always=True)
+        try:
+            self._event = self._database.write_now(self._begin, always=True)
+        except KeyboardInterrupt:
+            self._database.write_now(self._undo, always=True)  # in the queue behind what was not waited for
+            raise
         self._thread.start()
         return self
 
@@ -79,7 +84,12 @@ class Moment:
             raise Refused("another copy of this database is going on; wait for its end")
         if self._before != frozen.FOR_GOOD:
             frozen.freeze(s, now_ms() + int(LEASE * 1000))
+        self._begun = True
         return events.last_id(s)
+
+    def _undo(self, s: Session) -> None:
+        if self._begun and self._before != frozen.FOR_GOOD:
+            frozen.thaw(s)
 
     def _renew(self) -> None:
         while not self._stop.wait(EVERY):

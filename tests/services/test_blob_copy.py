@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from storage.checked import Checked
 from storage.content import ContentStore
 from storage.digest import Digest
 from storage.drivers import load
-from storage.errors import NotFound
+from storage.errors import NotFound, Unavailable
 from tests.services.parts import Parts
+from tests.storage.faulty import Faults, Faulty
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +36,15 @@ def destination(tmp_path: Path) -> Checked:
     return Checked(load("filesystem", path=str(tmp_path / "destination")))
 
 
-def copying(source: Parts, destination: Checked, *, verify: bool = False) -> BlobCopy:
-    return BlobCopy(source.database, source.content, destination, threads=2, verify=verify)
+def copying(source: Parts, destination: Checked, *, verify: bool = False, skip_damaged: bool = False) -> BlobCopy:
+    return BlobCopy(source.database, source.content, destination, threads=2, verify=verify, skip_damaged=skip_damaged)
+
+
+def failures_of(copy: BlobCopy) -> dict[str, str]:
+    """Run it; reasons by digest, all of which are the fault of the bytes."""
+    found = copy.run()
+    assert all(failure.damaged for failure in found)
+    return {failure.digest: failure.reason for failure in found}
 
 
 async def push(source: Parts, count: int) -> list[Digest]:
@@ -65,7 +74,7 @@ async def test_a_damaged_blob_is_named_and_not_copied(source: Parts, destination
     source.driver.put(paths.blob_data(short), b"")
     source.driver.delete(paths.blob_data(gone))
     copy = copying(source, destination)
-    failures = dict(copy.run())
+    failures = failures_of(copy)
     assert failures.keys() == {str(flipped), str(short), str(gone)}
     assert str(Digest.of(b"x")) in failures[str(flipped)]
     assert "should have 1" in failures[str(short)]
@@ -76,14 +85,40 @@ async def test_a_damaged_blob_is_named_and_not_copied(source: Parts, destination
         with pytest.raises(KeyError):
             copy.place(str(digest))
     source.driver.put(paths.blob_data(gone), b"3")
-    assert dict(copy.run()).keys() == {str(flipped), str(short)}
+    assert failures_of(copy).keys() == {str(flipped), str(short)}
+
+
+async def test_damaged_blobs_are_skipped_when_that_is_asked_for(source: Parts, destination: Checked) -> None:
+    pushed = await push(source, 40)
+    for digest in pushed[1:31]:
+        source.driver.put(paths.blob_data(digest), b"xx" if digest.hex < "8" else b"x")
+    unreadable = pushed[0]
+    source.driver.delete(paths.blob_data(unreadable))
+    copy = copying(source, destination, skip_damaged=True)
+    assert copy.run() == []  # and more of them than failures end a copy
+    assert copy.skipped.keys() == {str(digest) for digest in pushed[:31]}
+    assert "is not there" in copy.skipped[str(unreadable)]
+    assert copy.place(str(unreadable)) is None
+    assert [copy.place(str(digest)) for digest in pushed[31:]] == [""] * 9
+    source.driver.put(paths.blob_data(unreadable), b"0")
+    assert copy.run() == []
+    assert copy.place(str(unreadable)) == ""
+    assert len(copy.skipped) == 30
+
+
+async def test_a_source_that_is_not_mounted_is_no_damage(source: Parts, destination: Checked) -> None:
+    (digest, *_) = await push(source, 3)
+    source.driver.delete(paths.MARK)
+    source.driver.delete(paths.blob_data(digest))
+    with pytest.raises(Unavailable, match="is its disk mounted"):
+        copying(source, destination, skip_damaged=True).run()
 
 
 async def test_a_blob_out_of_sight_is_not_missed(source: Parts, destination: Checked) -> None:
     hidden, other = await push(source, 2)
     source.driver.delete(paths.blob_data(hidden))
     copy = copying(source, destination)
-    assert [digest for digest, _ in copy.run()] == [str(hidden)]
+    assert failures_of(copy).keys() == {str(hidden)}
     await source.database.write(lambda session: blobs.quarantine(session, str(hidden), "it is gone", now_ms()))
     assert copy.run() == []
     assert copy.place(str(other)) == ""
@@ -112,3 +147,20 @@ async def test_what_a_killed_copy_left_is_no_hindrance(source: Parts, destinatio
     assert destination.read(paths.blob_data(digest), 9) == b"0"
     with pytest.raises(NotFound):
         destination.stat(path)
+
+
+async def test_a_bad_sector_is_damage_and_a_bad_destination_is_not(tmp_path: Path, destination: Checked) -> None:
+    faults = Faults()
+    driver = Faulty(load("filesystem", path=str(tmp_path / "source" / "storage")), faults)
+    source = Parts(tmp_path / "source", driver)
+    await push(source, 1)
+    faults.fail("open", errno.EIO)
+    copy = copying(source, destination, skip_damaged=True)
+    assert copy.run() == []
+    assert "Input/output error" in copy.skipped.popitem()[1]
+    troubled = Checked(Faulty(load("filesystem", path=str(tmp_path / "other")), faults))
+    faults.fail("write", errno.EIO)
+    copy = copying(source, troubled, skip_damaged=True)
+    (failure,) = copy.run()
+    assert (failure.damaged, copy.skipped) == (False, {})
+    source.close()

@@ -6,10 +6,12 @@ import time
 
 import click
 
-from registry.cli.copying import Ends, copied, ends, verified
+from registry.cli.copying import Ends, Interrupted, copied, ends, of_blobs, tell_skipped
 from registry.cli.flags import configured
+from registry.cli.interrupts import Interrupts
 from registry.metadata import transfer
 from registry.metadata.transfer import Refused
+from registry.services.blob_copy import BlobCopy
 from registry.services.moment import Moment
 
 PASSES = 4
@@ -22,25 +24,27 @@ SHORT = 5.0
 )
 @click.option("--to", required=True, metavar="FILE", help="The configuration file of the destination.")
 @click.option("--replace", is_flag=True, help="Remove what the destination's database holds.")
-@click.option("--threads", default=8, type=click.IntRange(1, 64), metavar="N", help="Blobs copied at the same time.")
-@verified
+@of_blobs
 @configured
-def command(given: tuple[str | None, dict[str, str]], to: str, replace: bool, threads: int, verify: bool) -> None:
+def command(
+    given: tuple[str | None, dict[str, str]], to: str, replace: bool, threads: int, verify: bool, skip_damaged: bool
+) -> None:
     """Copy, compare, leave the source read-only and say how it goes on."""
     with ends(given, to) as pair:
         if pair.same_database:
             raise click.UsageError(f"both configurations have the same database, {pair.database}")
+        blobs = None if pair.same_storage else pair.blob_copy(threads, verify=verify, skip_damaged=skip_damaged)
         try:
-            _move(pair, threads, replace=replace, verify=verify)
+            _move(pair, blobs, replace=replace)
         except Refused as error:
             raise click.ClickException(str(error)) from None
     click.echo(f"the registry takes no changes any more; start the other: entrepot serve --config {to}")
     same = f" --config {given[0]}" if given[0] else ""
     click.echo(f"to go on with this one instead, stop the other and call: entrepot db writable{same}")
+    tell_skipped(blobs)
 
 
-def _move(pair: Ends, threads: int, *, replace: bool, verify: bool) -> None:
-    blobs = None if pair.same_storage else pair.blob_copy(threads, verify=verify)
+def _move(pair: Ends, blobs: BlobCopy | None, *, replace: bool) -> None:
     if not replace:
         pair.destination.read_now(transfer.refuse_unless_empty)
     if blobs is not None:
@@ -49,13 +53,24 @@ def _move(pair: Ends, threads: int, *, replace: bool, verify: bool) -> None:
             copied(blobs)
             if time.monotonic() - started < SHORT:
                 break
-    with Moment(pair.source) as moment:
-        click.echo("the registry takes no changes from now on")
-        if blobs is not None:
-            copied(blobs)
-        places = None if blobs is None else blobs.place
-        for table, rows, checksum in transfer.copy(
-            pair.source, pair.destination, places, replace=replace, still=moment.check
-        ):
-            click.echo(f"{table}: {rows} rows, the same in both, checksum {checksum[:16]}")
-        moment.for_good()
+    try:
+        with Interrupts() as interrupts, Moment(pair.source) as moment:
+            click.echo("the registry takes no changes from now on")
+            if blobs is not None:
+                copied(blobs)
+            _copy_tables(pair, blobs, moment, interrupts, replace=replace)
+            moment.for_good()
+    except (KeyboardInterrupt, Interrupted):
+        raise Interrupted(
+            "interrupted; the registry takes changes again, the same command copies its database anew"
+        ) from None
+
+
+def _copy_tables(pair: Ends, blobs: BlobCopy | None, moment: Moment, interrupts: Interrupts, *, replace: bool) -> None:
+    def still() -> None:
+        moment.check()
+        interrupts.settle()  # what follows is the commit
+
+    places = None if blobs is None else blobs.place
+    for table, rows, checksum in transfer.copy(pair.source, pair.destination, places, replace=replace, still=still):
+        click.echo(f"{table}: {rows} rows, the same in both, checksum {checksum[:16]}")

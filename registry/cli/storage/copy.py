@@ -2,7 +2,7 @@
 
 import click
 
-from registry.cli.copying import copied, ends, verified
+from registry.cli.copying import copied, ends, of_blobs, tell_skipped
 from registry.cli.flags import configured
 
 
@@ -10,12 +10,13 @@ from registry.cli.flags import configured
     help="Copy the bytes of all blobs to the storage of another configuration, each verified; go on if ended."
 )
 @click.option("--to", required=True, metavar="FILE", help="The configuration file of the destination.")
-@click.option("--threads", default=8, type=click.IntRange(1, 64), metavar="N", help="Blobs copied at the same time.")
-@verified
+@of_blobs
 @configured
-def command(given: tuple[str | None, dict[str, str]], to: str, threads: int, verify: bool) -> None:
+def command(given: tuple[str | None, dict[str, str]], to: str, threads: int, verify: bool, skip_damaged: bool) -> None:
     """Copy, and say what was copied."""
     with ends(given, to) as pair:
         if pair.same_storage:
             raise click.UsageError(f"both configurations have the same storage, {pair.storage}")
-        copied(pair.blob_copy(threads, verify=verify))
+        blobs = pair.blob_copy(threads, verify=verify, skip_damaged=skip_damaged)
+        copied(blobs)
+        tell_skipped(blobs)
