@@ -74,9 +74,8 @@ class Asked(NamedTuple):
     """A request that may be answered here: how to find its row in the index, and what the row makes of the answer."""
 
     find: Callable[[Session], Any]
+    """The row, or why there is none: a RegistryFault."""
     build: Callable[[Any], Found | None]
-    missing: Callable[[Session], RegistryFault]
-    """Why there is no row."""
     route: str
     method: str
     url: bytes
@@ -86,7 +85,7 @@ class Asked(NamedTuple):
 
     def found(self, row: object) -> Found | None:
         """The answer, or None to go the long way."""
-        found = None if row is None else self.build(row)
+        found = self.build(row)
         if found is not None:
             found.method, found.url, found.agent, found.asked = self.method, self.url, self.agent, self
         return found
@@ -121,8 +120,6 @@ class Express:
         generation = self._database.generation() if asked.request else None
         try:
             row = self._database.read_now(asked.find)
-            if row is None:
-                return self._refused(asked, self._database.read_now(asked.missing), client, started)
         except DatabaseError:
             return None  # the long way says it
         return self._built(asked, row, generation, client, started)
@@ -130,6 +127,8 @@ class Express:
     def _built(
         self, asked: Asked, row: object, generation: Generation | None, client: Client, started: float
     ) -> Answer | None:
+        if isinstance(row, RegistryFault):
+            return self._refused(asked, row, client, started)
         try:
             found = asked.found(row)
             answer = None if found is None else self._answer(found, client, started)
@@ -156,9 +155,8 @@ class Express:
         if route == "manifest":
             by = manifests.by_digest if ":" in reference else manifests.by_tag
             return Asked(
-                lambda session: by(session, name, reference),
+                lambda session: by(session, name, reference) or missing_manifest(session, name, reference),
                 functools.partial(_manifest, route, head_only),
-                lambda session: missing_manifest(session, name, reference),
                 route,
                 method.decode(),
                 url,
@@ -167,9 +165,8 @@ class Express:
             )
         if route == "blob":
             return Asked(
-                lambda session: blobs.located(session, name, reference),
+                lambda session: blobs.located(session, name, reference) or missing_blob(session, name, reference),
                 functools.partial(self._blob, route, reference, head_only),
-                lambda session: missing_blob(session, name, reference),
                 route,
                 method.decode(),
                 url,

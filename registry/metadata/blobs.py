@@ -34,11 +34,12 @@ class Located(NamedTuple):
     changed_at: int = 0
 
 
-class Former(NamedTuple):
-    """What a blob was before it was published again."""
+class Standing(NamedTuple):
+    """What is there before a blob is published in a repository; None for a repository or blob that is not there."""
 
-    state: str
-    place: str
+    repository_id: int | None
+    state: str | None
+    is_linked: bool
 
 
 _DIGEST = blobs.c.digest == bindparam("digest")
@@ -65,7 +66,17 @@ _SEEN = Statement(
     .where(repositories.c.name == bindparam("repository"))
 )
 _PRESENT = Statement(select(*_WHERE).where(_DIGEST, blobs.c.state == IS_PRESENT))
-_FORMER = Statement(select(blobs.c.state, blobs.c.place).where(_DIGEST))
+_REPOSITORY_ID = select(repositories.c.id).where(repositories.c.name == bindparam("repository")).scalar_subquery()
+_STANDING = Statement(
+    select(
+        _REPOSITORY_ID,
+        select(blobs.c.state).where(_DIGEST).scalar_subquery(),
+        select(blobs.c.id)
+        .join(repository_blobs, _IS_MEMBER)
+        .where(_DIGEST, repository_blobs.c.repository_id == _REPOSITORY_ID)
+        .scalar_subquery(),
+    )
+)
 _PUBLISH = Statement(
     lambda dialect: (
         insert_into(dialect, blobs)
@@ -190,16 +201,27 @@ def is_at(s: Session, place: str) -> bool:
     return s.one(_AT_PLACE, place=place) is not None
 
 
-def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> Former | None:
-    """Record that the bytes are there and were verified now; what the blob was before, None for a new one."""
-    row = s.one(_FORMER, digest=digest)
+def standing(s: Session, repository: str, digest: str) -> Standing:
+    """All that a push has to know before it publishes the blob."""
+    row = s.one(_STANDING, repository=repository, digest=digest)
+    assert row is not None
+    repository_id, state, member = row
+    return Standing(repository_id, state, member is not None)
+
+
+def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> None:
+    """Record that the bytes are there and were verified now."""
     s.later(_PUBLISH, digest=digest, size=size, at=at, place=place)
-    return None if row is None else Former._make(row)
 
 
 def link(s: Session, repository_id: int, digest: str, at: int) -> bool:
     """Let the repository see a published blob; False when it did already (or the blob is unknown)."""
     return s.run(_LINK, repository_id=repository_id, digest=digest, at=at) > 0
+
+
+def link_later(s: Session, repository_id: int, digest: str, at: int) -> None:
+    """The same where it is known that the repository does not see it."""
+    s.later(_LINK, repository_id=repository_id, digest=digest, at=at)
 
 
 def unlink(s: Session, repository: str, digest: str) -> bool:

@@ -44,7 +44,7 @@ class EventRow(NamedTuple):
     request_id: str
 
 
-_APPEND = Statement(insert(events).values(named(EventRow._fields[1:])).returning(events.c.id))
+_APPEND = Statement(insert(events).values(named(EventRow._fields[1:])))
 _AFTER = Statement(
     limited(
         select(*(events.c[name] for name in EventRow._fields))
@@ -79,11 +79,11 @@ def append(
     actor: str = "",
     request_id: str = "",
     at: int | None = None,
-) -> int:
-    """Add an event of one of KINDS, at this time or now; its id."""
+) -> None:
+    """Add an event of one of KINDS, at this time or now."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind of event {kind}: one of {', '.join(sorted(KINDS))}")
-    return s.insert(
+    s.later(
         _APPEND,
         at=now_ms() if at is None else at,
         kind=kind,

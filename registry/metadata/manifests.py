@@ -10,7 +10,7 @@ from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
 from registry.metadata.models import manifest_references, manifests, repositories, tags
 from registry.metadata.session import Session
-from registry.metadata.statement import Statement, limited, named
+from registry.metadata.statement import Statement, insert_into, limited, named
 
 
 class ManifestRow(NamedTuple):
@@ -58,7 +58,14 @@ _KNOWN = Statement(
     )
 )
 _COLUMNS = ("repository_id", "digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at")
-_INSERT = Statement(insert(manifests).values(named((*_COLUMNS, "payload"))).returning(manifests.c.id))
+_INSERT = Statement(
+    lambda dialect: (
+        insert_into(dialect, manifests)
+        .values(named((*_COLUMNS, "payload")))
+        .on_conflict_do_nothing(index_elements=["repository_id", "digest"])
+        .returning(manifests.c.id)
+    )
+)
 _RETYPE = Statement(
     update(manifests)
     .where(manifests.c.id == bindparam("manifest_id"))
@@ -129,12 +136,7 @@ def put(
 
     The same bytes pushed again under another media type take the new one.
     """
-    known = s.one(_KNOWN, repository_id=repository_id, digest=digest)
     described = {"media_type": media_type, "subject": subject, "artifact_type": artifact_type or ""}
-    if known is not None:
-        if known[1] != media_type:
-            s.run(_RETYPE, manifest_id=known[0], annotations=annotations_json, **described)
-        return False
     manifest_id = s.insert(
         _INSERT,
         repository_id=repository_id,
@@ -145,6 +147,11 @@ def put(
         payload=payload,
         **described,
     )
+    if not manifest_id:
+        known = s.one(_KNOWN, repository_id=repository_id, digest=digest)
+        if known is not None and known[1] != media_type:
+            s.run(_RETYPE, manifest_id=known[0], annotations=annotations_json, **described)
+        return False
     s.many(
         _REFER,
         [{"manifest_id": manifest_id, "kind": kind, "digest": child} for kind, child in dict.fromkeys(references)],

@@ -37,8 +37,14 @@ _DIGEST_OF = Statement(
     .join(manifests, manifests.c.id == tags.c.manifest_id)
     .where(repositories.c.name == bindparam("repository"), _TAG)
 )
+_target = manifests.alias("target")
+_MANIFEST_ID = (
+    select(_target.c.id)
+    .where(_target.c.repository_id == bindparam("repository_id"), _target.c.digest == bindparam("digest"))
+    .scalar_subquery()
+)
 _STANDING = Statement(
-    select(repositories.c.name, manifests.c.digest)
+    select(repositories.c.name, manifests.c.digest, _MANIFEST_ID)
     .select_from(repositories)
     .outerjoin(tags, (tags.c.repository_id == repositories.c.id) & _TAG)
     .outerjoin(manifests, manifests.c.id == tags.c.manifest_id)
@@ -47,11 +53,11 @@ _STANDING = Statement(
 _PUT = Statement(
     lambda dialect: (
         insert_into(dialect, tags)
-        .from_select(
-            ["repository_id", "name", "manifest_id", "updated_at"],
-            select(manifests.c.repository_id, bindparam("tag", type_=tags.c.name.type), manifests.c.id)
-            .add_columns(bindparam("at", type_=tags.c.updated_at.type))
-            .where(manifests.c.repository_id == bindparam("repository_id"), manifests.c.digest == bindparam("digest")),
+        .values(
+            repository_id=bindparam("repository_id"),
+            name=bindparam("tag"),
+            manifest_id=bindparam("manifest_id"),
+            updated_at=bindparam("at"),
         )
         .on_conflict_do_update(
             index_elements=["repository_id", "name"],
@@ -86,10 +92,11 @@ def put(s: Session, repository_id: int, tag: str, digest: str, at: int, actor: s
 
     Raises UnknownManifest when the repository holds no such manifest. A move is recorded in the tag's history.
     """
-    standing = s.one(_STANDING, repository_id=repository_id, tag=tag)
-    if standing is None or not s.run(_PUT, repository_id=repository_id, tag=tag, digest=digest, at=at):
+    standing = s.one(_STANDING, repository_id=repository_id, tag=tag, digest=digest)
+    if standing is None or standing[2] is None:
         raise UnknownManifest(f"no manifest {digest} to put tag {tag} on: put the manifest first")
-    repository, previous = standing
+    repository, previous, manifest_id = standing
+    s.later(_PUT, repository_id=repository_id, tag=tag, manifest_id=manifest_id, at=at)
     if previous != digest:
         record(s, repository, tag, digest, previous or "", at, actor)
     return None if previous is None else str(previous)

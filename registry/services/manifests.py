@@ -65,11 +65,12 @@ class Manifests:
             now = now_ms()
             repository_id = repositories.ensure(session, repository, now)
             self._check_blobs(session, repository_id, manifest)
-            if ":" in reference:
+            if conditions.are_set and ":" in reference:
                 there = manifests.exists(session, repository, digest)
                 conditions.check(f"{repository}@{digest}", digest if there else None)
-            for name in names if ":" not in reference else ():
-                conditions.check(f"{repository}:{name}", tags.digest_of(session, repository, name))
+            elif conditions.are_set:
+                for name in names:
+                    conditions.check(f"{repository}:{name}", tags.digest_of(session, repository, name))
             new = manifests.put(
                 session,
                 repository_id,

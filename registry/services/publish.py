@@ -78,13 +78,15 @@ class Publisher:
         if not self._whole(digest, Located(size, place)):
             raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
         now = now_ms()
-        former = blobs.publish(session, str(digest), size, now, place)
-        repaired = former is not None and former.state == QUARANTINED
-        repository_id = repositories.ensure(session, repository, now)
-        linked = blobs.link(session, repository_id, str(digest), now)
+        before = blobs.standing(session, repository, str(digest))
+        repaired = before.state == QUARANTINED
+        repository_id = before.repository_id or repositories.ensure(session, repository, now)
+        blobs.publish(session, str(digest), size, now, place)
+        if not before.is_linked:
+            blobs.link_later(session, repository_id, str(digest), now)
         if upload is not None:
             uploads.delete(session, upload)
-        if linked or repaired:
+        if repaired or not before.is_linked:
             events.append(
                 session,
                 "blob.repaired" if repaired else "blob.pushed",

@@ -102,14 +102,23 @@ def test_a_quarantined_blob_is_seen_nowhere_until_published_again(database: Data
     assert database.read_now(lambda s: blobs.present(s, digest(1))) is None
     assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) is None
     assert database.read_now(lambda s: blobs.to_verify(s, 99, 9)) == []
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 11, 4)) == blobs.Former("quarantined", "")
+    assert database.write_now(lambda s: blobs.standing(s, "a", digest(1))).state == "quarantined"
+    database.write_now(lambda s: blobs.publish(s, digest(1), 11, 4))
     assert database.read_now(lambda s: size(blobs.located(s, "other", digest(1)))) == 11
 
 
-def test_publishing_tells_the_state_before(database: Database) -> None:
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 1, "here")) is None
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 2)) == blobs.Former("present", "here")
-    assert database.write_now(lambda s: blobs.publish(s, digest(1), 1, 3)) == blobs.Former("present", "")
+def test_standing_is_what_a_push_finds(database: Database) -> None:
+    def standing(repository: str, number: int) -> blobs.Standing:
+        return database.read_now(lambda s: blobs.standing(s, repository, digest(number)))
+
+    assert standing("app", 1) == (None, None, False)
+    database.write_now(lambda s: add_blob(s, "app", 1))
+    database.write_now(lambda s: add_blob(s, "other", 2))
+    app, other = (database.read_now(lambda s, name=name: repositories.find(s, name)) for name in ("app", "other"))  # type: ignore[misc]
+    assert standing("app", 1) == (app, "present", True)
+    assert standing("other", 1) == (other, "present", False)
+    assert standing("app", 3) == (app, None, False)
+    assert standing("third", 1) == (None, "present", False)
 
 
 def test_where_the_bytes_are_is_that_of_the_last_publishing(database: Database) -> None:

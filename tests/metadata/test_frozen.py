@@ -16,7 +16,8 @@ LONG = 600_000
 
 def push(s: Session) -> int:
     """Some change."""
-    return events.append(s, "blob.pushed", "app")
+    events.append(s, "blob.pushed", "app")
+    return events.last_id(s)
 
 
 def freeze(database: Database, milliseconds: int) -> None:

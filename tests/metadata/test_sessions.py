@@ -76,8 +76,10 @@ def test_uploads_are_counted_by_client_and_expire_by_age(database: Database) -> 
 
 
 def test_events_are_read_in_order_by_a_cursor_that_never_goes_back(database: Database) -> None:
-    first = database.write_now(lambda s: events.append(s, "repository.created", "app", at=7))
-    second = database.write_now(lambda s: events.append(s, "tag.moved", "app", "d", "v1", "m", 3, "me", "r", at=8))
+    database.write_now(lambda s: events.append(s, "repository.created", "app", at=7))
+    first = database.read_now(events.last_id)
+    database.write_now(lambda s: events.append(s, "tag.moved", "app", "d", "v1", "m", 3, "me", "r", at=8))
+    second = database.read_now(events.last_id)
     assert second > first
     rows = database.read_now(lambda s: events.after(s, 0, 9))
     assert [row.id for row in rows] == [first, second]
