@@ -14,9 +14,9 @@ from runtime.images import config, index, paths
 from runtime.images.errors import Ambiguous, BadImage, ImagesError, InvalidName, NoSuchImage
 from runtime.images.image import Image, layers_of
 from runtime.images.index import Index, Named, Record
-from runtime.images.layers import Layers
 from runtime.images.leases import lease
 from runtime.images.names import HUB, Name, parse, tagged
+from runtime.snapshots.snapshots import Snapshots
 from storage import paths as stored
 from storage.checked import Checked
 from storage.content import ContentStore
@@ -31,7 +31,7 @@ LARGEST_MANIFEST = 4 * 1024 * 1024
 class Images:
     """See the module. `root` is the data root; `default` the registry of names without one."""
 
-    def __init__(self, root: Path, layers: Layers, *, default: str = HUB) -> None:
+    def __init__(self, root: Path, layers: Snapshots, *, default: str = HUB) -> None:
         self.root = root
         self.layers = layers
         self.default = default

@@ -2,7 +2,7 @@
 
 <root>/
   content/                           bytes by digest, laid out as a registry's storage folder (storage/paths.py)
-    partial/<algorithm>/<hex>/data   a blob that is coming in
+    partial/<algorithm>-<hex>        a blob that is coming in
     quarantine/...                   (storage's own)
   images/
     index.json                       names, and the image each means
@@ -10,7 +10,6 @@
     lock                             held by whoever changes either
     busy/<000-fff>                   held by whoever fetches a blob whose digits begin so
     leases/<id>                      what a pull or a load is about to use; held while it lives
-    scratch/                         archives that are being taken apart
   snapshots/                         unpacked layers (runtime/snapshots)
 """
 
@@ -50,10 +49,6 @@ def leases(root: Path) -> Path:
     return root / "images" / "leases"
 
 
-def scratch(root: Path) -> Path:
-    return root / "images" / "scratch"
-
-
 def partial(digest: Digest) -> str:
     """A stored path of the content's driver."""
-    return f"{PARTIAL}/{digest.algorithm}/{digest.hex}/data"
+    return f"{PARTIAL}/{digest.algorithm}-{digest.hex}"

@@ -1,0 +1,172 @@
+"""Pulling: the manifest for the platform, its layers side by side, unpacked in order while later ones still come."""
+
+import functools
+from collections.abc import Sequence
+from concurrent.futures import Future
+from os import statvfs
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry.client.distribution import Fetched
+from registry.oci import mediatypes
+from registry.oci.descriptor import Descriptor
+from registry.oci.errors import ManifestInvalid
+from registry.oci.manifest import Manifest
+from registry.oci.manifest import parse as parse_manifest
+from runtime.images import config, index, origins, platform
+from runtime.images.config import Config, chain_ids
+from runtime.images.download import Download, Opener
+from runtime.images.errors import BadImage, ImagesError, NoPlatform
+from runtime.images.image import Image, short
+from runtime.images.images import Images
+from runtime.images.names import Name
+from runtime.images.platform import Platform
+from runtime.images.progress import Progress, Status
+from runtime.images.source import Source
+from runtime.images.workers import Workers
+from storage.digest import Digest
+
+_AT_ONCE: Final = 3
+_NESTED: Final = 4
+_CONFIGS: Final = (mediatypes.OCI_CONFIG, mediatypes.DOCKER_CONFIG)
+
+
+class Pulled(NamedTuple):
+    """`digest` is of what the name means in the registry, an index or a manifest; `newer` whether that is news here."""
+
+    image: Image
+    digest: str
+    newer: bool
+
+
+class _Wanted(NamedTuple):
+    top: str
+    fetched: Fetched
+    manifest: Manifest
+
+
+def pull(images: Images, source: Source, name: Name, progress: Progress, wanted: Platform | None = None) -> Pulled:
+    """Have the image that `name` (with a tag or digest) means in its registry; for this machine unless `wanted` says.
+
+    Raises ImagesError, registry.client's ClientError, StorageError; what has come by then is kept for another try.
+    """
+    progress.say(f"{name.reference}: Pulling from {name.repository}")
+    found = _manifest(source, name, wanted or platform.host())
+    layers, configured = found.manifest.layers, found.manifest.config
+    if configured is None or configured.media_type not in _CONFIGS:
+        kind = found.manifest.artifact_type or "unknown"
+        raise BadImage(f"{name} is not an image but an artifact of type {kind}")
+    before = _present(images, name, found)
+    with images.lease([found.fetched.digest, configured.digest, *(layer.digest for layer in layers)]):
+        opener = functools.partial(source.blob, name)
+        read = config.read(_small(images, Download(images, opener, progress, _never), configured))
+        _check(read, layers, name, wanted)
+        with images.lease(chain_ids(read.diff_ids)):
+            _Layers(images, opener, progress).fetch(layers, read)
+            images.put_small(found.fetched.payload)
+            names = {name._replace(digest=""), name._replace(tag="", digest=found.top)}
+            image = images.add(configured.digest, found.fetched.digest, [one for one in names if one.reference])
+    origins.note(images.root, name, [configured.digest, *(layer.digest for layer in layers)])
+    return Pulled(image, found.top, not before)
+
+
+def _manifest(source: Source, name: Name, wanted: Platform) -> _Wanted:
+    """The image manifest for the platform: what the name means, or what that index has for it."""
+    fetched = source.manifest(name, name.reference)
+    top = fetched.digest
+    for _ in range(_NESTED):
+        try:
+            manifest = parse_manifest(fetched.payload, fetched.media_type)
+        except ManifestInvalid as error:
+            raise BadImage(f"{name} cannot be used: {error}") from None
+        if not manifest.is_index:
+            return _Wanted(top, fetched, manifest)
+        chosen = platform.choose(manifest.manifests, wanted, str(name))
+        fetched = source.manifest(name, chosen.digest)
+    raise BadImage(f"{name} is an index of indexes, {_NESTED} deep; that is not followed further")
+
+
+def _present(images: Images, name: Name, found: _Wanted) -> bool:
+    """Whether this name meant the same here before."""
+    named = index.read(images.root).names.get(str(name if not name.digest else name._replace(tag="")))
+    return named is not None and named.manifest == found.fetched.digest
+
+
+def _small(images: Images, download: Download, blob: Descriptor) -> bytes:
+    if blob.size > config.LARGEST:
+        raise BadImage(f"the config of the image has {blob.size} bytes, at most {config.LARGEST} are taken")
+    download.fetch(blob)
+    return images.bytes_of(blob.digest, config.LARGEST)
+
+
+def _check(read: Config, layers: Sequence[Descriptor], name: Name, wanted: Platform | None) -> None:
+    if len(layers) != len(read.diff_ids):
+        raise BadImage(f"{name} has {len(layers)} layers, but its config tells of {len(read.diff_ids)}")
+    if wanted is not None and platform.runs(wanted, platform.of(read.document)) is None:
+        raise NoPlatform(f"{name} is not there for {wanted}; it is for {platform.of(read.document)} alone")
+
+
+def _never() -> None:
+    """Nothing ends the fetching of a config but its own failure."""
+
+
+class _Layers:
+    """The layers of one image on their way in."""
+
+    def __init__(self, images: Images, opener: Opener, progress: Progress) -> None:
+        self._images = images
+        self._opener = opener
+        self._progress = progress
+
+    def fetch(self, layers: Sequence[Descriptor], read: Config) -> None:
+        """Have all blobs, and all layers unpacked; what is there already is not touched."""
+        chains = chain_ids(read.diff_ids)
+        missing = [layer for layer in layers if not self._images.has_blob(layer.digest, layer.size)]
+        _check_space(self._images.root, missing)
+        with Workers(_AT_ONCE) as workers:
+            download = Download(self._images, self._opener, self._progress, workers.check)
+            coming: dict[str, Future[bool]] = {}
+            for layer, chain in zip(layers, chains, strict=True):
+                here = layer not in missing
+                whole = here and self._images.layers.has(chain)
+                self._progress.layer(short(layer.digest), Status.EXISTS if whole else Status.PULLING)
+                if not here and layer.digest not in coming:
+                    coming[layer.digest] = workers.submit(functools.partial(self._download, download, layer))
+            for place, layer in enumerate(layers):
+                if layer.digest in coming:
+                    coming[layer.digest].result()
+                self._unpack(layer, read.diff_ids[place], chains[place], chains[place - 1] if place else None)
+
+    def _download(self, download: Download, layer: Descriptor) -> bool:
+        fetched = download.fetch(layer)
+        self._progress.layer(short(layer.digest), Status.DOWNLOADED)
+        return fetched
+
+    def _unpack(self, layer: Descriptor, diff_id: str, chain: str, parent: str | None) -> None:
+        unpack(self._images, layer, diff_id, chain, parent, self._progress)
+
+
+def unpack(images: Images, layer: Descriptor, diff_id: str, chain: str, parent: str | None, progress: Progress) -> None:
+    """Unpack a layer whose blob is here, unless it is or somebody else does. Raises SnapshotError for a wrong one."""
+    if images.layers.has(chain):
+        return
+    name, done = short(layer.digest), 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done += more
+        progress.layer(name, Status.EXTRACTING, done, layer.size)
+
+    told(0)
+    with images.content.open(Digest.parse(layer.digest), layer.size) as reader:
+        images.layers.unpack(parent, diff_id, reader, told)
+    progress.layer(name, Status.PULLED)
+
+
+def _check_space(root: Path, missing: Sequence[Descriptor]) -> None:
+    """Refuse what cannot fit before anything is fetched; sizes are of the manifest, the layers unpacked need more."""
+    folder = next(parent for parent in (root, *root.parents) if parent.exists())
+    found = statvfs(folder)
+    free, needed = found.f_bavail * found.f_frsize, sum({layer.digest: layer.size for layer in missing}.values())
+    if needed > free:
+        raise ImagesError(f"the image needs {needed} bytes and {root} has {free} left, free some and pull again")

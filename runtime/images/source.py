@@ -1,0 +1,66 @@
+"""Where images are pulled from: the registry of a name or its mirrors, and the URLs of layers that live elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, Final, cast
+
+from registry.client.distribution import Distribution, Fetched
+from registry.client.errors import NotFound, RegistryError, Unreachable
+from registry.oci.descriptor import Descriptor
+from runtime.images.names import HUB, Name
+
+_HUB_HOST: Final = "registry-1.docker.io"
+
+Connect = Callable[[str], Distribution]
+"""A client of the registry at a host."""
+
+
+def host_of(registry: str) -> str:
+    """Where the registry of a name is reached."""
+    return _HUB_HOST if registry == HUB else registry
+
+
+class Source:
+    """The registries that names lead to. `mirrors` are hosts by registry, asked first and in their order."""
+
+    def __init__(self, connect: Connect, mirrors: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._connect = connect
+        self._mirrors = dict(mirrors or {})
+        self._clients: dict[str, Distribution] = {}
+        self._answered: dict[str, str] = {}
+        """By registry, the host that had the last manifest: its blobs are asked for there first."""
+
+    def client(self, host: str) -> Distribution:
+        """The one client of a host."""
+        if host not in self._clients:
+            self._clients[host] = self._connect(host)
+        return self._clients[host]
+
+    def registry(self, name: Name) -> Distribution:
+        """The registry itself, never a mirror."""
+        return self.client(host_of(name.registry))
+
+    def manifest(self, name: Name, reference: str) -> Fetched:
+        """A manifest or an index, of the first mirror that has it, or of the registry."""
+        for host in self._mirrors.get(name.registry, ()):
+            try:
+                fetched = self.client(host).manifest(name.repository, reference)
+            except (RegistryError, Unreachable):
+                continue
+            self._answered[name.registry] = host
+            return fetched
+        self._answered[name.registry] = host_of(name.registry)
+        return self.registry(name).manifest(name.repository, reference)
+
+    def blob(self, name: Name, blob: Descriptor, offset: int) -> BinaryIO:
+        """The bytes of a blob from an offset on; where the registry has none, of the URLs its descriptor names."""
+        host = self._answered.get(name.registry, host_of(name.registry))
+        try:
+            return self._of(host, name, blob, offset)
+        except NotFound:
+            if host != host_of(name.registry):
+                return self._of(host_of(name.registry), name, blob, offset)
+            raise
+
+    def _of(self, host: str, name: Name, blob: Descriptor, offset: int) -> BinaryIO:
+        reader = self.client(host).blob(name.repository, blob.digest, size=blob.size, offset=offset)
+        return cast(BinaryIO, reader)
