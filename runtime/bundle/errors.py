@@ -8,9 +8,14 @@ BundleError
   ProfileInvalid       a seccomp profile is not one
 """
 
+from typing import ClassVar
+
 
 class BundleError(Exception):
     """What was asked for cannot be done; the text is for whoever asked."""
+
+    exit_code: ClassVar[int] = 125
+    """Docker's, for a container that never came to be."""
 
 
 class ValueInvalid(BundleError):

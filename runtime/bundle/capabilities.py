@@ -1,0 +1,102 @@
+"""Capabilities: what docker gives to a container, and what `--cap-add`, `--cap-drop` and `--privileged` make of it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from runtime.bundle.errors import ValueInvalid
+
+ALL: Final = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+)
+"""In the order of the kernel: the index of each is its number."""
+
+DEFAULT: Final = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+)
+_EVERY: Final = "ALL"
+
+
+def granted(add: Iterable[str], drop: Iterable[str], privileged: bool, last: int = len(ALL) - 1) -> list[str]:
+    """The capabilities of a container on a kernel whose last one is `last`. Raises ValueInvalid."""
+    known = ALL[: last + 1]
+    added, dropped = _read(add, known), _read(drop, known)
+    if privileged:
+        return list(known)
+    if _EVERY in added:
+        return [name for name in known if name not in dropped]
+    if _EVERY in dropped:
+        return [name for name in dict.fromkeys(added) if name != _EVERY]
+    kept = [name for name in DEFAULT if name not in dropped]
+    return list(dict.fromkeys([*kept, *added]))
+
+
+def read(text: str) -> str:
+    """The name of a capability with CAP_ and in capitals, or ALL. Raises ValueInvalid."""
+    name = text.strip().upper()
+    if name == _EVERY:
+        return name
+    name = name if name.startswith("CAP_") else f"CAP_{name}"
+    if name not in ALL:
+        raise ValueInvalid(f"unknown capability: {text!r}; use ALL or a name such as NET_ADMIN")
+    return name
+
+
+def _read(texts: Iterable[str], known: Sequence[str]) -> list[str]:
+    names = [read(text) for text in texts]
+    for name in names:
+        if name != _EVERY and name not in known:
+            raise ValueInvalid(f"capability {name} is not known to this kernel")
+    return names

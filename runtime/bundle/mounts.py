@@ -1,0 +1,125 @@
+"""The mounts of a spec (runtime-spec, config.md "Mounts"): docker's defaults, and what was asked for in their place."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from runtime.bundle.container import HostConfig
+from runtime.bundle.given import Given
+from runtime.bundle.grammar import mode, tmpfs
+from runtime.bundle.mount_point import MountPoint
+from runtime.bundle.mount_points import in_order
+
+INIT: Final = "/sbin/docker-init"
+Made = dict[str, Any]
+
+_RESTRICTED: Final = ("nosuid", "noexec", "nodev")
+_DEFAULTS: Final = (
+    ("/proc", "proc", "proc", _RESTRICTED),
+    ("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
+    ("/dev/pts", "devpts", "devpts", ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")),
+    ("/sys", "sysfs", "sysfs", (*_RESTRICTED, "ro")),
+    ("/sys/fs/cgroup", "cgroup", "cgroup", ("ro", *_RESTRICTED)),
+    ("/dev/mqueue", "mqueue", "mqueue", _RESTRICTED),
+    ("/dev/shm", "tmpfs", "shm", (*_RESTRICTED, "mode=1777")),  # noqa: S108 - a place in the container
+)
+_STAY_WRITABLE: Final = frozenset({"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"})  # noqa: S108
+_TTY_GROUP: Final = 5
+
+
+def make(host_config: HostConfig, given: Given, read_only: str = "ro") -> list[Made]:
+    """All mounts in the order they are made; `read_only` is the option that makes a bind so, ro or rro."""
+    wanted = in_order([*given.mounts, *_of_the_engine(host_config, given)])
+    places = {mount.destination for mount in wanted}
+    made = [
+        _default(default, host_config, given)
+        for default in _DEFAULTS
+        if default[0] not in places and not ("/dev" in places and default[0].startswith("/dev/"))
+    ]
+    if host_config.ipc_mode == "none":
+        made = [mount for mount in made if mount["destination"] != "/dev/shm"]  # noqa: S108
+    if has_init(host_config, given):
+        made.append(_made(INIT, "bind", given.init, ("bind", "ro")))
+    made += [_wanted(mount, read_only) for mount in wanted]
+    if host_config.readonly_rootfs:
+        _close(made, places)
+    if host_config.privileged or given.remapped:
+        _open(made, "/sys/fs/cgroup")
+    if host_config.privileged:
+        _open(made, "/sys")
+    return made
+
+
+def has_init(host_config: HostConfig, given: Given) -> bool:
+    """Whether an init of ours becomes process 1: asked for, and not in somebody else's pid namespace."""
+    return host_config.init and bool(given.init) and mode.is_private(host_config.pid_mode)
+
+
+def root_propagation(mounts: Sequence[MountPoint]) -> str:
+    """How the root must propagate for mounts that do, empty for as the runtime likes."""
+    kinds = {mount.propagation for mount in mounts}
+    if kinds & {"shared", "rshared"}:
+        return "shared"
+    return "rslave" if kinds & {"slave", "rslave"} else ""
+
+
+def _default(default: tuple[str, str, str, Sequence[str]], host_config: HostConfig, given: Given) -> Made:
+    destination, kind, source, options = default
+    if destination == "/dev/shm":  # noqa: S108
+        options = (*options, f"size={host_config.shm_size}")
+    if destination == "/dev/pts" and given.remapped and not _is_mapped(_TTY_GROUP, given):
+        options = options[:-1]
+    if destination == "/sys" and given.remapped and has_foreign_network(host_config, given):
+        # Only who owns the network namespace may mount a sysfs of it; this host's, read only, stands in.
+        return _made("/sys", "bind", "/sys", ("rbind", *_RESTRICTED, "ro"))
+    return _made(destination, kind, source, options)
+
+
+def has_foreign_network(host_config: HostConfig, given: Given) -> bool:
+    """Whether the network namespace is not one that the OCI runtime makes for this container."""
+    return not mode.is_private(host_config.network_mode) or bool(given.network_namespace)
+
+
+def _is_mapped(gid: int, given: Given) -> bool:
+    return any(each.container <= gid < each.container + each.size for each in given.gid_maps)
+
+
+def _of_the_engine(host_config: HostConfig, given: Given) -> list[MountPoint]:
+    asked = {mount.destination for mount in given.mounts}
+    shm = "/dev/shm" if host_config.ipc_mode == "host" else given.shm  # noqa: S108
+    places = {
+        "/etc/resolv.conf": given.resolv_conf,
+        "/etc/hostname": given.hostname,
+        "/etc/hosts": given.hosts,
+        "/dev/shm": shm,  # noqa: S108
+    }
+    return [
+        MountPoint(type="bind", source=source, destination=destination)
+        for destination, source in places.items()
+        if source and destination not in asked
+    ]
+
+
+def _wanted(mount: MountPoint, read_only: str) -> Made:
+    if mount.type == "tmpfs":
+        return _made(mount.destination, "tmpfs", "tmpfs", tmpfs.merge(mount.tmpfs))
+    options = ["bind" if mount.non_recursive else "rbind"]
+    if not mount.rw:
+        options.append("ro" if mount.non_recursive else read_only)
+    options.append(mount.propagation or "rprivate")
+    return _made(mount.destination, "bind", mount.source, options)
+
+
+def _made(destination: str, kind: str, source: str, options: Sequence[str]) -> Made:
+    return {"destination": destination, "type": kind, "source": source, "options": list(options)}
+
+
+def _close(made: list[Made], asked: set[str]) -> None:
+    for mount in made:
+        if mount["destination"] not in _STAY_WRITABLE | asked and "ro" not in mount["options"]:
+            mount["options"].append("ro")
+
+
+def _open(made: list[Made], destination: str) -> None:
+    for mount in made:
+        if mount["destination"] == destination and mount["type"] in ("sysfs", "cgroup"):
+            mount["options"] = [option for option in mount["options"] if option != "ro"]
