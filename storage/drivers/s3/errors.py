@@ -20,7 +20,8 @@ _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity",
 _BUSY = frozenset(
     {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded", "503"}
 )
-_KEYS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSecurity", "InvalidToken", "ExpiredToken"})
+_KEYS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSecurity"})
+_TOKEN = frozenset({"InvalidToken", "InvalidTokenId", "ExpiredToken", "ExpiredTokenException"})
 _REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "301"})
 
 
@@ -70,6 +71,10 @@ def _refused(error: boto.ClientError, bucket: str) -> OSError:
         return Explained(errno.EIO, f"bucket {bucket} is in another region, correct s3.region ({_message(answer)})")
     if name in _KEYS:
         return Explained(errno.EACCES, f"S3 does not know the keys ({name}), correct s3.access_key and s3.secret_key")
+    if name in _TOKEN:
+        return Explained(
+            errno.EACCES, f"S3 does not take the session token ({name}), give new session credentials or use a role"
+        )
     if name == "RequestTimeTooSkewed":
         return Explained(errno.EACCES, "this machine's clock is not the S3 server's, correct it")
     if status == 403:
