@@ -4,7 +4,6 @@ A blob's row is shared by every repository; membership is a row of its own. A qu
 so that the push that repairs it makes it visible again wherever it was.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, cast, delete, func, literal_column, select, text, update
@@ -19,7 +18,7 @@ from registry.metadata.models import (
     repositories,
     repository_blobs,
 )
-from registry.metadata.session import Session
+from registry.metadata.session import Ask, Session
 from registry.metadata.statement import ONE, Statement, insert_into, limited
 
 NEVER = 2**63 - 1
@@ -52,11 +51,6 @@ _LOCATED = Statement(
     .join(blobs, _DIGEST)
     .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
     .where(repositories.c.name == bindparam("repository"), blobs.c.state == IS_PRESENT)
-)
-_MEMBER = Statement(
-    select(blobs.c.id)
-    .join(repository_blobs, _IS_MEMBER)
-    .where(_DIGEST, blobs.c.state == IS_PRESENT, repository_blobs.c.repository_id == bindparam("repository_id"))
 )
 _SEEN = Statement(
     select(blobs.c.id)
@@ -262,6 +256,6 @@ def verified(s: Session, digest: str, at: int) -> None:
     s.run(_VERIFIED, digest=digest, at=at)
 
 
-def missing_in(s: Session, repository_id: int, digests: Sequence[str]) -> list[str]:
-    """Those of the digests that are not present blobs of the repository, in the order given."""
-    return [digest for digest in digests if s.one(_MEMBER, digest=digest, repository_id=repository_id) is None]
+def ask_located(repository: str, digest: str) -> Ask:
+    """One row if the repository sees the blob."""
+    return _LOCATED, {"repository": repository, "digest": digest}

@@ -29,7 +29,3 @@ class DatabaseReadOnly(DatabaseError):
 
 class Frozen(DatabaseError):
     """The database takes no changes for now, as it is being copied or has been moved."""
-
-
-class UnknownManifest(LookupError):
-    """A tag was to be put on a manifest that its repository does not hold."""

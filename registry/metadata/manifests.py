@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, insert, select, update
 from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
 from registry.metadata.models import manifest_references, manifests, repositories, tags
-from registry.metadata.session import Session
-from registry.metadata.statement import Statement, insert_into, limited, named
+from registry.metadata.session import Ask, Session
+from registry.metadata.statement import Statement, limited, named
 
 
 class ManifestRow(NamedTuple):
@@ -52,23 +52,14 @@ _FIND = Statement(
     .join(manifests, _IN_REPOSITORY)
     .where(_BY_NAME, _DIGEST)
 )
-_KNOWN = Statement(
-    select(manifests.c.id, manifests.c.media_type).where(
-        manifests.c.repository_id == bindparam("repository_id"), _DIGEST
-    )
+_MEDIA_TYPE = Statement(
+    select(manifests.c.media_type).select_from(repositories).join(manifests, _IN_REPOSITORY).where(_BY_NAME, _DIGEST)
 )
 _COLUMNS = ("repository_id", "digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at")
-_INSERT = Statement(
-    lambda dialect: (
-        insert_into(dialect, manifests)
-        .values(named((*_COLUMNS, "payload")))
-        .on_conflict_do_nothing(index_elements=["repository_id", "digest"])
-        .returning(manifests.c.id)
-    )
-)
+_INSERT = Statement(insert(manifests).values(named((*_COLUMNS, "payload"))))
 _RETYPE = Statement(
     update(manifests)
-    .where(manifests.c.id == bindparam("manifest_id"))
+    .where(manifests.c.repository_id == bindparam("repository_id"), _DIGEST)
     .values(
         media_type=bindparam("media_type"),
         subject=bindparam("subject"),
@@ -76,7 +67,17 @@ _RETYPE = Statement(
         annotations=bindparam("annotations"),
     )
 )
-_REFER = Statement(insert(manifest_references).values(named(("manifest_id", "kind", "digest"))))
+_REFER = Statement(
+    insert(manifest_references).from_select(
+        ["manifest_id", "kind", "digest"],
+        select(manifests.c.id)
+        .add_columns(
+            bindparam("kind", type_=manifest_references.c.kind.type),
+            bindparam("digest", type_=manifest_references.c.digest.type),
+        )
+        .where(manifests.c.repository_id == bindparam("repository_id"), manifests.c.digest == bindparam("manifest")),
+    )
+)
 _TAGS_ON = Statement(select(tags.c.name).where(tags.c.manifest_id == bindparam("manifest_id")).order_by(tags.c.name))
 _DELETE = Statement(sa.delete(manifests).where(manifests.c.id == bindparam("manifest_id")))
 _DESCRIBED = (
@@ -120,6 +121,11 @@ def exists(s: Session, repository: str, digest: str) -> bool:
     return s.one(_FIND, repository=repository, digest=digest) is not None
 
 
+def ask_media_type(repository: str, digest: str) -> Ask:
+    """One row if the repository holds the manifest: its media type."""
+    return _MEDIA_TYPE, {"repository": repository, "digest": digest}
+
+
 def put(
     s: Session,
     repository_id: int,
@@ -131,32 +137,43 @@ def put(
     annotations_json: str,
     references: Sequence[tuple[str, str]],
     at: int,
-) -> bool:
-    """Hold the manifest and what it refers to, as (kind, digest); False when it was held already.
-
-    The same bytes pushed again under another media type take the new one.
-    """
-    described = {"media_type": media_type, "subject": subject, "artifact_type": artifact_type or ""}
-    manifest_id = s.insert(
+) -> None:
+    """Hold a manifest that the repository does not hold yet, and what it refers to, as (kind, digest)."""
+    s.later(
         _INSERT,
         repository_id=repository_id,
         digest=digest,
+        media_type=media_type,
         size=len(payload),
+        subject=subject,
+        artifact_type=artifact_type or "",
         annotations=annotations_json,
         created_at=at,
         payload=payload,
-        **described,
     )
-    if not manifest_id:
-        known = s.one(_KNOWN, repository_id=repository_id, digest=digest)
-        if known is not None and known[1] != media_type:
-            s.run(_RETYPE, manifest_id=known[0], annotations=annotations_json, **described)
-        return False
-    s.many(
-        _REFER,
-        [{"manifest_id": manifest_id, "kind": kind, "digest": child} for kind, child in dict.fromkeys(references)],
+    held = {"repository_id": repository_id, "manifest": digest}
+    s.many(_REFER, [{**held, "kind": kind, "digest": child} for kind, child in dict.fromkeys(references)])
+
+
+def retype(
+    s: Session,
+    repository_id: int,
+    digest: str,
+    media_type: str,
+    subject: str | None,
+    artifact_type: str | None,
+    annotations_json: str,
+) -> None:
+    """The same bytes were pushed again as another media type, and take it."""
+    s.later(
+        _RETYPE,
+        repository_id=repository_id,
+        digest=digest,
+        media_type=media_type,
+        subject=subject,
+        artifact_type=artifact_type or "",
+        annotations=annotations_json,
     )
-    return True
 
 
 def delete(s: Session, repository: str, digest: str, at: int | None = None, actor: str = "") -> list[str] | None:

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, exists, not_, select
 
 from registry.metadata.models import manifests, repositories, repository_blobs
-from registry.metadata.session import Session
+from registry.metadata.session import Ask, Session
 from registry.metadata.statement import Statement, insert_into, limited, named
 
 _FIND = Statement(select(repositories.c.id).where(repositories.c.name == bindparam("name")))
@@ -38,6 +38,11 @@ def ensure(s: Session, name: str, at: int) -> int:
     raced = find(s, name)  # another writer made it between the two statements
     assert raced is not None
     return raced
+
+
+def ask_id(name: str) -> Ask:
+    """One row: the id of the repository."""
+    return _FIND, {"name": name}
 
 
 def find(s: Session, name: str) -> int | None:

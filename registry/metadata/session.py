@@ -1,7 +1,7 @@
 """One connection's way to run statements: nothing between them and the driver."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect
@@ -10,6 +10,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from registry.metadata.statement import Statement
 
 Row = tuple[Any, ...]
+Ask = tuple[Statement, dict[str, object]]
+"""A statement that reads, and its parameters."""
 Generation = tuple[object, object]
 
 
@@ -40,6 +42,10 @@ class Session(ABC):
     @abstractmethod
     def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
         """Run a change once for each set of parameters."""
+
+    def together(self, asks: Sequence[Ask]) -> list[list[Row]]:
+        """The rows of each; none of them is waited for alone."""
+        return [self.all(statement, **params) for statement, params in asks]
 
     @abstractmethod
     def sql(self, text: str) -> list[Row]:

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam, insert, select
 
-from registry.metadata.errors import UnknownManifest
 from registry.metadata.models import manifests, repositories, tag_history, tags
-from registry.metadata.session import Session
+from registry.metadata.session import Ask, Session
 from registry.metadata.statement import Statement, insert_into, limited, named
 
 
@@ -37,27 +36,14 @@ _DIGEST_OF = Statement(
     .join(manifests, manifests.c.id == tags.c.manifest_id)
     .where(repositories.c.name == bindparam("repository"), _TAG)
 )
-_target = manifests.alias("target")
-_MANIFEST_ID = (
-    select(_target.c.id)
-    .where(_target.c.repository_id == bindparam("repository_id"), _target.c.digest == bindparam("digest"))
-    .scalar_subquery()
-)
-_STANDING = Statement(
-    select(repositories.c.name, manifests.c.digest, _MANIFEST_ID)
-    .select_from(repositories)
-    .outerjoin(tags, (tags.c.repository_id == repositories.c.id) & _TAG)
-    .outerjoin(manifests, manifests.c.id == tags.c.manifest_id)
-    .where(repositories.c.id == bindparam("repository_id"))
-)
 _PUT = Statement(
     lambda dialect: (
         insert_into(dialect, tags)
-        .values(
-            repository_id=bindparam("repository_id"),
-            name=bindparam("tag"),
-            manifest_id=bindparam("manifest_id"),
-            updated_at=bindparam("at"),
+        .from_select(
+            ["repository_id", "name", "manifest_id", "updated_at"],
+            select(manifests.c.repository_id, bindparam("tag", type_=tags.c.name.type), manifests.c.id)
+            .add_columns(bindparam("at", type_=tags.c.updated_at.type))
+            .where(manifests.c.repository_id == bindparam("repository_id"), manifests.c.digest == bindparam("digest")),
         )
         .on_conflict_do_update(
             index_elements=["repository_id", "name"],
@@ -87,19 +73,21 @@ def digest_of(s: Session, repository: str, tag: str) -> str | None:
     return None if row is None else row[0]
 
 
-def put(s: Session, repository_id: int, tag: str, digest: str, at: int, actor: str) -> str | None:
-    """Point the tag at a manifest of its repository; the digest it pointed at before, or None.
+def ask_digest(repository: str, tag: str) -> Ask:
+    """One row that begins with the digest the tag points at."""
+    return _DIGEST_OF, {"repository": repository, "tag": tag}
 
-    Raises UnknownManifest when the repository holds no such manifest. A move is recorded in the tag's history.
+
+def put(
+    s: Session, repository_id: int, repository: str, tag: str, digest: str, previous: str | None, at: int, actor: str
+) -> None:
+    """Point the tag at a manifest that the repository holds; `previous` is the digest it points at now.
+
+    A move is recorded in the tag's history.
     """
-    standing = s.one(_STANDING, repository_id=repository_id, tag=tag, digest=digest)
-    if standing is None or standing[2] is None:
-        raise UnknownManifest(f"no manifest {digest} to put tag {tag} on: put the manifest first")
-    repository, previous, manifest_id = standing
-    s.later(_PUT, repository_id=repository_id, tag=tag, manifest_id=manifest_id, at=at)
+    s.later(_PUT, repository_id=repository_id, tag=tag, digest=digest, at=at)
     if previous != digest:
         record(s, repository, tag, digest, previous or "", at, actor)
-    return None if previous is None else str(previous)
 
 
 def delete(s: Session, repository: str, tag: str, at: int, actor: str) -> str | None:

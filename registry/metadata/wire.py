@@ -9,7 +9,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import psycopg
@@ -19,7 +19,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Dialect
 
-from registry.metadata.session import Row, Session
+from registry.metadata.session import Ask, Row, Session
 from registry.metadata.statement import Statement
 
 ANSWER_WITHIN = 20.0
@@ -191,6 +191,11 @@ class WireSession(Session):
         text, names = statement.numbered(self.dialect)
         self.send(text, [params[name] for name in names])
 
+    def together(self, asks: Sequence[Ask]) -> list[list[Row]]:
+        for statement, params in asks:
+            self.later(statement, **params)
+        return [answer.rows for answer in self._checked(self._settled())[-len(asks) :]] if asks else []
+
     def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
         for row in rows:
             self.later(statement, **row)
@@ -206,11 +211,7 @@ class WireSession(Session):
     def ask(self, text: str, params: Iterable[object] = ()) -> Answer:
         """The answer to this statement; raises the error of the first that failed of those that went with it."""
         self._wire.send(text, params)
-        answers = self._settled()
-        for answer in answers:
-            if answer.error is not None:
-                raise answer.error
-        return answers[-1]
+        return self._checked(self._settled())[-1]
 
     def settle(self) -> None:
         """Wait for what was to come later, whatever comes of it."""
@@ -220,6 +221,13 @@ class WireSession(Session):
     def _ask(self, statement: Statement, params: dict[str, object]) -> Answer:
         text, names = statement.numbered(self.dialect)
         return self.ask(text, [params[name] for name in names])
+
+    @staticmethod
+    def _checked(answers: list[Answer]) -> list[Answer]:
+        for answer in answers:
+            if answer.error is not None:
+                raise answer.error
+        return answers
 
     def _settled(self) -> list[Answer]:
         self._waiting = False

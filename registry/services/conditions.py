@@ -14,11 +14,6 @@ class Conditions:
     match: frozenset[str] | None = None
     none_match: frozenset[str] | None = None
 
-    @property
-    def are_set(self) -> bool:
-        """Whether there is anything to check."""
-        return self != UNCONDITIONAL
-
     def check(self, name: str, current: str | None) -> None:
         """Raises PreconditionFailed unless `name`, at `current` or absent, meets both."""
         if self.match is not None and not _meets(self.match, current):

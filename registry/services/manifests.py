@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
-from registry.metadata import blobs, events, manifests, repositories, tags
+from registry.metadata import events, manifests, pushes, repositories, tags
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
+from registry.oci.descriptor import Descriptor
 from registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, NameUnknown
 from registry.oci.manifest import Manifest, parse
 from registry.services.actor import Actor
@@ -61,37 +63,29 @@ class Manifests:
         references += [("manifest", child.digest) for child in manifest.manifests]
         subject = manifest.subject.digest if manifest.subject else None
 
+        wanted = list({descriptor.digest for descriptor in self._required(manifest)})
+
         def put(session: Session) -> None:
             now = now_ms()
-            repository_id = repositories.ensure(session, repository, now)
-            self._check_blobs(session, repository_id, manifest)
-            if conditions.are_set and ":" in reference:
-                there = manifests.exists(session, repository, digest)
-                conditions.check(f"{repository}@{digest}", digest if there else None)
-            elif conditions.are_set:
+            before = pushes.standing(session, repository, digest, wanted, names)
+            _check_blobs(before.missing)
+            if ":" in reference:
+                conditions.check(f"{repository}@{digest}", digest if before.media_type is not None else None)
+            else:
                 for name in names:
-                    conditions.check(f"{repository}:{name}", tags.digest_of(session, repository, name))
-            new = manifests.put(
-                session,
-                repository_id,
-                digest,
-                manifest.media_type,
-                payload,
-                subject,
-                manifest.artifact_type,
-                _annotations(manifest),
-                references,
-                now,
-            )
-            if new:
-                self._event(
-                    session, "manifest.pushed", repository, digest, "", manifest.media_type, len(payload), actor
-                )
+                    conditions.check(f"{repository}:{name}", before.tags[name])
+            repository_id = before.repository_id or repositories.ensure(session, repository, now)
+            described = subject, manifest.artifact_type, _annotations(manifest)
+            event = partial(self._event, session, repository=repository, digest=digest, actor=actor)
+            if before.media_type is None:
+                manifests.put(session, repository_id, digest, manifest.media_type, payload, *described, references, now)
+                event("manifest.pushed", media_type=manifest.media_type, size=len(payload))
+            elif before.media_type != manifest.media_type:
+                manifests.retype(session, repository_id, digest, manifest.media_type, *described)
             for name in names:
-                if tags.put(session, repository_id, name, digest, now, actor.principal) != digest:
-                    self._event(
-                        session, "tag.moved", repository, digest, name, manifest.media_type, len(payload), actor
-                    )
+                tags.put(session, repository_id, repository, name, digest, before.tags[name], now, actor.principal)
+                if before.tags[name] != digest:
+                    event("tag.moved", tag=name, media_type=manifest.media_type, size=len(payload))
 
         await self._database.write(put)
         return Pushed(digest, subject, names)
@@ -102,17 +96,11 @@ class Manifests:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, parse, payload, content_type, self._json_depth)
 
-    def _check_blobs(self, session: Session, repository_id: int, manifest: Manifest) -> None:
-        required = manifest.required_blobs
+    def _required(self, manifest: Manifest) -> list[Descriptor]:
+        """The blobs that must be there."""
         if self._sparse:
-            required = [manifest.config] if manifest.config else []
-        wanted = list({descriptor.digest for descriptor in required})
-        missing = blobs.missing_in(session, repository_id, wanted) if wanted else []
-        if missing:
-            raise ManifestBlobUnknown(
-                "the manifest refers to blobs that its repository does not have, push them first",
-                [{"digest": digest} for digest in missing[:100]],
-            )
+            return [manifest.config] if manifest.config else []
+        return manifest.required_blobs
 
     async def delete(self, repository: str, digest: str, conditions: Conditions, actor: Actor) -> None:
         """Delete a manifest and every tag on it, at once. Raises ManifestUnknown, NameUnknown, PreconditionFailed."""
@@ -126,8 +114,8 @@ class Manifests:
                 raise unknown(repository, digest)
             repositories.drop_if_empty(session, repository_id)
             for name in gone:
-                self._event(session, "tag.deleted", repository, digest, name, "", 0, actor)
-            self._event(session, "manifest.deleted", repository, digest, "", "", 0, actor)
+                self._event(session, "tag.deleted", repository=repository, digest=digest, tag=name, actor=actor)
+            self._event(session, "manifest.deleted", repository=repository, digest=digest, actor=actor)
 
         await self._database.write(delete)
 
@@ -140,7 +128,7 @@ class Manifests:
             digest = tags.delete(session, repository, tag, now_ms(), actor.principal)
             if digest is None:
                 raise unknown(repository, tag)
-            self._event(session, "tag.deleted", repository, digest, tag, "", 0, actor)
+            self._event(session, "tag.deleted", repository=repository, digest=digest, tag=tag, actor=actor)
 
         await self._database.write(delete)
 
@@ -154,12 +142,13 @@ class Manifests:
         self,
         session: Session,
         kind: str,
+        *,
         repository: str,
         digest: str,
-        tag: str,
-        media_type: str,
-        size: int,
         actor: Actor,
+        tag: str = "",
+        media_type: str = "",
+        size: int = 0,
     ) -> None:
         events.append(
             session,
@@ -175,6 +164,14 @@ class Manifests:
         )
 
 
+def _check_blobs(missing: Sequence[str]) -> None:
+    if missing:
+        raise ManifestBlobUnknown(
+            "the manifest refers to blobs that its repository does not have, push them first",
+            [{"digest": digest} for digest in missing[:100]],
+        )
+
+
 def unknown(repository: str, reference: str) -> ManifestUnknown:
     return ManifestUnknown(f"{repository} has no manifest {reference}", {"name": repository, "reference": reference})
 
@@ -182,7 +179,7 @@ def unknown(repository: str, reference: str) -> ManifestUnknown:
 def _identify(reference: str, payload: bytes, more_tags: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The digest in the algorithm it was asked in, and the tags to set."""
     if ":" not in reference:
-        return str(Digest.of(payload)), (reference, *(tag for tag in more_tags if tag != reference))
+        return str(Digest.of(payload)), tuple(dict.fromkeys((reference, *more_tags)))
     wanted = Digest.parse(reference)
     actual = Digest.of(payload, wanted.algorithm)
     if actual != wanted:

@@ -104,7 +104,7 @@ def test_a_refusal_stays_as_it_is() -> None:
     assert translate(refusal) is refusal
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError("x"), database.UnknownManifest("x")])
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError("x"), LookupError("x")])
 def test_a_defect_is_no_refusal(error: Exception) -> None:
     assert translate(error) is None
 

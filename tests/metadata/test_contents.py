@@ -1,10 +1,7 @@
 """Contract of the stores of repositories, blobs, manifests and tags."""
 
-import pytest
-
-from registry.metadata import blobs, manifests, repositories, tags
+from registry.metadata import blobs, manifests, pushes, repositories, tags
 from registry.metadata.database import Database
-from registry.metadata.errors import UnknownManifest
 from registry.metadata.manifests import ManifestRow, ReferrerRow
 from registry.metadata.session import Session
 from registry.metadata.tags import HistoryRow
@@ -34,9 +31,19 @@ def add_manifest(
 ) -> bool:
     repository_id = repositories.ensure(s, repository, 1)
     payload = b'{"n":%d}' % number
-    return manifests.put(
-        s, repository_id, digest(number), "text/m", payload, subject, artifact_type, '{"a":"b"}', references, 1
-    )
+    new = not manifests.exists(s, repository, digest(number))
+    if new:
+        manifests.put(
+            s, repository_id, digest(number), "text/m", payload, subject, artifact_type, '{"a":"b"}', references, 1
+        )
+    return new
+
+
+def add_tag(s: Session, repository: str, tag: str, number: int, at: int = 1) -> str | None:
+    """Put the tag on the manifest of this number; what it pointed at before."""
+    before = pushes.standing(s, repository, digest(number), [], [tag])
+    tags.put(s, repositories.ensure(s, repository, at), repository, tag, digest(number), before.tags[tag], at, "me")
+    return before.tags[tag]
 
 
 def test_a_repository_has_one_id(database: Database) -> None:
@@ -154,23 +161,33 @@ def test_blobs_are_verified_read_ones_first_then_longest_unverified(database: Da
 
 
 def test_missing_digests_are_those_not_present_in_the_repository(database: Database) -> None:
-    def fill(s: Session) -> int:
+    def fill(s: Session) -> None:
         for number in (1, 2):
             add_blob(s, "app", number)
         add_blob(s, "other", 3)
         blobs.quarantine(s, digest(2), "gone", 1)
-        return repositories.ensure(s, "app", 1)
 
-    repository_id = database.write_now(fill)
+    database.write_now(fill)
     asked = [digest(n) for n in (4, 3, 2, 1)]
-    assert database.read_now(lambda s: blobs.missing_in(s, repository_id, asked)) == asked[:3]
-    assert database.read_now(lambda s: blobs.missing_in(s, repository_id, [])) == []
+    assert database.read_now(lambda s: pushes.standing(s, "app", digest(9), asked, [])).missing == asked[:3]
+    assert database.read_now(lambda s: pushes.standing(s, "app", digest(9), [], [])).missing == []
+
+
+def test_standing_of_a_manifest_is_all_a_push_wants_to_know(database: Database) -> None:
+    def standing(repository: str, *names: str) -> pushes.Standing:
+        return database.read_now(lambda s: pushes.standing(s, repository, digest(1), [], names))
+
+    assert standing("app", "latest") == (None, None, [], {"latest": None})
+    database.write_now(lambda s: (add_manifest(s, "app", 1), add_tag(s, "app", "latest", 1)))
+    repository_id = database.read_now(lambda s: repositories.find(s, "app"))
+    assert standing("app", "latest", "v1") == (repository_id, "text/m", [], {"latest": digest(1), "v1": None})
+    assert standing("other", "latest") == (None, None, [], {"latest": None})
 
 
 def test_a_manifest_is_served_by_digest_and_by_tag(database: Database) -> None:
     def fill(s: Session) -> list[bool]:
         new = [add_manifest(s, "app", 1), add_manifest(s, "app", 1)]
-        tags.put(s, repositories.ensure(s, "app", 1), "latest", digest(1), 1, "me")
+        add_tag(s, "app", "latest", 1)
         return new
 
     assert database.write_now(fill) == [True, False]
@@ -185,12 +202,12 @@ def test_a_manifest_is_served_by_digest_and_by_tag(database: Database) -> None:
 
 
 def test_a_manifest_pushed_again_takes_the_new_media_type(database: Database) -> None:
-    def again(s: Session) -> bool:
+    def again(s: Session) -> None:
         add_manifest(s, "app", 1)
-        repository_id = repositories.ensure(s, "app", 1)
-        return manifests.put(s, repository_id, digest(1), "text/n", b'{"n":1}', None, "", "{}", (), 2)
+        assert pushes.standing(s, "app", digest(1), [], []).media_type == "text/m"
+        manifests.retype(s, repositories.ensure(s, "app", 1), digest(1), "text/n", None, "", "{}")
 
-    assert not database.write_now(again)
+    database.write_now(again)
     found = database.read_now(lambda s: manifests.by_digest(s, "app", digest(1)))
     assert found is not None
     assert found.media_type == "text/n"
@@ -203,10 +220,9 @@ def test_a_manifest_may_name_a_child_twice(database: Database) -> None:
 
 def test_deleting_a_manifest_takes_its_tags_and_records_that(database: Database) -> None:
     def fill(s: Session) -> None:
-        repository_id = repositories.ensure(s, "app", 1)
         for number, tag in ((1, "b"), (1, "a"), (2, "c")):
             add_manifest(s, "app", number, references=(("layer", digest(7)),))
-            tags.put(s, repository_id, tag, digest(number), 1, "me")
+            add_tag(s, "app", tag, number)
 
     database.write_now(fill)
     assert database.write_now(lambda s: manifests.delete(s, "app", digest(1), 5, "you")) == ["a", "b"]
@@ -241,10 +257,9 @@ def test_referrers_are_those_of_the_repository_in_order_of_digest(database: Data
 
 def test_a_tag_moves_and_its_history_says_so(database: Database) -> None:
     def fill(s: Session) -> list[str | None]:
-        repository_id = repositories.ensure(s, "app", 1)
         add_manifest(s, "app", 1)
         add_manifest(s, "app", 2)
-        return [tags.put(s, repository_id, "v1", digest(n), at, "me") for n, at in ((1, 1), (1, 2), (2, 3))]
+        return [add_tag(s, "app", "v1", n, at) for n, at in ((1, 1), (1, 2), (2, 3))]
 
     assert database.write_now(fill) == [None, digest(1), digest(1)]
     assert database.read_now(lambda s: tags.digest_of(s, "app", "v1")) == digest(2)
@@ -258,19 +273,17 @@ def test_a_tag_moves_and_its_history_says_so(database: Database) -> None:
 
 def test_a_tag_cannot_point_at_a_manifest_of_another_repository(database: Database) -> None:
     database.write_now(lambda s: add_manifest(s, "other", 1))
-    with pytest.raises(UnknownManifest, match="put the manifest first"):
-        database.write_now(lambda s: tags.put(s, repositories.ensure(s, "app", 1), "v1", digest(1), 1, "me"))
-    assert database.read_now(lambda s: repositories.names(s, "", 9)) == ["other"]
+    database.write_now(lambda s: add_tag(s, "app", "v1", 1))
+    assert database.read_now(lambda s: tags.names(s, "app", "", 9)) == []
 
 
 def test_tags_are_listed_in_byte_order_after_the_last(database: Database) -> None:
     names = ["1.0", "1.10", "A", "_x", "a", "a-b", "a.b"]
 
     def fill(s: Session) -> None:
-        repository_id = repositories.ensure(s, "app", 1)
         add_manifest(s, "app", 1)
         for name in names:
-            tags.put(s, repository_id, name, digest(1), 1, "me")
+            add_tag(s, "app", name, 1)
 
     database.write_now(fill)
     assert database.read_now(lambda s: tags.names(s, "app", "", 99)) == sorted(names)
