@@ -35,9 +35,9 @@ class Reader(Protocol):
         """Offset in the blob of the next byte read."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes, all that are left by default; empty at the end of the blob, never before it.
+        """What came by now, up to `size` bytes; by default all that are left. Empty at the end, and never before it.
 
-        Raises Unreachable when the connection keeps dropping, SizeMismatch when there are more bytes than `size` said.
+        Raises Unreachable when the connection keeps dropping, SizeMismatch when the registry has another size for it.
         """
 
     def close(self) -> None:

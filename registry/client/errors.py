@@ -1,7 +1,7 @@
 """What a client of a registry can fail with.
 
 ClientError
-├── Unreachable                  no answer: name, connection, or it ended too early; `retried` tells how often
+├── Unreachable                  no whole answer: the name is not known, nobody listens, a proxy fails
 │   ├── TimedOut                 nothing came for the time allowed
 │   ├── Dropped                  the connection ended in the middle of a request or an answer
 │   └── Untrusted                TLS could not be agreed on, or the certificate is not trusted
@@ -17,7 +17,7 @@ ClientError
 ├── DigestMismatch               the bytes are not those of the digest
 ├── SizeMismatch                 the bytes are fewer or more than was said
 ├── UnsafeRealm                  credentials would have gone over plain HTTP to another host
-├── InvalidHost                  not the name of a registry
+├── InvalidName                  not the name of a registry, a repository, a tag or a digest
 ├── TlsFiles                     a CA or client certificate cannot be used
 ├── ConfigInvalid                docker's config.json cannot be read or written
 └── HelperFailed                 a docker-credential helper is missing or failed
@@ -128,8 +128,8 @@ class UnsafeRealm(ClientError):
     """Credentials would have gone over plain HTTP to another host."""
 
 
-class InvalidHost(ClientError):
-    """Not the name of a registry."""
+class InvalidName(ClientError):
+    """Not the name of a registry, a repository, a tag or a digest."""
 
 
 class TlsFiles(ClientError):

@@ -1,0 +1,207 @@
+"""The client of one registry: each call of `Distribution` as its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from registry.client import manifests, names, referrers, trust
+from registry.client.answer import Answer
+from registry.client.authorizer import Authorizer
+from registry.client.blob_reader import BlobReader
+from registry.client.credentials import Credentials
+from registry.client.distribution import Fetched
+from registry.client.endpoint import endpoint
+from registry.client.errors import DigestMismatch, InvalidAnswer, NotFound
+from registry.client.pages import pages, strings
+from registry.client.session import CATALOG, DELETE, PULL, PUSH, Session, scope
+from registry.client.transport import Patience, Transport
+from registry.client.upload import Upload
+from registry.oci.descriptor import Descriptor
+from storage.digest import Digest
+
+_PAGE = 1000
+
+
+class Client:
+    """See `distribution.Distribution`. `host` is as users write it: "example.com:5000", "docker.io".
+
+    `plain_http`: None for https, but plain HTTP on this machine. `ca_file`: a CA to trust beside the system's and
+    those of `certs` (docker's /etc/docker/certs.d). `insecure`: any certificate. `timeout` (seconds) for each wait.
+    Nothing is asked until the first call. Raises InvalidName.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        credentials: Credentials | None = None,
+        plain_http: bool | None = None,
+        ca_file: str = "",
+        insecure: bool = False,
+        timeout: float = 60.0,
+        patience: Patience | None = None,
+        certs: Path = trust.CERTS,
+    ) -> None:
+        self.host = host
+        self._patience = patience or Patience()
+        self._credentials = credentials
+        origin = endpoint(host, plain_http)
+        self._transport = Transport(
+            lambda: trust.context(host, ca_file=ca_file, insecure=insecure, certs=certs),
+            timeout=timeout,
+            insecure=insecure,
+            patience=self._patience,
+        )
+        self._authorizer = Authorizer(origin, self._transport, credentials)
+        self._session = Session(origin, self._transport, self._authorizer)
+
+    def login(self) -> Credentials | None:
+        self._session.send("GET", "v2/", frozenset(), self.host).close()
+        return self._authorizer.identity() or self._credentials
+
+    def manifest(self, name: str, reference: str) -> Fetched:
+        asked = names.digest_in(reference)
+        what = self._named(name, reference)
+        with self._get(f"v2/{name}/manifests/{reference}", name, what, accept=manifests.ACCEPT) as answer:
+            return manifests.fetched(answer, asked, what)
+
+    def head_manifest(self, name: str, reference: str) -> Descriptor:
+        asked = names.digest_in(reference)
+        what = self._named(name, reference)
+        url = f"v2/{name}/manifests/{reference}"
+        headers = {"Accept": manifests.ACCEPT}
+        with self._session.send("HEAD", url, scope(name, PULL), what, headers=headers) as answer:
+            described = manifests.described(answer, asked)
+        if described is not None:
+            return described
+        found = self.manifest(name, reference)
+        return Descriptor(found.media_type, found.digest, len(found.payload))
+
+    def push_manifest(self, name: str, reference: str, payload: bytes, media_type: str) -> str:
+        asked = names.digest_in(reference)
+        what = self._named(name, reference)
+        digest = str(Digest.of(payload, Digest.parse(asked).algorithm if asked else "sha256"))
+        if asked and asked != digest:
+            raise DigestMismatch(what, asked, digest)
+        url, headers = f"v2/{name}/manifests/{reference}", {"Content-Type": media_type}
+        with self._session.send("PUT", url, scope(name, PUSH), what, headers=headers, body=payload) as answer:
+            told = answer.header("Docker-Content-Digest")
+        if told and told.startswith(digest.partition(":")[0]) and told != digest:
+            raise DigestMismatch(what, digest, told)
+        return digest
+
+    def delete_manifest(self, name: str, digest: str) -> None:
+        self._delete(f"v2/{name}/manifests/{names.digest(digest)}", name, self._named(name, digest))
+
+    def delete_tag(self, name: str, tag: str) -> None:
+        self._delete(f"v2/{name}/manifests/{names.tag(tag)}", name, self._named(name, tag))
+
+    def blob(self, name: str, digest: str, *, size: int | None = None, offset: int = 0) -> BlobReader:
+        what = self._named(name, digest)
+        url = f"v2/{name}/blobs/{names.digest(digest)}"
+        return BlobReader(
+            lambda start: self._get(url, name, what, start=start), what, self._patience, size=size, offset=offset
+        )
+
+    def has_blob(self, name: str, digest: str) -> int | None:
+        url = f"v2/{name}/blobs/{names.digest(digest)}"
+        what = self._named(name, digest)
+        try:
+            with self._session.send("HEAD", url, scope(name, PULL), what) as answer:
+                size = answer.length
+        except NotFound:
+            return None
+        if size is None:
+            raise InvalidAnswer(f"{what}: the registry does not say how long it is")
+        return size
+
+    def mount(self, name: str, digest: str, source: str) -> bool:
+        return self._upload(name, digest, 0, _nothing_to_read).mount(names.repository(source))
+
+    def push_blob(
+        self,
+        name: str,
+        digest: str,
+        size: int,
+        open_at: Callable[[int], BinaryIO],
+        progress: Callable[[int], None] | None = None,
+        *,
+        source: str = "",
+        chunk: int | None = None,
+    ) -> bool:
+        upload = self._upload(name, digest, size, open_at, progress, chunk)
+        return upload.run(names.repository(source) if source else "")
+
+    def delete_blob(self, name: str, digest: str) -> None:
+        self._delete(f"v2/{name}/blobs/{names.digest(digest)}", name, self._named(name, digest))
+
+    def tags(self, name: str) -> Iterator[str]:
+        what = f"{self.host}/{names.repository(name)}"
+        for _, page in pages(lambda url: self._get(url, name, what), f"v2/{name}/tags/list?n={_PAGE}"):
+            yield from strings(page, "tags")
+
+    def catalog(self) -> Iterator[str]:
+        def ask(url: str) -> Answer:
+            return self._session.send("GET", url, CATALOG, self.host)
+
+        for _, page in pages(ask, f"v2/_catalog?n={_PAGE}"):
+            yield from strings(page, "repositories")
+
+    def referrers(self, name: str, digest: str, artifact_type: str = "") -> Iterator[Descriptor]:
+        what = self._named(name, digest)
+        query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
+        try:
+            for _, page in pages(
+                lambda url: self._get(url, name, what), f"v2/{name}/referrers/{names.digest(digest)}{query}"
+            ):
+                yield from referrers.of_type(page, artifact_type, what)
+        except NotFound:
+            yield from self._tagged_referrers(name, digest, artifact_type)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _tagged_referrers(self, name: str, digest: str, artifact_type: str) -> Iterator[Descriptor]:
+        """Of a registry without the referrers API: an index under a tag made of the digest ("Referrers Tag Schema")."""
+        try:
+            found = self.manifest(name, referrers.tag(digest))
+        except NotFound:
+            return
+        yield from referrers.of_type(referrers.index(found), artifact_type, self._named(name, digest))
+
+    def _get(self, url: str, name: str, what: str, *, accept: str = "", start: int = 0) -> Answer:
+        headers = {"Accept": accept} if accept else {}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        return self._session.send("GET", url, scope(name, PULL), what, headers=headers)
+
+    def _delete(self, url: str, name: str, what: str) -> None:
+        self._session.send("DELETE", url, scope(name, DELETE), what, repeatable=False).close()
+
+    def _upload(
+        self,
+        name: str,
+        digest: str,
+        size: int,
+        open_at: Callable[[int], BinaryIO],
+        progress: Callable[[int], None] | None = None,
+        chunk: int | None = None,
+    ) -> Upload:
+        if chunk is not None and chunk < 1:
+            raise ValueError("a chunk has at least one byte")
+        return Upload(
+            self._session, self._patience, names.repository(name), names.digest(digest), size, open_at, progress, chunk
+        )
+
+    def _named(self, name: str, reference: str) -> str:
+        """How an error text names it. Raises InvalidName: it is no name at all."""
+        joint = "@" if ":" in reference else ":"
+        return f"{self.host}/{names.repository(name)}{joint}{reference}"
+
+
+def _nothing_to_read(_offset: int) -> BinaryIO:
+    return BytesIO()

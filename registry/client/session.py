@@ -1,0 +1,72 @@
+"""Requests to one registry, authorised; an error of the registry is raised, every other answer given back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urljoin
+
+from registry.client.answer import Answer
+from registry.client.authorizer import Authorizer
+from registry.client.challenge import parse
+from registry.client.endpoint import Origin, origin_of
+from registry.client.errors import InvalidAnswer
+from registry.client.refusal import refusal
+from registry.client.transport import Body, Request, Transport
+
+PULL = "pull"
+PUSH = "pull,push"
+DELETE = "delete"
+CATALOG = frozenset({"registry:catalog:*"})
+
+
+def scope(name: str, actions: str) -> frozenset[str]:
+    """The scope of a repository for these actions, as tokens are asked for."""
+    return frozenset({f"repository:{name}:{actions}"})
+
+
+class Session:
+    """`origin` is the registry; Authorization goes nowhere else."""
+
+    def __init__(self, origin: Origin, transport: Transport, authorizer: Authorizer) -> None:
+        self.origin = origin
+        self._transport = transport
+        self._authorizer = authorizer
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        scopes: frozenset[str],
+        what: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """The answer, of status 2xx; to be closed. `url` may be relative to the registry, `what` begins error texts.
+
+        Raises RegistryError for 400 and more, InvalidAnswer for the rest, Unreachable.
+        """
+        request = Request(method, urljoin(f"{self.origin}/", url), dict(headers or {}), body, repeatable)
+        ours = origin_of(request.url) == self.origin
+        shown = self._authorizer.header(scopes) if ours else ""
+        answer = self._transport.send(_with(request, shown))
+        if answer.status == 401 and ours and answer.origin == self.origin:
+            challenges = parse(answer.headers.getlist("WWW-Authenticate"))
+            next_shown = self._authorizer.challenged(challenges, scopes, shown)
+            if next_shown:
+                answer.close()
+                answer = self._transport.send(_with(request, next_shown))
+        if answer.status >= 400:
+            raise refusal(answer, what if answer.origin == self.origin else f"{what}: {answer.origin.netloc} answered")
+        if answer.status >= 300:
+            answer.close()
+            raise InvalidAnswer(f"{what}: {answer.origin.netloc} answered {answer.status}, which means nothing here")
+        return answer
+
+
+def _with(request: Request, shown: str) -> Request:
+    if not shown:
+        return request
+    headers = {**request.headers, "Authorization": shown}
+    return Request(request.method, request.url, headers, request.body, request.repeatable)
