@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_CLONE_NEWNET = 0x40000000
-_HERE = "/proc/thread-self/ns/net"
+from runtime.syscall.namespaces import CLONE_NEWNET, setns
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_HERE = "/proc/thread-self/ns/net"
 
 
 @contextmanager
@@ -21,16 +19,10 @@ def within(namespace: int) -> Iterator[None]:
     """
     here = os.open(_HERE, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _setns(namespace)
+        setns(namespace, CLONE_NEWNET)
         try:
             yield
         finally:
-            _setns(here)
+            setns(here, CLONE_NEWNET)
     finally:
         os.close(here)
-
-
-def _setns(namespace: int) -> None:
-    if _libc.setns(namespace, _CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), "setns")

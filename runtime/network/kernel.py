@@ -1,0 +1,137 @@
+"""What the kernel has of networks, made to follow what is written down: bridges, devices, rules, the resolver."""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from runtime.network import bridge, firewall, nft
+from runtime.network.definition import ICC_OPTION, MASQUERADE_OPTION, flag
+from runtime.network.endpoint import Endpoint
+from runtime.network.errors import NetworkError
+from runtime.network.forwarding import put_back, switch_on
+from runtime.network.netlink import links, tables
+from runtime.network.netlink.channel import Channel
+from runtime.network.network import Network
+from runtime.network.paths import Paths
+from runtime.network.resolver.client import Resolver
+from runtime.network.store import Store, write
+
+
+class Kernel:
+    """Whoever calls holds the lock of the store."""
+
+    def __init__(self, paths: Paths, store: Store) -> None:
+        self._paths = paths
+        self._store = store
+        self._resolver = Resolver(paths.resolver, paths.running)
+
+    def connect(self, network: Network, endpoint: Endpoint) -> None:
+        """Connect a container that is written down."""
+        with Channel() as channel:
+            link = links.find(channel, network.device)
+            number = link.number if link and link.up else bridge.raise_bridge(channel, network)
+            switch_on(self._paths.forwarding)
+            bridge.plug(channel, number, network, endpoint)
+        self._load()
+        if network.has_names:
+            self._name(endpoint)
+
+    def disconnect(self, endpoints: list[Endpoint]) -> None:
+        """Take devices away."""
+        with Channel() as channel:
+            for endpoint in endpoints:
+                links.delete(channel, endpoint.device)
+
+    def lower(self, network: Network) -> None:
+        """Take the bridge of a network down that nobody is connected to."""
+        if not self._store.is_up(network):
+            return
+        with Channel() as channel:
+            links.delete(channel, network.device)
+        self._paths.endpoints(network.id).unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Let rules and resolver follow what is written down; with the last bridge goes everything."""
+        if self._up():
+            self._load()
+        elif self._paths.firewall.exists():
+            nft.load(firewall.no_rules())
+            self._paths.firewall.unlink()
+            put_back(self._paths.forwarding)
+
+    def mend(self) -> None:
+        """Bring back what others took away, or what we had no time for."""
+        self.settle()
+        named = self._named()
+        if not named:
+            self._resolver.stop()
+        elif not self._resolver.running():
+            self._serve_again(named)
+
+    def forget(self, container: str) -> None:
+        """Names are no longer resolved for a container."""
+        self._resolver.forget(container)
+
+    def _up(self) -> list[Network]:
+        return [network for network in self._store.networks() if self._store.is_up(network)]
+
+    def _named(self) -> list[Endpoint]:
+        return [each for network in self._up() if network.has_names for each in self._store.endpoints(network)]
+
+    def _name(self, endpoint: Endpoint) -> None:
+        if not self._resolver.running():
+            self._serve_again([each for each in self._named() if each.id != endpoint.id])
+        self._serve(endpoint)
+
+    def _serve_again(self, endpoints: list[Endpoint]) -> None:
+        """After the process has died; containers that died meanwhile are nobody's concern here."""
+        for endpoint in endpoints:
+            with contextlib.suppress(NetworkError):
+                self._serve(endpoint)
+
+    def _serve(self, endpoint: Endpoint) -> None:
+        namespace = bridge.open_namespace(endpoint.netns)
+        try:
+            self._resolver.serve(endpoint.container, namespace)
+        finally:
+            os.close(namespace)
+
+    def _load(self) -> None:
+        up = self._up()
+        rules = firewall.ruleset(
+            [_bridge(network) for network in up],
+            [
+                firewall.Target(each.ip, port)
+                for network in up
+                if not network.internal
+                for each in self._store.endpoints(network)
+                for port in each.ports
+            ],
+        )
+        digest = hashlib.blake2b(msgspec.json.encode(rules), digest_size=16).hexdigest()
+        if _text(self._paths.firewall) == digest and tables.exists(firewall.TABLE):
+            return
+        write(self._paths.firewall, b"", durable=False)
+        nft.load(rules)
+        write(self._paths.firewall, digest.encode(), durable=False)
+
+
+def _bridge(network: Network) -> firewall.Bridge:
+    address, _, bits = network.subnet.partition("/")
+    return firewall.Bridge(
+        network.device,
+        (address, int(bits)),
+        network.internal,
+        flag(network, MASQUERADE_OPTION, otherwise=True),
+        flag(network, ICC_OPTION, otherwise=True),
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
