@@ -160,7 +160,6 @@ class HostConfig(Resources, frozen=True, kw_only=True, rename="pascal"):
     port_bindings: dict[str, tuple[PortBinding, ...]] = {}
     restart_policy: RestartPolicy = RestartPolicy()
     auto_remove: bool = False
-    volumes_from: tuple[str, ...] = ()
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     cgroupns_mode: str = ""
