@@ -16,7 +16,7 @@ from registry.client.credentials import Credentials
 from registry.client.distribution import Fetched
 from registry.client.endpoint import endpoint
 from registry.client.errors import DigestMismatch, InvalidAnswer, NotFound
-from registry.client.pages import pages, strings
+from registry.client.pages import LONGEST, pages, strings
 from registry.client.session import CATALOG, DELETE, PULL, PUSH, Session, scope
 from registry.client.transport import Patience, Transport
 from registry.client.upload import Upload
@@ -57,7 +57,7 @@ class Client:
             patience=self._patience,
         )
         self._authorizer = Authorizer(origin, self._transport, credentials)
-        self._session = Session(origin, self._transport, self._authorizer)
+        self._session = Session(origin, self._transport, self._authorizer, self._patience)
 
     def login(self) -> Credentials | None:
         self._session.send("GET", "v2/", frozenset(), self.host).close()
@@ -66,8 +66,9 @@ class Client:
     def manifest(self, name: str, reference: str) -> Fetched:
         asked = names.digest_in(reference)
         what = self._named(name, reference)
-        with self._get(f"v2/{name}/manifests/{reference}", name, what, accept=manifests.ACCEPT) as answer:
-            return manifests.fetched(answer, asked, what)
+        url, headers = f"v2/{name}/manifests/{reference}", {"Accept": manifests.ACCEPT}
+        answer, payload = self._session.get(url, scope(name, PULL), what, manifests.LONGEST, headers)
+        return manifests.fetched(answer, payload, asked, what)
 
     def head_manifest(self, name: str, reference: str) -> Descriptor:
         asked = names.digest_in(reference)
@@ -104,7 +105,7 @@ class Client:
         what = self._named(name, digest)
         url = f"v2/{name}/blobs/{names.digest(digest)}"
         return BlobReader(
-            lambda start: self._get(url, name, what, start=start), what, self._patience, size=size, offset=offset
+            lambda start: self._bytes(url, name, what, start), what, self._patience, size=size, offset=offset
         )
 
     def has_blob(self, name: str, digest: str) -> int | None:
@@ -140,24 +141,19 @@ class Client:
         self._delete(f"v2/{name}/blobs/{names.digest(digest)}", name, self._named(name, digest))
 
     def tags(self, name: str) -> Iterator[str]:
-        what = f"{self.host}/{names.repository(name)}"
-        for _, page in pages(lambda url: self._get(url, name, what), f"v2/{name}/tags/list?n={_PAGE}"):
+        for page in self._pages(f"v2/{names.repository(name)}/tags/list?n={_PAGE}", scope(name, PULL), name):
             yield from strings(page, "tags")
 
     def catalog(self) -> Iterator[str]:
-        def ask(url: str) -> Answer:
-            return self._session.send("GET", url, CATALOG, self.host)
-
-        for _, page in pages(ask, f"v2/_catalog?n={_PAGE}"):
+        for page in self._pages(f"v2/_catalog?n={_PAGE}", CATALOG, "v2/_catalog"):
             yield from strings(page, "repositories")
 
     def referrers(self, name: str, digest: str, artifact_type: str = "") -> Iterator[Descriptor]:
         what = self._named(name, digest)
         query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
+        url = f"v2/{name}/referrers/{names.digest(digest)}{query}"
         try:
-            for _, page in pages(
-                lambda url: self._get(url, name, what), f"v2/{name}/referrers/{names.digest(digest)}{query}"
-            ):
+            for page in self._pages(url, scope(name, PULL), f"referrers of {name}@{digest}"):
                 yield from referrers.of_type(page, artifact_type, what)
         except NotFound:
             yield from self._tagged_referrers(name, digest, artifact_type)
@@ -173,11 +169,12 @@ class Client:
             return
         yield from referrers.of_type(referrers.index(found), artifact_type, self._named(name, digest))
 
-    def _get(self, url: str, name: str, what: str, *, accept: str = "", start: int = 0) -> Answer:
-        headers = {"Accept": accept} if accept else {}
-        if start:
-            headers["Range"] = f"bytes={start}-"
+    def _bytes(self, url: str, name: str, what: str, start: int) -> Answer:
+        headers = {"Range": f"bytes={start}-"} if start else {}
         return self._session.send("GET", url, scope(name, PULL), what, headers=headers)
+
+    def _pages(self, url: str, scopes: frozenset[str], what: str) -> Iterator[dict[str, object]]:
+        return pages(lambda page: self._session.get(page, scopes, f"{self.host}/{what}", LONGEST), url)
 
     def _delete(self, url: str, name: str, what: str) -> None:
         self._session.send("DELETE", url, scope(name, DELETE), what, repeatable=False).close()

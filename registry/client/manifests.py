@@ -20,12 +20,11 @@ LONGEST = 8 << 20
 _SPECIFIC = mediatypes.MANIFESTS | mediatypes.SCHEMA1
 
 
-def fetched(answer: Answer, asked: str, what: str) -> Fetched:
+def fetched(answer: Answer, payload: bytes, asked: str, what: str) -> Fetched:
     """The manifest of an answer; `asked` is the digest it was asked by, empty for a tag.
 
     Raises DigestMismatch, and InvalidAnswer: it is none, or its header and its body do not agree on the type.
     """
-    payload = answer.body(LONGEST)
     told = answer.header("Docker-Content-Digest")
     for expected in filter(None, (asked, told)):
         _verify(payload, expected, what)

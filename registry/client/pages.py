@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 from registry.client.answer import Answer
 from registry.client.endpoint import origin_of
 from registry.client.errors import InvalidAnswer
+from registry.client.session import Page
 
 LONGEST = 32 << 20
 """Bytes of a page; some registries give everything on one."""
@@ -19,15 +20,14 @@ _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:"[^"]*"|[^
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=[\s;]|$))', re.IGNORECASE)
 
 
-def pages(ask: Callable[[str], Answer], url: str) -> Iterator[tuple[Answer, dict[str, object]]]:
-    """Each page with its answer, closed by then. Raises InvalidAnswer: no JSON object, or a page that leads back."""
+def pages(ask: Callable[[str], Page], url: str) -> Iterator[dict[str, object]]:
+    """The document of each page. Raises InvalidAnswer: no JSON object, or a page that leads back."""
     seen: set[str] = set()
     following: str | None = url
     while following is not None:
-        with ask(following) as answer:
-            document = _object(answer)
+        answer, payload = ask(following)
         seen.add(answer.url)
-        yield answer, document
+        yield _object(answer, payload)
         following = next_page(answer)
         if following in seen:
             raise InvalidAnswer(f"{answer.origin.netloc} names a page as next that came before: {following[:200]!r}")
@@ -53,9 +53,9 @@ def strings(document: dict[str, object], name: str) -> list[str]:
     return cast("list[str]", value)
 
 
-def _object(answer: Answer) -> dict[str, object]:
+def _object(answer: Answer, payload: bytes) -> dict[str, object]:
     try:
-        document = json.loads(answer.body(LONGEST))
+        document = json.loads(payload)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

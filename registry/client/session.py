@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from registry.client.answer import Answer
 from registry.client.authorizer import Authorizer
 from registry.client.challenge import parse
 from registry.client.endpoint import Origin, origin_of
-from registry.client.errors import InvalidAnswer
+from registry.client.errors import InvalidAnswer, Unreachable
 from registry.client.refusal import refusal
-from registry.client.transport import Body, Request, Transport
+from registry.client.transport import Body, Patience, Request, Transport
 
 PULL = "pull"
 PUSH = "pull,push"
@@ -24,12 +25,20 @@ def scope(name: str, actions: str) -> frozenset[str]:
     return frozenset({f"repository:{name}:{actions}"})
 
 
+class Page(NamedTuple):
+    """An answer, closed by now, and all its bytes."""
+
+    answer: Answer
+    payload: bytes
+
+
 class Session:
     """`origin` is the registry; Authorization goes nowhere else."""
 
-    def __init__(self, origin: Origin, transport: Transport, authorizer: Authorizer) -> None:
+    def __init__(self, origin: Origin, transport: Transport, authorizer: Authorizer, patience: Patience) -> None:
         self.origin = origin
         self._transport = transport
+        self._patience = patience
         self._authorizer = authorizer
 
     def send(
@@ -63,6 +72,22 @@ class Session:
             answer.close()
             raise InvalidAnswer(f"{what}: {answer.origin.netloc} answered {answer.status}, which means nothing here")
         return answer
+
+    def get(
+        self, url: str, scopes: frozenset[str], what: str, limit: int, headers: Mapping[str, str] | None = None
+    ) -> Page:
+        """An answer with all its bytes, asked for again when the connection drops in the middle of them.
+
+        Raises TooLarge when there are more than `limit`.
+        """
+        for attempt in range(1, self._patience.attempts):
+            with self.send("GET", url, scopes, what, headers=headers) as answer:
+                try:
+                    return Page(answer, answer.body(limit))
+                except Unreachable:
+                    self._patience.wait(attempt)
+        with self.send("GET", url, scopes, what, headers=headers) as answer:
+            return Page(answer, answer.body(limit))
 
 
 def _with(request: Request, shown: str) -> Request:

@@ -1,0 +1,68 @@
+"""What urllib3 raises never leaves the room."""
+
+from __future__ import annotations
+
+import inspect
+import socket
+
+import pytest
+from urllib3 import exceptions as foreign
+
+from registry.client.border import MAP
+from registry.client.client import Client
+from registry.client.errors import Dropped, TimedOut, Unreachable, Untrusted
+from tests.client.pushed import QUICK
+from tests.client.scripted import Asked, Reply, scripted
+from tests.ports import free_port
+from tests.protocol.server import Server
+
+TOO_WIDE = (foreign.HTTPError, foreign.ProxySchemeUnknown, foreign.MaxRetryError)
+"""The base of all, and two that stand for others."""
+
+EXCEPTIONS = [
+    kind
+    for _, kind in inspect.getmembers(foreign, inspect.isclass)
+    if issubclass(kind, Exception)
+    and not issubclass(kind, Warning)
+    and kind.__module__ == foreign.__name__
+    and kind not in TOO_WIDE
+]
+
+
+@pytest.mark.parametrize("kind", EXCEPTIONS)
+def test_every_exception_is_in_the_map(kind: type[Exception]) -> None:
+    assert any(parent in MAP for parent in kind.__mro__), f"{kind.__name__} becomes nothing in particular"
+
+
+def test_the_list_is_not_empty() -> None:
+    assert len(EXCEPTIONS) > 20
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(Unreachable, match=r"cannot reach 127\.0\.0\.1:\d+: connection refused"):
+        Client(f"127.0.0.1:{free_port()}", patience=QUICK).login()
+
+
+def test_no_such_name() -> None:
+    with pytest.raises(Unreachable, match="the name is not known"):
+        Client("registry.invalid", patience=QUICK).login()
+
+
+def test_no_tls(server: Server) -> None:
+    with pytest.raises(Untrusted, match="no TLS with"):
+        Client(f"127.0.0.1:{server.port}", plain_http=False, patience=QUICK).login()
+
+
+def test_nothing_comes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(TimedOut, match="does not answer"):
+            Client(f"127.0.0.1:{port}", timeout=0.05, patience=QUICK).login()
+
+
+def test_the_connection_ends() -> None:
+    def cut(_: Asked) -> Reply:
+        return Reply(200, b"{}" * 100, sent=10)
+
+    with scripted(cut) as server, pytest.raises(Dropped, match="was dropped"):
+        Client(server.host, patience=QUICK).manifest("a", "b")
