@@ -69,7 +69,7 @@ class Images:
         """The id that a name or id means in an index. Raises NoSuchImage, Ambiguous."""
         if text in found.images:
             return text
-        named = found.names.get(str(self._name(text)))
+        named = found.names.get(self.key(text))
         if named is not None:
             return named.image
         digits = text.removeprefix("sha256:")
@@ -80,12 +80,13 @@ class Images:
             raise NoSuchImage(f"no such image: {text[:200]}")
         return begun[0]
 
-    def _name(self, text: str) -> Name | str:
+    def key(self, text: str) -> str:
+        """What a name is kept as; empty when the text cannot be a name."""
         try:
             name = tagged(text, self.default)
         except InvalidName:
             return ""
-        return name._replace(tag="") if name.digest else name
+        return str(name._replace(tag="") if name.digest else name)
 
     def image(self, found: Index, image_id: str) -> Image:
         """Raises BadImage when its config is not what it was."""
@@ -114,7 +115,7 @@ class Images:
     def manifest_of(self, text: str) -> str:
         """The digest of the manifest that a name came with, or of the image."""
         found = index.read(self.root)
-        named = found.names.get(str(self._name(text)))
+        named = found.names.get(self.key(text))
         return named.manifest if named is not None else found.images[self.resolve(found, text)].manifest
 
     def has_blob(self, digest: str, size: int) -> bool:
@@ -170,7 +171,7 @@ class Images:
             raise InvalidName(f"{target[:200]} cannot be given as a name: it has a digest")
         with self.changing() as found:
             image_id = self.resolve(found, source)
-            named = found.names.get(str(self._name(source)))
+            named = found.names.get(self.key(source))
             manifest = named.manifest if named is not None else found.images[image_id].manifest
             found.names[str(tagged(target, self.default))] = Named(image_id, manifest)
             found.images[image_id].named = time.time()

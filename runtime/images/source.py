@@ -1,22 +1,16 @@
 """Where images are pulled from: the registry of a name or its mirrors, and the URLs of layers that live elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, cast
 
 from registry.client.distribution import Distribution, Fetched
 from registry.client.errors import NotFound, RegistryError, Unreachable
 from registry.oci.descriptor import Descriptor
-from runtime.images.names import HUB, Name
-
-_HUB_HOST: Final = "registry-1.docker.io"
+from runtime.images import foreign
+from runtime.images.names import Name
 
 Connect = Callable[[str], Distribution]
 """A client of the registry at a host."""
-
-
-def host_of(registry: str) -> str:
-    """Where the registry of a name is reached."""
-    return _HUB_HOST if registry == HUB else registry
 
 
 class Source:
@@ -37,7 +31,7 @@ class Source:
 
     def registry(self, name: Name) -> Distribution:
         """The registry itself, never a mirror."""
-        return self.client(host_of(name.registry))
+        return self.client(name.registry)
 
     def manifest(self, name: Name, reference: str) -> Fetched:
         """A manifest or an index, of the first mirror that has it, or of the registry."""
@@ -48,17 +42,19 @@ class Source:
                 continue
             self._answered[name.registry] = host
             return fetched
-        self._answered[name.registry] = host_of(name.registry)
+        self._answered[name.registry] = name.registry
         return self.registry(name).manifest(name.repository, reference)
 
     def blob(self, name: Name, blob: Descriptor, offset: int) -> BinaryIO:
         """The bytes of a blob from an offset on; where the registry has none, of the URLs its descriptor names."""
-        host = self._answered.get(name.registry, host_of(name.registry))
+        host = self._answered.get(name.registry, name.registry)
         try:
             return self._of(host, name, blob, offset)
         except NotFound:
-            if host != host_of(name.registry):
-                return self._of(host_of(name.registry), name, blob, offset)
+            if host != name.registry:
+                return self._of(name.registry, name, blob, offset)
+            if blob.urls:
+                return foreign.blob(blob, offset)
             raise
 
     def _of(self, host: str, name: Name, blob: Descriptor, offset: int) -> BinaryIO:
