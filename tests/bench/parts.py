@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass, field
 
-from tests.bench import build, postgres, requests, s3, workers
+from tests.bench import build, companion, postgres, requests, s3, workers
 from tests.bench.compare import Measured, Plan
 from tests.bench.section import Section
 
@@ -12,6 +12,7 @@ PARTS = {
     "s3": "the rows over S3, beside the reference",
     "postgres": "the rows over PostgreSQL, beside SQLite",
     "workers": "two workers beside one",
+    "runtime": "the companion runtime, beside docker and runc",
 }
 
 
@@ -21,6 +22,7 @@ class Results:
 
     sections: list[Section] = field(default_factory=list)
     counts: requests.Counts = field(default_factory=list)
+    companion: companion.Results | None = None
 
     @property
     def records(self) -> list[Measured]:
@@ -31,12 +33,14 @@ class Results:
     def text(self) -> str:
         """All of it as Markdown."""
         text = "".join(f"\n{section.markdown()}\n" for section in self.sections)
-        return text + (f"\n### Requests to the bucket\n\n{requests.markdown(self.counts)}\n" if self.counts else "")
+        text += f"\n### Requests to the bucket\n\n{requests.markdown(self.counts)}\n" if self.counts else ""
+        return text + (f"\n{self.companion.markdown()}\n" if self.companion else "")
 
     @property
     def met(self) -> bool:
         """Whether every target was reached."""
-        return all(section.met for section in self.sections)
+        met = all(section.met for section in self.sections)
+        return met and (self.companion is None or self.companion.met)
 
 
 def wanted(options: argparse.Namespace) -> set[str]:
@@ -63,4 +67,9 @@ def run(plan: Plan, chosen: set[str], reference: str, absent: list[str]) -> Resu
         results.sections.append(postgres.run(plan))
     if "workers" in chosen:
         results.sections.append(workers.run(plan))
+    if "runtime" in chosen:
+        try:
+            results.companion = companion.run(plan)
+        except build.CannotBuild as missing:
+            absent.append(f"Not measured: the companion runtime: {missing}")
     return results

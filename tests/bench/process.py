@@ -38,8 +38,13 @@ def memory(group: int) -> Memory:
         status = _kilobytes(entry / "status")
         resident += status.get("VmRSS", 0)
         peak += status.get("VmHWM", 0)
-        proportional += _kilobytes(entry / "smaps_rollup").get("Pss", 0)
-    return Memory(resident * 1024, peak * 1024, proportional * 1024)
+        proportional += proportional_share(entry)
+    return Memory(resident * 1024, peak * 1024, proportional)
+
+
+def proportional_share(entry: Path) -> int:
+    """Bytes of one process, by its /proc folder; 0 when it has gone."""
+    return _kilobytes(entry / "smaps_rollup").get("Pss", 0) * 1024
 
 
 def _stat(entry: Path) -> list[str]:

@@ -44,7 +44,7 @@ def test_it_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     rooms = {name.partition("/")[0] for name in names}
-    assert {room for room in rooms if not room.endswith(".dist-info")} == {"registry", "storage", "migrations"}
+    assert {room for room in rooms if not room.endswith(".dist-info")} == {"registry", "storage", "runtime", "migrations"}
     assert any(name.startswith("migrations/versions/0001") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
