@@ -1,0 +1,17 @@
+"""Taking away what was set up for one run of a container."""
+
+from __future__ import annotations
+
+import shutil
+
+from runtime.engine import networking, rootfs, volumes
+from runtime.engine.machine import Machine
+
+
+def clear(machine: Machine, id: str) -> None:
+    """Take away what was set up for a run; the caller holds the lock and nothing runs."""
+    of = machine.paths.of(id)
+    networking.disconnect(machine, id)
+    volumes.release(machine, id)
+    rootfs.unmount(machine, of)
+    shutil.rmtree(of.run, ignore_errors=True)

@@ -1,0 +1,35 @@
+"""The end of a run: what was set up for it is taken away, and a container that was to go with it goes.
+
+It is done by the command that started the container when that still waits for it, else by a program that the monitor
+becomes as its last act (`main`), else by whoever finds the remains. It may be done twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+from runtime.engine import locks, removal
+from runtime.engine.clearing import clear
+from runtime.engine.errors import NoSuchContainer
+from runtime.engine.machine import Machine
+from runtime.engine.store import is_alive
+
+
+def finish(machine: Machine, id: str) -> None:
+    """Finish the run of a container that has ended; nothing happens if it was started again meanwhile."""
+    of = machine.paths.of(id)
+    with locks.held(of.lock), contextlib.suppress(NoSuchContainer):
+        if is_alive(machine.store.state(id)):
+            return
+        clear(machine, id)
+        record = machine.store.record(id)
+        if record.host_config.auto_remove:
+            removal.take_away(machine, record, with_volumes=True)
+
+
+def main() -> None:
+    """The program: ROOT RUN ID."""
+    root, run, id = sys.argv[1:4]
+    finish(Machine(Path(root), Path(run)), id)

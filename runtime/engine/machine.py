@@ -1,0 +1,46 @@
+"""What the engine stands on: the containers written down, and the other rooms, each opened when first used.
+
+A command that only lists containers must not pay for networks and images, so their modules are loaded by name.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from runtime.engine.paths import Paths
+from runtime.engine.store import Store
+
+if TYPE_CHECKING:
+    from runtime.network.networks import Networks
+    from runtime.snapshots.snapshots import Snapshots
+    from runtime.volumes.volumes import Volumes
+
+
+class Machine:
+    """One pair of roots. `runtime` is the OCI runtime to use when a container asks for none; empty: what is found."""
+
+    def __init__(self, root: Path, run: Path, *, runtime: str = "", driver: str = "") -> None:
+        self.root = root
+        self.run = run
+        self.runtime = runtime
+        self.paths = Paths(str(root), str(run))
+        self.store = Store(self.paths)
+        self._driver = driver
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Where their root file systems are."""
+        return cast("Snapshots", import_module("runtime.snapshots.drivers").load(self._driver, self.root / "snapshots"))
+
+    @cached_property
+    def networks(self) -> Networks:
+        """What they are connected to."""
+        return cast("Networks", import_module("runtime.network.networks").Networks(self.root, self.run))
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        """What outlives them."""
+        return cast("Volumes", import_module("runtime.volumes.volumes").Volumes(self.root, self.run))

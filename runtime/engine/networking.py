@@ -1,0 +1,165 @@
+"""A container's place on networks for one run: its namespace, its endpoints, and the files that tell it of them."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from runtime.bundle.container import Endpoint as Asked
+from runtime.bundle.container import PortBinding
+from runtime.bundle.grammar import mode
+from runtime.engine import namespace
+from runtime.engine.errors import WrongState
+from runtime.engine.machine import Machine
+from runtime.engine.paths import Of
+from runtime.engine.record import Record
+from runtime.network.endpoint import Endpoint, Publish
+from runtime.network.hosts import hosts
+from runtime.network.resolv_conf import resolv_conf
+
+_RESOLV = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
+
+
+class Connected(NamedTuple):
+    """`namespace` is the path of one to join, empty for the OCI runtime's own or the host's."""
+
+    namespace: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+def connect(machine: Machine, record: Record, of: Of) -> Connected:
+    """Make its namespace and connect it; nothing is left behind by an error. Raises NetworkError, EngineError."""
+    asked = record.host_config.network_mode
+    if other := mode.joined(asked):
+        return Connected(_namespace_of(machine, other))
+    if asked in ("host", "none"):
+        return Connected()
+    namespace.make(of.namespace)
+    try:
+        return Connected(of.namespace, tuple(_join(machine, record, of)))
+    except BaseException:
+        disconnect(machine, record.id)
+        raise
+
+
+def disconnect(machine: Machine, id: str) -> None:
+    """Take its endpoints and its namespace away; nothing happens if there are none."""
+    path = machine.paths.of(id).namespace
+    if os.path.exists(path):
+        machine.networks.detach(id)
+        namespace.drop(path)
+
+
+def names(record: Record) -> list[str]:
+    """The networks it joins, the first one first."""
+    asked = record.host_config.network_mode
+    if not mode.is_private(asked) or asked == "none":
+        return []
+    first = "bridge" if asked in ("", "default") else asked
+    return list(dict.fromkeys([first, *record.networking_config.endpoints_config]))
+
+
+def write_files(record: Record, of: Of, connected: Connected, hostname: str) -> None:
+    """Write hostname, hosts and resolv.conf."""
+    asked = record.host_config
+    extra = asked.extra_hosts
+    gateway = next((each.gateway for each in connected.endpoints if each.gateway), "")
+    if asked.network_mode == "host":
+        gateway = "127.0.0.1"
+    _write(of.hostname, f"{hostname}\n")
+    addresses = [each.ip for each in connected.endpoints]
+    _write(of.hosts, hosts(addresses, hostname, domain=record.config.domainname, extra=extra, gateway=gateway))
+    text = resolv_conf(
+        _resolv(),
+        embedded=any(mode.is_user_defined(each.network) for each in connected.endpoints),
+        shared=asked.network_mode == "host",
+        dns=asked.dns,
+        search=asked.dns_search,
+        options=asked.dns_options,
+    )
+    _write(of.resolv, text)
+
+
+def publishes(record: Record) -> list[Publish]:
+    """The ports it wants published."""
+    found = [
+        _publish(port, binding) for port, bindings in record.host_config.port_bindings.items() for binding in bindings
+    ]
+    if record.host_config.publish_all_ports:
+        asked = {(each.port, each.protocol) for each in found}
+        exposed = [_publish(port, PortBinding()) for port in record.config.exposed_ports]
+        found += [each for each in exposed if (each.port, each.protocol) not in asked]
+    return found
+
+
+def _join(machine: Machine, record: Record, of: Of) -> list[Endpoint]:
+    joined: list[Endpoint] = []
+    for name in names(record):
+        asked = record.networking_config.endpoints_config.get(name, Asked())
+        aliases = (*asked.aliases, *((record.id[:12],) if mode.is_user_defined(name) else ()))
+        joined.append(
+            machine.networks.attach(
+                name,
+                record.id,
+                of.namespace,
+                name=record.name,
+                aliases=aliases,
+                ip=asked.ipv4_address,
+                ports=() if joined else publishes(record),
+                nameservers=record.host_config.dns,
+            )
+        )
+    return joined
+
+
+def _namespace_of(machine: Machine, id: str) -> str:
+    path = machine.paths.of(id).namespace
+    if os.path.exists(path):
+        return path
+    return process_namespace(machine, id, "net")
+
+
+def process_namespace(machine: Machine, id: str, kind: str) -> str:
+    """The path of a running container's namespace. Raises WrongState, NoSuchContainer."""
+    now = machine.store.state(id)
+    if not now.pid:
+        raise WrongState(f"cannot join the {kind} namespace of container {id[:12]}: it is not running")
+    return f"/proc/{now.pid}/ns/{kind}"
+
+
+def _publish(port: str, binding: PortBinding) -> Publish:
+    number, _, protocol = port.partition("/")
+    first, _, last = binding.host_port.partition("-")
+    return Publish(
+        port=int(number),
+        protocol=protocol or "tcp",
+        host_ip=binding.host_ip,
+        host_port=int(first or 0),
+        host_port_end=int(last or 0),
+    )
+
+
+def _resolv() -> str:
+    """The host's; behind a local resolver, the servers that one asks."""
+    for path in _RESOLV:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read(65536)
+        except OSError:
+            continue
+    return ""
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(text)
+
+
+def published(endpoints: tuple[Endpoint, ...]) -> dict[str, tuple[PortBinding, ...]]:
+    """The ports that are published, as docker's inspect has them."""
+    found: dict[str, list[PortBinding]] = {}
+    for port in (each for endpoint in endpoints for each in endpoint.ports):
+        binding = PortBinding(host_ip=port.host_ip, host_port=str(port.host_port))
+        found.setdefault(f"{port.port}/{port.protocol}", []).append(binding)
+    return {name: tuple(bindings) for name, bindings in found.items()}

@@ -1,0 +1,72 @@
+"""Bringing what is written down in line with what is: after a monitor, a command or the whole machine died.
+
+`looked_at` is cheap and called by every command that looks at a container; `all` mends everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from runtime.engine import clearing, clock, events, finish, lifecycle, locks, planning, runtimes
+from runtime.engine.errors import EngineError, NoSuchContainer
+from runtime.engine.machine import Machine
+from runtime.engine.monitor.oci import Oci, RuntimeFailed
+from runtime.engine.state import State
+from runtime.engine.store import is_alive
+
+LOST = 137
+"""The exit code of a container whose monitor died: what is left of it is killed."""
+
+
+def is_watched(machine: Machine, id: str) -> bool:
+    """Whether its monitor lives."""
+    return locks.is_held(machine.paths.of(id).monitor)
+
+
+def looked_at(machine: Machine, id: str) -> State:
+    """The state of a container, mended if it was wrong. Raises NoSuchContainer."""
+    now = machine.store.state(id)
+    if is_alive(now) and not is_watched(machine, id):
+        with locks.held(machine.paths.of(id).lock):
+            mend(machine, id)
+        now = machine.store.state(id)
+    return now
+
+
+def mend(machine: Machine, id: str) -> None:
+    """Mend one container whose lock the caller holds. Raises NoSuchContainer."""
+    now = machine.store.state(id)
+    if not is_alive(now) or is_watched(machine, id):
+        return
+    now = machine.store.state(id)  # the monitor's last word came before it let go of its lock
+    if not is_alive(now):
+        return
+    record = machine.store.record(id)
+    of = machine.paths.of(id)
+    with contextlib.suppress(RuntimeFailed, EngineError):
+        if os.path.isdir(f"{machine.paths.oci}/{id}"):
+            runtime = runtimes.find(record.host_config.runtime or machine.runtime)
+            Oci([runtime], machine.paths.oci, id, of.oci_log).run("delete", "--force", id)
+    now.move("lost")
+    now.pid, now.exit_code, now.finished_at = 0, LOST, clock.now()
+    now.error = "its monitor died, or the machine was restarted"
+    machine.store.write_state(id, now)
+    events.append(machine.paths.events, "die", id, {**planning.attributes(record), "exitCode": str(LOST)})
+    clearing.clear(machine, id)
+
+
+def all(machine: Machine) -> None:
+    """Mend every container, take away the remains of runs that nobody finished, and of networks nobody is on."""
+    for id in machine.store.ids():
+        with contextlib.suppress(NoSuchContainer):
+            now = looked_at(machine, id)
+            if now.status in (lifecycle.REMOVING, lifecycle.DEAD) or _remains(machine, id, now):
+                finish.finish(machine, id)
+    for id in os.listdir(machine.paths.namespaces):
+        if not os.path.isdir(machine.paths.of(id).folder):
+            clearing.clear(machine, id)
+
+
+def _remains(machine: Machine, id: str, now: State) -> bool:
+    return not is_alive(now) and os.path.isdir(machine.paths.of(id).run) and not is_watched(machine, id)

@@ -1,0 +1,37 @@
+"""Taking away all of a container that does not run."""
+
+from __future__ import annotations
+
+import shutil
+
+from runtime.engine import events, networking, planning, rootfs, volumes
+from runtime.engine.machine import Machine
+from runtime.engine.record import Record
+from runtime.engine.state import State
+
+
+def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
+    """Take away all of a container that does not run; the caller holds its lock."""
+    id, of = record.id, machine.paths.of(record.id)
+    now = machine.store.state(id)
+    now.move("remove")
+    machine.store.write_state(id, now)
+    try:
+        networking.disconnect(machine, id)
+        rootfs.unmount(machine, of)
+        if id in machine.snapshots.keys():  # noqa: SIM118 - not a mapping
+            machine.snapshots.remove(id)
+        if with_volumes:
+            volumes.drop(machine, record)
+    except BaseException as error:
+        _failed(machine, id, now, error)
+        raise
+    shutil.rmtree(of.run, ignore_errors=True)
+    machine.store.forget(id, record.name)
+    events.append(machine.paths.events, "destroy", id, planning.attributes(record))
+
+
+def _failed(machine: Machine, id: str, now: State, error: BaseException) -> None:
+    now.move("fail")
+    now.error = str(error)
+    machine.store.write_state(id, now)

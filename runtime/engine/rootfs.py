@@ -1,0 +1,69 @@
+"""A container's root file system: mounted while it runs, and read without following what the image planted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+from runtime.engine.errors import EngineError
+from runtime.engine.machine import Machine
+from runtime.engine.paths import Of
+from runtime.syscall import files
+
+LARGEST = 4 * 2**20
+"""Bytes of a file that is read for its content."""
+
+
+def mount(machine: Machine, of: Of) -> None:
+    """Mount it where the bundle says."""
+    os.makedirs(of.rootfs, mode=0o755, exist_ok=True)
+    machine.snapshots.mount(of.id, of.rootfs)
+
+
+def unmount(machine: Machine, of: Of) -> None:
+    """Take it away; nothing happens if it is not mounted."""
+    if os.path.isdir(of.rootfs):
+        machine.snapshots.unmount(of.rootfs)
+
+
+def is_mounted(of: Of) -> bool:
+    """Whether it is mounted where the bundle says."""
+    return os.path.ismount(of.rootfs)
+
+
+@contextlib.contextmanager
+def mounted(machine: Machine, of: Of) -> Iterator[int]:
+    """A descriptor of it, mounted for the moment if it is not; the container's lock is held by the caller."""
+    before = is_mounted(of)
+    if not before:
+        mount(machine, of)
+    try:
+        root = os.open(of.rootfs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield root
+        finally:
+            os.close(root)
+    finally:
+        if not before:
+            unmount(machine, of)
+
+
+def read(of: Of, path: str) -> bytes:
+    """A regular file of it, empty if there is none. Raises EngineError when it is too large."""
+    root = os.open(of.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        fd = files.openat2(root, path, flags, 0, files.RESOLVE_IN_ROOT | files.RESOLVE_NO_MAGICLINKS)
+    except OSError:
+        return b""
+    finally:
+        os.close(root)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return b""
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise EngineError(f"{path} of the image is larger than {LARGEST} bytes")
+    return content

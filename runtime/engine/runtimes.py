@@ -1,0 +1,26 @@
+"""Which OCI runtime runs a container: the one that was asked for, ours, or one of those that take the same words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Final
+
+from runtime.engine.errors import NoRuntime
+
+KNOWN: Final = ("entrepot-oci", "runc", "crun")
+"""In the order in which they are looked for."""
+
+
+def find(asked: str) -> str:
+    """The program of a runtime's name or path; the first known one if none was asked for. Raises NoRuntime."""
+    if "/" in asked:
+        if os.access(asked, os.X_OK):
+            return os.path.abspath(asked)
+        raise NoRuntime(f"the OCI runtime {asked} is not a program")
+    for name in (asked,) if asked else KNOWN:
+        if program := shutil.which(name):
+            return program
+    raise NoRuntime(
+        f"no OCI runtime {asked or 'was found'}, install one of {', '.join(KNOWN)} or name it with --runtime"
+    )
