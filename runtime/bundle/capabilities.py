@@ -69,9 +69,9 @@ DEFAULT: Final = (
 _EVERY: Final = "ALL"
 
 
-def granted(add: Iterable[str], drop: Iterable[str], privileged: bool, last: int = len(ALL) - 1) -> list[str]:
-    """The capabilities of a container on a kernel whose last one is `last`. Raises ValueInvalid."""
-    known = ALL[: last + 1]
+def granted(add: Iterable[str], drop: Iterable[str], privileged: bool, can_give: int = 2**41 - 1) -> list[str]:
+    """The capabilities of a container, of those whose bits are in `can_give`. Raises ValueInvalid."""
+    known = [name for number, name in enumerate(ALL) if can_give >> number & 1]
     added, dropped = _read(add, known), _read(drop, known)
     if privileged:
         return list(known)
@@ -79,7 +79,7 @@ def granted(add: Iterable[str], drop: Iterable[str], privileged: bool, last: int
         return [name for name in known if name not in dropped]
     if _EVERY in dropped:
         return [name for name in dict.fromkeys(added) if name != _EVERY]
-    kept = [name for name in DEFAULT if name not in dropped]
+    kept = [name for name in DEFAULT if name in known and name not in dropped]
     return list(dict.fromkeys([*kept, *added]))
 
 
@@ -98,5 +98,5 @@ def _read(texts: Iterable[str], known: Sequence[str]) -> list[str]:
     names = [read(text) for text in texts]
     for name in names:
         if name != _EVERY and name not in known:
-            raise ValueInvalid(f"capability {name} is not known to this kernel")
+            raise ValueInvalid(f"capability {name} cannot be given: neither the kernel nor this process may lack it")
     return names

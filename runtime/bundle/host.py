@@ -44,7 +44,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "amd64"
     cgroup_version: int = 2
     cpus: frozenset[int] = frozenset({0})
-    last_capability: int = 40
+    capabilities: int = 2**41 - 1
+    """Those that can be given, as the kernel's bits."""
     sysctls: tuple[str, ...] = OPTIONAL_SYSCTLS
     masked_paths: tuple[str, ...] = ()
     """Paths of this machine that are hidden besides docker's: what tells how hot its CPUs are."""
@@ -68,13 +69,22 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
         architecture=_GO_NAMES.get(machine.machine, machine.machine),
         cgroup_version=2 if unified else 1,
         cpus=frozenset(os.sched_getaffinity(0)) | frozenset(range(os.cpu_count() or 1)),
-        last_capability=int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii")),
+        capabilities=_capabilities(),
         sysctls=tuple(name for name in OPTIONAL_SYSCTLS if Path("/proc/sys", *name.split(".")).exists()),
         masked_paths=tuple(map(str, throttles)),
         time_namespaces=time_namespaces and Path("/proc/self/ns/time").exists(),
         recursive_read_only=recursive_read_only,
         rootless=os.geteuid() != 0,
     )
+
+
+def _capabilities() -> int:
+    """All of the kernel's for who makes a user namespace, in which all are had; else those of this process."""
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
+    if os.geteuid() != 0:
+        return int(2 ** (last + 1)) - 1
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition("\nCapEff:")[2].split(maxsplit=1)[0], 16)
 
 
 def device_nodes(path: str) -> tuple[DeviceNode, ...]:

@@ -12,6 +12,7 @@ from runtime.bundle.mount_points import in_order
 INIT: Final = "/sbin/docker-init"
 Made = dict[str, Any]
 
+_SHM: Final = "/dev/shm"  # noqa: S108 - a place in the container
 _RESTRICTED: Final = ("nosuid", "noexec", "nodev")
 _DEFAULTS: Final = (
     ("/proc", "proc", "proc", _RESTRICTED),
@@ -20,9 +21,9 @@ _DEFAULTS: Final = (
     ("/sys", "sysfs", "sysfs", (*_RESTRICTED, "ro")),
     ("/sys/fs/cgroup", "cgroup", "cgroup", ("ro", *_RESTRICTED)),
     ("/dev/mqueue", "mqueue", "mqueue", _RESTRICTED),
-    ("/dev/shm", "tmpfs", "shm", (*_RESTRICTED, "mode=1777")),  # noqa: S108 - a place in the container
+    (_SHM, "tmpfs", "shm", (*_RESTRICTED, "mode=1777")),
 )
-_STAY_WRITABLE: Final = frozenset({"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"})  # noqa: S108
+_STAY_WRITABLE: Final = frozenset({"/proc", "/dev", "/dev/pts", _SHM, "/dev/mqueue"})
 _TTY_GROUP: Final = 5
 
 
@@ -36,7 +37,7 @@ def make(host_config: HostConfig, given: Given, read_only: str = "ro") -> list[M
         if default[0] not in places and not ("/dev" in places and default[0].startswith("/dev/"))
     ]
     if host_config.ipc_mode == "none":
-        made = [mount for mount in made if mount["destination"] != "/dev/shm"]  # noqa: S108
+        made = [mount for mount in made if mount["destination"] != _SHM]
     if has_init(host_config, given):
         made.append(_made(INIT, "bind", given.init, ("bind", "ro")))
     made += [_wanted(mount, read_only) for mount in wanted]
@@ -64,7 +65,7 @@ def root_propagation(mounts: Sequence[MountPoint]) -> str:
 
 def _default(default: tuple[str, str, str, Sequence[str]], host_config: HostConfig, given: Given) -> Made:
     destination, kind, source, options = default
-    if destination == "/dev/shm":  # noqa: S108
+    if destination == _SHM:
         options = (*options, f"size={host_config.shm_size}")
     if destination == "/dev/pts" and given.remapped and not _is_mapped(_TTY_GROUP, given):
         options = options[:-1]
@@ -85,15 +86,16 @@ def _is_mapped(gid: int, given: Given) -> bool:
 
 def _of_the_engine(host_config: HostConfig, given: Given) -> list[MountPoint]:
     asked = {mount.destination for mount in given.mounts}
-    shm = "/dev/shm" if host_config.ipc_mode == "host" else given.shm  # noqa: S108
+    shm = _SHM if host_config.ipc_mode == "host" else given.shm
+    rw = not host_config.readonly_rootfs
     places = {
         "/etc/resolv.conf": given.resolv_conf,
         "/etc/hostname": given.hostname,
         "/etc/hosts": given.hosts,
-        "/dev/shm": shm,  # noqa: S108
+        _SHM: shm,
     }
     return [
-        MountPoint(type="bind", source=source, destination=destination)
+        MountPoint(type="bind", source=source, destination=destination, rw=rw or destination == _SHM)
         for destination, source in places.items()
         if source and destination not in asked
     ]
@@ -105,7 +107,8 @@ def _wanted(mount: MountPoint, read_only: str) -> Made:
     options = ["bind" if mount.non_recursive else "rbind"]
     if not mount.rw:
         options.append("ro" if mount.non_recursive else read_only)
-    options.append(mount.propagation or "rprivate")
+    if mount.propagation or mount.type == "bind":
+        options.append(mount.propagation or "rprivate")
     return _made(mount.destination, "bind", mount.source, options)
 
 

@@ -31,8 +31,8 @@ def _memory(asked: Resources, cgroup_version: int) -> dict[str, Any]:
         found["limit"] = asked.memory
     if asked.memory_reservation:
         found["reservation"] = asked.memory_reservation
-    if bound := swap(asked):
-        found["swap"] = bound
+    if asked.memory:
+        found["swap"] = swap(asked)
     if asked.memory_swappiness is not None and cgroup_version == 1:
         found["swappiness"] = asked.memory_swappiness
     if asked.oom_kill_disable and cgroup_version == 1:

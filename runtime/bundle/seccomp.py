@@ -147,7 +147,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     if rule.errno_ret is not None:
         found["errnoRet"] = rule.errno_ret
     if rule.args:
-        found["args"] = msgspec.to_builtins(rule.args)
+        found["args"] = [msgspec.to_builtins(each) for each in rule.args]
     return found
 
 

@@ -65,9 +65,7 @@ def process(config: ContainerConfig, host_config: HostConfig, given: Given, host
         raise Conflict("no command specified: the image has none, write one behind its name")
     if mounts.has_init(host_config, given):
         arguments = [mounts.INIT, "--", *arguments]
-    granted = capabilities.granted(
-        host_config.cap_add, host_config.cap_drop, host_config.privileged, host.last_capability
-    )
+    granted = capabilities.granted(host_config.cap_add, host_config.cap_drop, host_config.privileged, host.capabilities)
     user = given.user
     made: dict[str, Any] = {
         "terminal": config.tty,
@@ -139,9 +137,7 @@ def _seccomp(host_config: HostConfig, host: Host) -> dict[str, Any] | None:
     if asked != security.BUILTIN and not asked.lstrip().startswith("{"):
         raise ProfileInvalid("a seccomp profile must be given as JSON, or be builtin or unconfined")
     profile = seccomp.default() if asked == security.BUILTIN else seccomp.read(asked.encode())
-    granted = capabilities.granted(
-        host_config.cap_add, host_config.cap_drop, host_config.privileged, host.last_capability
-    )
+    granted = capabilities.granted(host_config.cap_add, host_config.cap_drop, host_config.privileged, host.capabilities)
     return seccomp.resolve(profile, frozenset(granted), host.kernel, host.architecture)
 
 
