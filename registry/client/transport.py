@@ -26,6 +26,7 @@ from registry.client.answer import Answer
 from registry.client.border import border
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import InvalidAnswer, Unreachable, Untrusted
+from registry.client.head import POOLS
 from registry.client.proxies import proxy_for
 
 Body: TypeAlias = bytes | Callable[[], Generator[bytes, None, None]]
@@ -159,8 +160,11 @@ class Transport:
             self._context = self._make_context()
         context = self._context if scheme == "https" else None
         if proxy is None:
-            return urllib3.PoolManager(8, maxsize=_CONNECTIONS, ssl_context=context, blocksize=_BLOCK)
-        return urllib3.ProxyManager(proxy, 8, maxsize=_CONNECTIONS, ssl_context=context, blocksize=_BLOCK)
+            made = urllib3.PoolManager(8, maxsize=_CONNECTIONS, ssl_context=context, blocksize=_BLOCK)
+        else:
+            made = urllib3.ProxyManager(proxy, 8, maxsize=_CONNECTIONS, ssl_context=context, blocksize=_BLOCK)
+        made.pool_classes_by_scheme = POOLS
+        return made
 
 
 def retry_after(answer: Answer) -> float | None:

@@ -5,7 +5,7 @@ begin --> send --> send ... --> close --> done
   |         +-- dropped: ask the status, and go on from the offset it tells
   +-------------- it is not known any more, or does not go on: begin again
 
-Both ways back are bounded by `Patience.attempts` in a row in which the offset did not grow.
+Both ways back are bounded: by `Patience.attempts` in a row in which the offset did not grow, and over all by 100.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _PIECE = 1 << 18
 _SMALL = 1 << 16
 """Bytes of a blob that goes with the closing PUT: one request less."""
 
+_MOST_RESUMES = 100
 _RANGE = re.compile(r"(?:bytes=)?(\d{1,19})-(\d{1,19})")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _AGAIN = frozenset({404, 409, 416, 500, 502, 503, 504})
@@ -70,12 +71,14 @@ class Upload:
         self._what = f"{session.origin.netloc}/{name}: blob {digest}"
         self._location = ""
         self._offset = 0
+        self._resumed = False
+        self._closing = False
 
     def run(self, source: str = "") -> bool:
         """Upload, or mount from repository `source`; False when it was mounted."""
         if not self._begin(source):
             return False
-        best, fruitless = 0, 0
+        best, fruitless, left = 0, 0, _MOST_RESUMES
         while True:
             try:
                 self._go_on()
@@ -87,10 +90,11 @@ class Upload:
                     raise
                 fruitless = 0 if self._offset > best else fruitless + 1
                 best = max(best, self._offset)
-                if fruitless >= self._patience.attempts:
+                left -= 1
+                if fruitless >= self._patience.attempts or left == 0:
                     raise
-                if fruitless:
-                    self._patience.wait(fruitless)
+                # The registry needs a moment to miss us, too.
+                self._patience.wait(max(fruitless, 1))
                 if self._recover(refused=isinstance(error, RegistryError)):
                     return True
 
@@ -134,13 +138,15 @@ class Upload:
     def _patch(self, end: int) -> None:
         start = self._offset
         headers = {**_OCTETS, "Content-Length": str(end - start)}
-        if start or end < self._size:
+        if start or end < self._size or self._resumed:
+            # The registry may have taken more by now than it told: it must not append what it has.
             headers["Content-Range"] = f"{start}-{end - 1}"
         with self._send("PATCH", self._location, headers=headers, body=lambda: self._bytes(start, end)) as answer:
             self._take(answer, offset=end)
 
     def _close(self, end: int) -> None:
         start = self._offset
+        self._closing = True
         joint = "&" if "?" in self._location else "?"
         url = f"{self._location}{joint}digest={quote(self._digest, safe='')}"
         headers = {**_OCTETS, "Content-Length": str(end - start)}
@@ -156,7 +162,10 @@ class Upload:
 
         A session that `refused` to go on from where its status still says it is will refuse again: a new one then.
         """
-        before = self._offset
+        # Its last answer may have been lost on the way: a session that ended well is as unknown as any other.
+        if self._closing and self._is_there():
+            return True
+        before, self._resumed, self._closing = self._offset, True, False
         try:
             with self._send("GET", self._location) as answer:
                 self._take(answer, offset=0)
@@ -166,10 +175,8 @@ class Upload:
         else:
             if not refused or self._offset != before:
                 return False
-        # A session that is gone may have ended well, with its answer lost on the way.
-        if self._is_there():
-            return True
         self._begin()
+        self._resumed = False
         return False
 
     def _is_there(self) -> bool:

@@ -42,6 +42,8 @@ class Cutting:
         return len(self._cuts)
 
     def close(self) -> None:
+        # accept() is woken by shutdown, not by close.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -53,7 +53,7 @@ class Scripted:
                 names = {name.lower() for name, _ in reply.headers}
                 for name, value in reply.headers:
                     self.send_header(name, value)
-                if "content-length" not in names:
+                if not names & {"content-length", "transfer-encoding"}:
                     self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
                 if self.command != "HEAD":
