@@ -41,6 +41,8 @@ def plug(channel: Channel, bridge: int, network: Network, endpoint: Endpoint) ->
     try:
         peer = links.Peer(endpoint.interface, endpoint.mac, namespace)
         links.add_veth(channel, endpoint.device, peer, bridge, mtu(network))
+        if endpoint.ports:  # the container may call itself by the host's address; some kernels answer within the bridge
+            links.send_back(channel, endpoint.device)
         with Channel(namespace) as inside:
             links.set_up(inside, "lo")
             links.set_up(inside, endpoint.interface)

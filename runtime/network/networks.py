@@ -173,7 +173,9 @@ class Networks:
             missing.append(default(found, _routed(found)))
         for network in missing:
             self._store.save(network)
-        return sorted([*found, *missing], key=lambda network: not network.predefined)
+        return sorted(
+            [*found, *missing], key=lambda network: (not network.predefined, network.predefined and network.name)
+        )
 
     def _endpoint(self, network: Network, wanted: Wanted) -> Endpoint:
         if not network.bridged:

@@ -18,6 +18,9 @@ _MASTER: Final = 10
 _INFO: Final = 18
 _INFO_KIND: Final = 1
 _INFO_DATA: Final = 2
+_INFO_SLAVE_KIND: Final = 4
+_INFO_SLAVE_DATA: Final = 5
+_PORT_HAIRPIN: Final = 4
 _VETH_PEER: Final = 1
 _NAMESPACE: Final = 28
 
@@ -77,6 +80,13 @@ def add_veth(channel: Channel, name: str, peer: Peer, master: int, mtu: int) -> 
         + _info("veth", attribute(_VETH_PEER, far))
     )
     channel.change(_NEW, CREATE | EXCLUSIVE, payload, f"devices {name} and {peer.name}")
+
+
+def send_back(channel: Channel, name: str) -> None:
+    """Let a port of a bridge get frames that came from it (hairpin mode)."""
+    port = attribute(_INFO_SLAVE_DATA, attribute(_PORT_HAIRPIN, b"\1"))
+    payload = _head() + text(_NAME, name) + attribute(_INFO, text(_INFO_SLAVE_KIND, "bridge") + port)
+    channel.change(_NEW, 0, payload, f"device {name}")
 
 
 def set_up(channel: Channel, name: str) -> None:
