@@ -35,7 +35,7 @@ class Mount(NamedTuple):
 
 
 class Change(NamedTuple):
-    """As `docker diff` tells it: A added, C changed, D deleted; the path is absolute, names as the system decodes them."""
+    """As `docker diff` tells it: A added, C changed, D deleted; the path is absolute, as os.fsdecode gives it."""
 
     kind: Kind
     path: str

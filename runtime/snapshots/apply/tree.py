@@ -1,0 +1,194 @@
+"""The folders of a layer while it is applied, and how a path finds its folder.
+
+What is kept in memory are folders and links: enough to tell where a path leads without asking the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+
+from runtime.snapshots.apply import attributes
+from runtime.snapshots.apply.attributes import Attributes
+from runtime.snapshots.errors import InvalidLayer, LimitExceeded
+from runtime.snapshots.limits import Limits
+from runtime.snapshots.merged import DIRECTORY, Found, Merged
+from runtime.snapshots.removal import remove_below
+from runtime.syscall.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
+
+_OPEN = 200
+"""Descriptors of folders that are kept open."""
+_HOPS = 40
+"""Links that one path may lead over, as in the kernel."""
+_WHILE_APPLYING = 0o700
+
+
+class Directory:
+    """A folder of the layer. Its owner, mode, times and attributes are put on it at the end."""
+
+    __slots__ = ("attributes", "below", "children", "cut", "descriptor", "name", "parent", "path", "whiteouts")
+
+    def __init__(self, parent: Directory | None, name: bytes, attributes: Attributes, below: Merged | None) -> None:
+        self.parent = parent
+        self.name = name
+        self.path = parent.path + b"/" + name if parent is not None and parent.path else name
+        self.attributes = attributes
+        self.below = below
+        """The same folder in the layers below; whether it shows there is for `lower` to say."""
+        self.children: dict[bytes, Directory | bytes] = {}
+        """Folders, and links with where they lead; anything else is only on the disk."""
+        self.whiteouts: set[bytes] = set()
+        self.cut = False
+        """Whether it hides all it holds in the layers below."""
+        self.descriptor = -1
+
+    def lower(self) -> Merged | None:
+        """The same folder in the layers below, unless this layer hides it."""
+        node: Directory | None = self
+        while node is not None:
+            if node.cut:
+                return None
+            node = node.parent
+        return self.below
+
+
+class Tree:
+    """`root` is a descriptor of the empty folder that the layer is applied to."""
+
+    def __init__(self, root: int, below: Merged | None, limits: Limits) -> None:
+        inherited = Attributes(0o755, 0, 0, 0, 0, {}) if below is None else _attributes(below)
+        self.root = Directory(None, b"", inherited, below)
+        self.root.descriptor = root
+        self._limits = limits
+        self._open: deque[Directory] = deque()
+        self._resolved: dict[bytes, Directory] = {}
+        self._implied = 0
+
+    def close(self) -> None:
+        for directory in self._open:
+            os.close(directory.descriptor)
+            directory.descriptor = -1
+        self._open.clear()
+
+    def descriptor(self, directory: Directory) -> int:
+        """Open until some hundred others were."""
+        if directory.descriptor < 0:
+            resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
+            self._keep(directory, openat2(self.root.descriptor, directory.path, DIRECTORY, resolve=resolve))
+        return directory.descriptor
+
+    def resolve(self, path: bytes, mtime: int | None, name: str) -> Directory | None:
+        """The folder that a path, which `names.split` gave, leads to.
+
+        Folders that are missing are made, with the time of what they are made for; where `mtime` is None they are
+        not, and there is nothing to find. Raises InvalidLayer for links that lead round and round.
+        """
+        found = self._resolved.get(path)
+        if found is not None:
+            return found
+        current, hops = self.root, 0
+        left = deque(path.split(b"/") if path else ())
+        while left:
+            part = left.popleft()
+            if part in (b"", b"."):
+                continue
+            if part == b"..":
+                current = current.parent or current
+                continue
+            child = current.children.get(part) or self._step(current, part, mtime, name)
+            if child is None:
+                return None
+            if isinstance(child, Directory):
+                current = child
+                continue
+            hops += 1
+            if hops > _HOPS:
+                raise InvalidLayer("its path leads over too many links", name)
+            current = self.root if child.startswith(b"/") else current
+            left.extendleft(reversed(child.split(b"/")))
+        self._resolved[path] = current
+        return current
+
+    def _step(self, current: Directory, part: bytes, mtime: int | None, name: str) -> Directory | bytes | None:
+        """A folder or link that this layer does not have yet: it may be below, or be made."""
+        taken = exists(self.descriptor(current), part)
+        lower = None if taken or part in current.whiteouts else current.lower()
+        below = None if lower is None else lower.child(part)
+        if isinstance(below, Found) and stat.S_ISLNK(below.status.st_mode):
+            return os.readlink(below.path, dir_fd=below.layer)
+        if isinstance(below, Merged):
+            return self.make(current, part, _attributes(below), name)
+        if mtime is None:
+            return None
+        return self.make(current, part, Attributes(0o755, 0, 0, mtime, mtime, {}), name)
+
+    def make(self, parent: Directory, base: bytes, attributes: Attributes, name: str) -> Directory:
+        """A new folder in place of whatever this layer has there."""
+        self._implied += 1
+        if self._implied > self._limits.entries:
+            raise LimitExceeded(f"it makes more than {self._limits.entries} folders")
+        descriptor = self.descriptor(parent)
+        cut = base in parent.whiteouts
+        try:
+            os.mkdir(base, _WHILE_APPLYING, dir_fd=descriptor)
+        except FileExistsError:
+            self.clear(parent, base)
+            os.mkdir(base, _WHILE_APPLYING, dir_fd=descriptor)
+            cut = True
+        lower = None if cut else parent.lower()
+        below = None if lower is None else lower.child(base)
+        directory = Directory(parent, base, attributes, below if isinstance(below, Merged) else None)
+        if len(directory.path) > self._limits.name:
+            raise LimitExceeded(f"its path is longer than {self._limits.name} bytes", name)
+        directory.cut = cut
+        parent.children[base] = directory
+        self._keep(directory, os.open(base, DIRECTORY, dir_fd=descriptor))
+        return directory
+
+    def clear(self, parent: Directory, base: bytes) -> None:
+        """Remove what this layer has under a name."""
+        self._resolved.clear()
+        child = parent.children.pop(base, None)
+        if isinstance(child, Directory):
+            self._forget(child)
+            remove_below(self.descriptor(parent), base)
+        else:
+            os.unlink(base, dir_fd=self.descriptor(parent))
+
+    def _keep(self, directory: Directory, descriptor: int) -> None:
+        directory.descriptor = descriptor
+        self._open.append(directory)
+        if len(self._open) > _OPEN:
+            oldest = self._open.popleft()
+            os.close(oldest.descriptor)
+            oldest.descriptor = -1
+
+    def _forget(self, gone: Directory) -> None:
+        """Close the descriptors of folders that are removed."""
+        doomed = {id(each) for each in walk(gone)}
+        for directory in [each for each in self._open if id(each) in doomed]:
+            self._open.remove(directory)
+            os.close(directory.descriptor)
+            directory.descriptor = -1
+
+
+def walk(directory: Directory) -> list[Directory]:
+    """A folder and all below it, each before those in it."""
+    found = [directory]
+    for each in found:  # it grows
+        found += [child for child in each.children.values() if isinstance(child, Directory)]
+    return found
+
+
+def exists(directory: int, base: bytes) -> bool:
+    """Whether a folder has something of a name."""
+    try:
+        os.stat(base, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _attributes(below: Merged) -> Attributes:
+    return attributes.of_file(below.layer, below.path, below.status())
