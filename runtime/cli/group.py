@@ -1,5 +1,6 @@
 """Groups of verbs that are known by name and imported when called, so that no verb pays for another."""
 
+import keyword
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -26,7 +27,7 @@ class Verbs(click.Group):
         name = cmd_name if cmd_name in self.verbs else ALIASES.get(cmd_name, "")
         if name not in self.verbs:
             return None
-        command: click.Command = import_module(f"{self.package}.{name.replace('-', '_')}").command
+        command: click.Command = import_module(f"{self.package}.{module_of(name)}").command
         return command
 
     def resolve_command(
@@ -42,6 +43,11 @@ class Verbs(click.Group):
         """List the verbs without importing them."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(self.verbs.items()))
+
+
+def module_of(name: str) -> str:
+    """The module of a verb: dashes are underscores there, and a word of the language has one behind it."""
+    return name.replace("-", "_") + ("_" if keyword.iskeyword(name) else "")
 
 
 def unknown(name: str, known: list[str]) -> str:

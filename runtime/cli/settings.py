@@ -1,7 +1,7 @@
 """The runtime's own settings: a small TOML file, which need not be there.
 
     default_registry = "registry.example:5000"     where names without a registry lead; docker.io
-    insecure_registries = ["10.0.0.5:5000"]        plain HTTP, or certificates that nobody vouches for
+    insecure_registries = ["10.0.0.5:5000"]        any certificate; behind http:// it is plain HTTP
     [mirrors]
     "docker.io" = ["mirror.example"]               asked first, in their order
 

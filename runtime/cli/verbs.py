@@ -1,13 +1,25 @@
 """The table of the runtime's verbs: the name of each, and what `entrepot --help` says of it.
 
-A verb `some-verb` is the module `runtime.cli.some_verb` (a package when it is a group) with a click command named
-`command`. The server's verbs are not here: their own command line knows them.
+A verb `some-verb` is the module `runtime.cli.some_verb` (a package when it is a group; group.module_of) with a click
+command named `command`. The server's verbs are not here: their own command line knows them.
 """
 
 from typing import Final
 
 VERBS: Final = {
     "image": "Images: ls, inspect, history, rm, prune and the like.",
+    "images": "List images.",
+    "pull": "Pull an image from a registry.",
+    "push": "Push an image to a registry.",
+    "tag": "Give an image one more name.",
+    "rmi": "Remove images.",
+    "history": "Show how an image was made.",
+    "save": "Write images to a tar file.",
+    "load": "Load images from a tar file.",
+    "import": "Make an image of a tar file.",
+    "search": "Search the catalog of a registry.",
+    "login": "Log in to a registry.",
+    "logout": "Log out of a registry.",
 }
 
 ALIASES: Final = {"list": "ls", "remove": "rm"}

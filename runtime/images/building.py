@@ -13,6 +13,7 @@ from runtime.images import config, paths, platform
 from runtime.images.image import Image, layers_of
 from runtime.images.images import LARGEST_MANIFEST, Images
 from runtime.images.names import Name
+from runtime.images.platform import Platform
 from runtime.images.progress import Progress, Silent
 from runtime.images.pull import unpack
 from runtime.snapshots.compression import decompressed
@@ -106,12 +107,20 @@ def commit(
     run: Mapping[str, Any],
     step: Step,
     names: Iterable[Name] = (),
+    wanted: Platform | None = None,
 ) -> Image:
-    """Make an image of a layer (a tar, compressed or not) on top of a parent or of nothing, to run as `run` says."""
+    """Make an image of a layer (a tar, compressed or not) on top of a parent or of nothing, to run as `run` says.
+
+    Its platform is the parent's; without one, what is wanted, or this machine's.
+    """
     with images.lease(EVERYTHING):
         layer = layer_in(images, *store(images, stream))
         below: list[Descriptor] = []
-        document: dict[str, Any] = {**_platform(), "rootfs": {"type": "layers", "diff_ids": []}, "history": []}
+        document: dict[str, Any] = {
+            **_platform(wanted or platform.host()),
+            "rootfs": {"type": "layers", "diff_ids": []},
+            "history": [],
+        }
         if parent is not None:
             below = layers_of(images.bytes_of(parent.manifest, LARGEST_MANIFEST)).layers
             document |= parent.config.document
@@ -127,8 +136,7 @@ def commit(
         return install(images, manifest, digest, names)
 
 
-def _platform() -> dict[str, str]:
-    own = platform.host()
+def _platform(own: Platform) -> dict[str, str]:
     return {"architecture": own.architecture, "os": own.os} | ({"variant": own.variant} if own.variant else {})
 
 

@@ -61,8 +61,8 @@ def collect(images: Images, found: Index, candidates: Needs | None) -> int:
     chains = set(images.layers.chains()) if candidates is None else candidates.chains
     for chain in _from_the_top(images, chains - kept.chains - held):
         freed += _remove_chain(images, chain)
-    blobs = set(_blobs(images)) if candidates is None else candidates.blobs
-    for digest in blobs - kept.blobs - held:
+    digests = set(blobs(images)) if candidates is None else candidates.blobs
+    for digest in digests - kept.blobs - held:
         freed += _remove_blob(images, digest)
     return freed
 
@@ -79,6 +79,7 @@ def _from_the_top(images: Images, chains: set[str]) -> list[str]:
     left = dict(below)
     while left:
         standing = left.keys() - set(left.values())
+        assert standing, "parents of snapshots make no circle"
         ordered += standing
         left = {chain: parent for chain, parent in left.items() if chain not in standing}
     return ordered
@@ -95,16 +96,16 @@ def _remove_chain(images: Images, chain: str) -> int:
 
 def _remove_blob(images: Images, digest: str) -> int:
     parsed = Digest.parse(digest)
+    path = stored.blob_data(parsed)
     try:
-        size = images.driver.stat(stored.blob_data(parsed)).size
+        size = images.driver.stat(path).size
         images.content.delete(parsed)
-        images.driver.delete_tree(stored.blob_data(parsed).rpartition("/")[0])
     except NotFound:
         return 0
     return size
 
 
-def _blobs(images: Images) -> Iterator[str]:
+def blobs(images: Images) -> Iterator[str]:
     """The digests of all blobs in the content."""
     driver = images.driver
     for algorithm in driver.list(stored.BLOBS):

@@ -6,7 +6,7 @@ a name means is there: blobs and layers come first, the name last, and on the wa
 
 import functools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -29,12 +29,18 @@ LARGEST_MANIFEST = 4 * 1024 * 1024
 
 
 class Images:
-    """See the module. `root` is the data root; `default` the registry of names without one."""
+    """See the module. `root` is the data root; `layers` opens the snapshots; `default` is the registry of names
+    without one."""
 
-    def __init__(self, root: Path, layers: Snapshots, *, default: str = HUB) -> None:
+    def __init__(self, root: Path, layers: Callable[[], Snapshots], *, default: str = HUB) -> None:
         self.root = root
-        self.layers = layers
         self.default = default
+        self._open_layers = layers
+
+    @functools.cached_property
+    def layers(self) -> Snapshots:
+        """Unpacked layers, opened when first used."""
+        return self._open_layers()
 
     @functools.cached_property
     def driver(self) -> Driver:

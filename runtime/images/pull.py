@@ -21,7 +21,7 @@ from runtime.images.image import Image, short
 from runtime.images.images import Images
 from runtime.images.names import Name
 from runtime.images.platform import Platform
-from runtime.images.progress import Progress, Status
+from runtime.images.progress import Progress, Silent, Status
 from runtime.images.source import Source
 from runtime.images.workers import Workers
 from storage.digest import Digest
@@ -59,7 +59,7 @@ def pull(images: Images, source: Source, name: Name, progress: Progress, wanted:
     before = _present(images, name, found)
     with images.lease([found.fetched.digest, configured.digest, *(layer.digest for layer in layers)]):
         opener = functools.partial(source.blob, name)
-        read = config.read(_small(images, Download(images, opener, progress, _never), configured))
+        read = config.read(_small(images, Download(images, opener, Silent(), _never), configured))
         _check(read, layers, name, wanted)
         with images.lease(chain_ids(read.diff_ids)):
             _Layers(images, opener, progress).fetch(layers, read)

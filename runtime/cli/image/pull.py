@@ -1,0 +1,5 @@
+"""`entrepot image pull` is `entrepot pull`."""
+
+from runtime.cli.pull import command
+
+__all__ = ["command"]

@@ -1,0 +1,5 @@
+"""`entrepot image save` is `entrepot save`."""
+
+from runtime.cli.save import command
+
+__all__ = ["command"]

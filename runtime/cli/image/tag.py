@@ -1,0 +1,5 @@
+"""`entrepot image tag` is `entrepot tag`."""
+
+from runtime.cli.tag import command
+
+__all__ = ["command"]
