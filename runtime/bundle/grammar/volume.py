@@ -15,7 +15,7 @@ _GROUPS: Final = (
     ("consistent", "cached", "delegated"),
 )
 _GROUP_OF: Final = {word: group for group in _GROUPS for word in group}
-_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}").fullmatch
+_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}").fullmatch
 
 
 def read(text: str) -> MountPoint:
@@ -50,6 +50,8 @@ def read(text: str) -> MountPoint:
 
 def check_name(name: str) -> None:
     """Raise ValueInvalid for what cannot be a volume's name."""
+    if len(name) == 1:
+        raise ValueInvalid(f"volume name {name!r} is too short, names should be at least two alphanumeric characters")
     if _name(name) is None:
         raise ValueInvalid(
             f"{name!r} includes invalid characters for a local volume name, only [a-zA-Z0-9][a-zA-Z0-9_.-] are "

@@ -1,7 +1,7 @@
 """The same command lines, given to a real docker engine: the specs are the same but for what is listed here."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from runtime.bundle.given import Given
 from runtime.bundle.host import DeviceNode, Host
 from runtime.bundle.mount_point import MountPoint
 from tests.runtime.bundle.cases import CASES, prepared
-from tests.runtime.bundle.docker import Engine, running_engine
+from tests.runtime.bundle.docker import Engine
 
 # Debian's engine is of 2021; docker hides more today, because of what it tells of other containers and of the machine.
 HIDDEN_SINCE = {"/proc/interrupts", "/sys/devices/virtual/powercap"}
@@ -24,12 +24,6 @@ CONDITIONAL_SINCE = {"socket"}
 FORBIDDEN_SINCE = {"io_uring_enter", "io_uring_register", "io_uring_setup"}
 # The newest capabilities were not known to the old engine, which gave those up to AUDIT_READ to the privileged.
 CAPABILITIES_SINCE = {"CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with running_engine() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
