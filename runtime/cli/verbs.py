@@ -20,6 +20,7 @@ VERBS: Final = {
     "search": "Search the catalog of a registry.",
     "login": "Log in to a registry.",
     "logout": "Log out of a registry.",
+    "system": "The machine as a whole: df, prune and the like.",
 }
 
 ALIASES: Final = {"list": "ls", "remove": "rm"}

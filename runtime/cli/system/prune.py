@@ -1,0 +1,53 @@
+"""`entrepot system prune`: everything that is not used."""
+
+import click
+
+from runtime.cli import units
+from runtime.cli.asking import confirm
+from runtime.cli.image.prune import report
+from runtime.cli.library import library, users
+from runtime.cli.machine import machine
+from runtime.engine import remove, volumes
+from runtime.engine.machine import Machine
+from runtime.images.remove import prune
+from runtime.snapshots.errors import NotFound
+
+
+@click.command(help="Remove stopped containers, unused networks and images without a tag.")
+@click.option("-a", "--all", "unused", is_flag=True, help="All images that no container is made of.")
+@click.option("--volumes", "with_volumes", is_flag=True, help="Anonymous volumes that no container has, too.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+def command(unused: bool, with_volumes: bool, force: bool) -> None:
+    """Prune everything."""
+    parts = ["all stopped containers", "all networks not used by a container"]
+    parts += ["all anonymous volumes not used by a container"] if with_volumes else []
+    parts += ["all images without a container" if unused else "all images without a tag"]
+    confirm("This will remove:\n  - " + "\n  - ".join(parts), force)
+    engine = machine()
+    freed = _containers(engine)
+    _named("Networks", [network.name for network in engine.networks.prune()])
+    if with_volumes:
+        gone = engine.volumes.prune(lambda name: volumes.users(engine, name), lambda volume: volume.anonymous)
+        _named("Volumes", [one.name for one in gone])
+        freed += sum(one.size for one in gone)
+    removed = prune(library(), users(), unused=unused)
+    report(removed)
+    click.echo(f"Total reclaimed space: {units.size(freed + removed.freed)}")
+
+
+def _containers(engine: Machine) -> int:
+    """Remove those that do not live; the bytes they had written."""
+    sizes: dict[str, int] = {}
+    for record, _ in engine.store.all():
+        try:
+            sizes[record.id] = engine.snapshots.usage(record.id)
+        except NotFound:
+            sizes[record.id] = 0
+    gone = remove.prune(engine)
+    _named("Containers", [record.id for record in gone])
+    return sum(sizes.get(record.id, 0) for record in gone)
+
+
+def _named(what: str, names: list[str]) -> None:
+    if names:
+        click.echo("\n".join([f"Deleted {what}:", *names, ""]))
