@@ -23,7 +23,8 @@ from registry.client.upload import Upload
 from registry.oci.descriptor import Descriptor
 from storage.digest import Digest
 
-_PAGE = 1000
+PAGE = 1000
+"""Names that a page of a list is asked to have."""
 
 
 class Client:
@@ -141,11 +142,11 @@ class Client:
         self._delete(f"v2/{name}/blobs/{names.digest(digest)}", name, self._named(name, digest))
 
     def tags(self, name: str) -> Iterator[str]:
-        for page in self._pages(f"v2/{names.repository(name)}/tags/list?n={_PAGE}", scope(name, PULL), name):
+        for page in self._pages(f"v2/{names.repository(name)}/tags/list?n={PAGE}", scope(name, PULL), name):
             yield from strings(page, "tags")
 
     def catalog(self) -> Iterator[str]:
-        for page in self._pages(f"v2/_catalog?n={_PAGE}", CATALOG, "v2/_catalog"):
+        for page in self._pages(f"v2/_catalog?n={PAGE}", CATALOG, "v2/_catalog"):
             yield from strings(page, "repositories")
 
     def referrers(self, name: str, digest: str, artifact_type: str = "") -> Iterator[Descriptor]:

@@ -1,4 +1,7 @@
-"""A TCP proxy that drops connections after a number of bytes, as a bad line does: with a reset, in either direction."""
+"""A TCP proxy that drops connections after a number of bytes, as a bad line does, in either direction.
+
+Upward with a reset, which takes along what was not read yet; downward with an end, as of a server that is restarted.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ class Cutting:
                 sink.sendall(data)
                 self.carried[name] += len(data)
                 left = None if left is None else left - len(data)
-            if left == 0:
+            if left == 0 and name == "up":
                 for end in (source, sink):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         for end in (source, sink):

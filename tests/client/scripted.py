@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,19 +33,32 @@ class Reply:
 class Scripted:
     """A running server; `asked` has what came, in order."""
 
-    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
+    def __init__(self, answer: Callable[[Asked], Reply | None], early: str) -> None:
         self.asked: list[Asked] = []
+        self.connections = 0
         script = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self) -> None:
+                script.connections += 1
+                super().setup()
+
             def handle_one(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+                body = b"" if self.command == early else self.rfile.read(length)
+                asked = Asked(self.command, self.path, headers, body)
                 script.asked.append(asked)
-                self.reply(answer(asked))
+                reply = answer(asked)
+                if reply is not None:
+                    self.reply(reply)
+                if reply is None or self.command == early:
+                    self.close_connection = True
+                if self.command == early:
+                    self.connection.shutdown(socket.SHUT_WR)
+                    self.rfile.read(length)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
 
@@ -82,9 +96,12 @@ class Scripted:
 
 
 @contextmanager
-def scripted(answer: Callable[[Asked], Reply]) -> Iterator[Scripted]:
-    """A server that answers as the function says."""
-    server = Scripted(answer)
+def scripted(answer: Callable[[Asked], Reply | None], early: str = "") -> Iterator[Scripted]:
+    """A server that answers as the function says; None ends the connection without an answer.
+
+    Requests of the method `early` are answered before their body is read, and the connection ends.
+    """
+    server = Scripted(answer, early)
     try:
         yield server
     finally:

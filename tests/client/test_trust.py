@@ -1,0 +1,64 @@
+"""TLS: whom a client believes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from registry.client.client import Client
+from registry.client.errors import TlsFiles, Untrusted
+from tests.client.certificates import Pair
+from tests.client.debian import docker_registry, tls
+from tests.client.pushed import QUICK, push_image
+
+
+@pytest.fixture(scope="module")
+def host(keys: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry that speaks TLS, by a certificate that nobody knows."""
+    with docker_registry(tmp_path_factory.mktemp("tls"), tls(keys)) as port:
+        yield f"127.0.0.1:{port}"
+
+
+def test_unknown(host: str, tmp_path: Path) -> None:
+    with pytest.raises(Untrusted, match="the certificate is not trusted, self-signed certificate"):
+        Client(host, plain_http=False, certs=tmp_path).login()
+
+
+def test_a_ca_file(host: str, keys: Pair, name: str) -> None:
+    client = Client(host, plain_http=False, ca_file=str(keys.certificate))
+    pushed = push_image(client, name, "v1")
+    assert client.manifest(name, "v1").payload == pushed.payload
+
+
+def test_dockers_folder(host: str, keys: Pair, tmp_path: Path) -> None:
+    folder = tmp_path / host
+    folder.mkdir()
+    (folder / "any.crt").write_bytes(keys.certificate.read_bytes())
+    (folder / "client.cert").write_bytes(keys.certificate.read_bytes())
+    (folder / "client.key").write_bytes(keys.key.read_bytes())
+    Client(host, plain_http=False, certs=tmp_path).login()
+    (folder / "client.key").unlink()
+    with pytest.raises(TlsFiles, match=r"client\.key"):
+        Client(host, plain_http=False, certs=tmp_path).login()
+
+
+def test_another_name(host: str, keys: Pair) -> None:
+    """The certificate is for 127.0.0.1; localhost is somebody else."""
+    port = host.rpartition(":")[2]
+    with pytest.raises(Untrusted, match="the certificate is not trusted"):
+        Client(f"localhost:{port}", plain_http=False, ca_file=str(keys.certificate), patience=QUICK).login()
+
+
+def test_insecure(host: str, tmp_path: Path) -> None:
+    Client(host, plain_http=False, insecure=True, certs=tmp_path).login()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_no_ca(host: str, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.crt"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(TlsFiles, match=str(path)):
+        Client(host, plain_http=False, ca_file=str(path)).login()
