@@ -18,7 +18,7 @@ def read(text: str) -> Device:
         parts = [parts[0], parts[0], parts[1]]
     host, target, access = (*parts, *("", "")[: 3 - len(parts)])[:3]
     target = target or host
-    if access and not _is_access(access):
+    if (access or len(parts) == 3) and not _is_access(access):
         raise ValueInvalid(f"bad mode specified: {access}, in device {text!r}; use letters of rwm, each once")
     if not host.startswith("/") or not target.startswith("/"):
         raise ValueInvalid(f"{target!r} in device {text!r} is not an absolute path")
