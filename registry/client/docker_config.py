@@ -14,7 +14,9 @@ import json
 import os
 import tempfile
 from binascii import Error as NotBase64
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from registry.client.credential_helper import CredentialHelper
@@ -56,28 +58,47 @@ class DockerConfig:
 
     def store(self, host: str, credentials: Basic | IdentityToken) -> bool:
         """Keep a login; whether a helper keeps it, and not the file."""
-        document = self._read()
-        helper = _helper(document, host)
+        helper = _helper(self._read(), host)
         if helper is not None:
             helper.store(key_of(host), credentials)
         entry: dict[str, object] = {} if helper is not None else _fields(credentials)
-        document["auths"] = {**_without(_table(document, "auths"), host), key_of(host): entry}
-        self._write(document)
+        with self._alone():
+            document = self._read()
+            document["auths"] = {**_without(_table(document, "auths"), host), key_of(host): entry}
+            self._write(document)
         return helper is not None
 
     def erase(self, host: str) -> bool:
         """Forget the login for a registry; False when there was none in the file."""
-        document = self._read()
-        helper = _helper(document, host)
+        helper = _helper(self._read(), host)
         if helper is not None:
             helper.erase(key_of(host))
-        auths = _table(document, "auths")
-        left = _without(auths, host)
-        if len(left) == len(auths):
+        if not self.path.exists():
             return False
-        document["auths"] = left
-        self._write(document)
+        with self._alone():
+            document = self._read()
+            auths = _table(document, "auths")
+            left = _without(auths, host)
+            if len(left) == len(auths):
+                return False
+            document["auths"] = left
+            self._write(document)
         return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One of us at a time, so that no login is lost; docker itself takes no lock."""
+        try:
+            folder = self.path.resolve().parent
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise ConfigInvalid(f"{self.path} cannot be written: {error.strerror}") from error
+        try:
+            flock(lock, LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def _read(self) -> dict[str, object]:
         try:
@@ -101,7 +122,6 @@ class DockerConfig:
         """Replace the file, where a link leads to too, at once and durably."""
         path = self.path.resolve()
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # it is 0600 from the start
             try:
                 with open(descriptor, "w", encoding="utf-8") as file:
