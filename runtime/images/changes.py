@@ -54,10 +54,7 @@ def _entrypoint(run: Run, text: str) -> None:
 
 def _pairs(text: str, word: str) -> dict[str, str]:
     """`key=value ...` with quotes, or the old form `key value`."""
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        raise BadChange(f"change {word} {text[:100]!r} has a quote that is not closed") from None
+    words = _words(text, word)
     if words and "=" not in words[0]:
         key, _, value = text.partition(" ")
         if not value:
@@ -70,6 +67,13 @@ def _pairs(text: str, word: str) -> dict[str, str]:
             raise BadChange(f"change {word} {text[:100]!r} is not like key=value")
         pairs[key] = value
     return pairs
+
+
+def _words(text: str, word: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise BadChange(f"change {word} {text[:100]!r} has a quote that is not closed") from None
 
 
 def _env(run: Run, text: str) -> None:
@@ -94,7 +98,7 @@ def _expose(run: Run, text: str) -> None:
 
 
 def _volume(run: Run, text: str) -> None:
-    words = _command(text) if text.startswith("[") else shlex.split(text)
+    words = _command(text) if text.startswith("[") else _words(text, "VOLUME")
     run["Volumes"] = {**(run.get("Volumes") or {}), **{word: {} for word in words}}
 
 

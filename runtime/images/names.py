@@ -61,7 +61,7 @@ def parse(text: str, default: str = HUB) -> Name:
         raise InvalidName(f"{_shown(text)} names registry {registry!r}, which is not a host or host:port")
     if repository.lower() != repository:
         raise InvalidName(f"{_shown(text)} is not an image name: repositories have no capital letters")
-    if not valid_name(repository) or _id(repository):
+    if not valid_name(repository) or _id(rest):
         raise InvalidName(f"{_shown(text)} is not an image name, write it like [registry/]repository[:tag]")
     return Name(registry, repository, tag, digest)
 
@@ -84,9 +84,11 @@ def short_repository(name: Name, default: str = HUB) -> str:
     """Registry and repository without what would be understood anyway."""
     if name.registry != default:
         return name.place
-    rest = name.repository.removeprefix(_OFFICIAL) if name.registry == HUB else name.repository
-    # What is left must still mean the same: a repository may begin like a registry, or with library/ twice.
-    return rest if _split(rest, default) == (name.registry, name.repository) else name.place
+    # What is left must still mean the same: a repository may begin like a registry, or have library/ for a part of it.
+    for rest in (name.repository.removeprefix(_OFFICIAL), name.repository):
+        if _split(rest, default) == (name.registry, name.repository):
+            return rest
+    return name.place
 
 
 def _tag(rest: str, text: str) -> tuple[str, str]:
