@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from typing import TypeAlias
@@ -138,7 +139,7 @@ class Transport:
                 request.method,
                 request.url,
                 body=request.body if made is None else made,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"} | dict(request.headers),
+                headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"} | dict(request.headers),
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -178,15 +179,13 @@ def retry_after(answer: Answer) -> float | None:
         return None
 
 
+@cache
 def user_agent() -> str:
     """The name and version of this program."""
     try:
         return f"entrepot/{version('entrepot')}"
     except PackageNotFoundError:
         return "entrepot"
-
-
-USER_AGENT = user_agent()
 
 
 def _again(request: Request, error: Unreachable) -> bool:
