@@ -20,6 +20,8 @@ VERBS: Final = {
     "search": "Search the catalog of a registry.",
     "login": "Log in to a registry.",
     "logout": "Log out of a registry.",
+    "network": "Networks: create, ls, connect, rm, prune and the like.",
+    "volume": "Volumes: create, ls, inspect, rm, prune.",
     "system": "The machine as a whole: df, prune and the like.",
 }
 

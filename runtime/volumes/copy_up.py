@@ -9,22 +9,12 @@ import os
 import stat
 from typing import Final
 
-from runtime.syscall.files import RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
+from runtime.syscall.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _BELOW: Final = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
 _NOT_OURS: Final = ("trusted.overlay.", "user.overlay.", "system.")
 _PIECE: Final = 1 << 20
-
-
-def open_in(rootfs: int, path: str) -> int | None:
-    """Open a folder of a container's root as the container would see it, or None if it has no such folder."""
-    try:
-        return openat2(rootfs, path, os.O_RDONLY | os.O_DIRECTORY, resolve=RESOLVE_IN_ROOT)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-            return None
-        raise
 
 
 def copy(source: int, destination: int) -> None:
