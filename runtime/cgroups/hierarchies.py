@@ -1,0 +1,126 @@
+"""Which hierarchies this host has, and the container's place in them."""
+
+from __future__ import annotations
+
+import os
+
+from runtime.cgroups.errors import CgroupError
+from runtime.cgroups.v1 import GroupV1
+from runtime.cgroups.v2 import GroupV2
+from runtime.syscall.files import CGROUP2_MAGIC, filesystem_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.cgroups.cgroup import Cgroup
+
+ROOT = "/sys/fs/cgroup"
+
+
+def unified() -> bool:
+    """Whether this host has version 2 alone."""
+    try:
+        descriptor = os.open(ROOT, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return filesystem_type(descriptor) == CGROUP2_MAGIC
+    finally:
+        os.close(descriptor)
+
+
+def mounted() -> dict[str, tuple[str, str]]:
+    """The mount point and the mounted root of each hierarchy of version 1 by controller, "name=x" for named ones.
+
+    The empty name is version 2 where it is mounted beside version 1.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for line in _lines("/proc/self/mountinfo"):
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.partition(" ")
+        if kind == "cgroup2":
+            found[""] = (left.split(" ")[4], left.split(" ")[3])
+        elif kind == "cgroup":
+            _, _, _, root, point, *_ = left.split(" ")
+            for option in options.partition(" ")[2].split(","):
+                if option.startswith("name=") or option in _CONTROLLERS:
+                    found.setdefault(option, (point, root))
+    return found
+
+
+_CONTROLLERS = frozenset(
+    (
+        "cpu",
+        "cpuacct",
+        "cpuset",
+        "memory",
+        "devices",
+        "freezer",
+        "blkio",
+        "pids",
+        "net_cls",
+        "net_prio",
+        "perf_event",
+        "hugetlb",
+        "rdma",
+        "misc",
+    )
+)
+
+
+def own() -> dict[str, str]:
+    """The path of this process's group in each hierarchy by controller; the empty name is version 2."""
+    found = {}
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            found[controller] = path
+    return found
+
+
+def place(cgroups_path: str, identity: str) -> str:
+    """The path of a container below the root of a hierarchy, absolute or relative to the caller's own group.
+
+    Raise CgroupError for systemd's "slice:prefix:name" and for paths that climb.
+    """
+    path = cgroups_path or identity
+    if path.count(":") == 2 and "/" not in path:
+        raise CgroupError(f"cgroupsPath {path!r} is systemd's and this program does not ask systemd; use /a/path")
+    if ".." in path.split("/"):
+        raise CgroupError(f"cgroupsPath {path!r} must not contain ..")
+    return "/" + "/".join(part for part in path.split("/") if part) if path.startswith("/") else path
+
+
+def group(cgroups_path: str, identity: str) -> Cgroup:
+    """The group of a new container: at `cgroupsPath`, or named as the container below the caller's own."""
+    path = place(cgroups_path, identity)
+    mine = own()
+    if unified():
+        return GroupV2(ROOT, path if path.startswith("/") else _join(mine.get("", "/"), path))
+    directories = {}
+    for controller, (point, root) in mounted().items():
+        if path.startswith("/"):
+            directories[controller] = point + path
+        else:
+            inside = mine.get(controller, "/")
+            if root != "/" and inside.startswith(root):
+                inside = inside[len(root) :] or "/"
+            directories[controller] = point + _join(inside, path)
+    if not directories:
+        raise CgroupError("no control groups are mounted on this host")
+    return GroupV1(directories)
+
+
+def group_at(paths: dict[str, str]) -> Cgroup:
+    """The group whose directories were recorded."""
+    if set(paths) == {""}:
+        return GroupV2(ROOT, paths[""].removeprefix(ROOT))
+    return GroupV1(paths)
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory.rstrip('/')}/{name}"
+
+
+def _lines(path: str) -> list[str]:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read().splitlines()

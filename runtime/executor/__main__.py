@@ -1,0 +1,9 @@
+"""Started as a file by the launcher, with `python -I -S`: find the package, then the program."""
+
+import sys
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+
+from runtime.executor.program import main
+
+main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""Plan: all that a new process of a container needs to know, put together before anything is entered."""
+
+from __future__ import annotations
+
+import os
+
+from runtime.executor.console import connect, send
+from runtime.executor.documents import compact
+from runtime.executor.errors import InvalidSpec
+from runtime.executor.identity import capability_sets
+from runtime.executor.namespaces import Namespaces
+from runtime.executor.seccomp import compile_filter
+from runtime.executor.stub import image, sealed
+from runtime.executor.version import SPEC
+from runtime.syscall.files import PROC_MAGIC, filesystem_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from typing import Any
+
+    from runtime.cgroups.cgroup import Cgroup
+
+
+class Plan:
+    """One process to start in a container. Descriptors are -1 for none, and closed on exec."""
+
+    def __init__(self, config: dict[str, Any], process: dict[str, Any], group: Cgroup | None) -> None:
+        self.config = config
+        self.process = process
+        self.group = group
+        self.linux: dict[str, Any] = config.get("linux") or {}
+        self.namespaces = Namespaces(self.linux)
+        self.sets = capability_sets(process.get("capabilities"))
+        self.no_new_privileges = bool(process.get("noNewPrivileges"))
+        rules = self.linux.get("seccomp")
+        self.filter = compile_filter(rules) if rules else None
+        self.console: _socket.socket | None = None
+        self.fifo = -1
+        self.stub = -1
+        self.preserved = 0
+        self.new_keyring = True
+        self.pivot = True
+        self.rootfs = ""
+        self.bundle = ""
+        self.state: dict[str, Any] = {}
+        self.joined: dict[str, int] = {}
+        self.sources: dict[int, int] = {}
+        # A procfs that is known to be one: paths below /proc inside a container may be anything.
+        self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        if filesystem_type(self.proc) != PROC_MAGIC:
+            raise InvalidSpec("/proc of this host is no procfs")
+
+    @property
+    def start_hooks(self) -> bool:
+        """Whether hooks run between `start` and the program."""
+        return bool((self.config.get("hooks") or {}).get("startContainer")) and bool(self.state)
+
+    @property
+    def filter_early(self) -> bool:
+        """Whether the filter is put up while there are still the privileges for it, and not by the stub."""
+        return self.filter is not None and (not self.no_new_privileges or self.filter.notifies)
+
+    def seal(self) -> None:
+        """Make the stub: the last step, when the fifo is known. Raise StartFailed."""
+        program, flags = b"", 0
+        if self.filter is not None and not self.filter_early:
+            program, flags = self.filter.program, self.filter.flags
+        self.stub = sealed(image(-1 if self.start_hooks else self.fifo, program, flags))
+
+    def send_listener(self, listener: int, pid: int) -> None:
+        """Give the descriptor that answers seccomp to the agent at `listenerPath`, as the specification frames it."""
+        rules = self.linux.get("seccomp") or {}
+        metadata = str(rules.get("listenerMetadata") or "")
+        state = {"ociVersion": SPEC, "fds": ["seccompFd"], "pid": pid, "metadata": metadata}
+        container = self.state | {"pid": pid}
+        send(connect(str(rules.get("listenerPath"))), compact({**state, "state": container}), listener)
