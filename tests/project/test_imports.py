@@ -99,7 +99,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "boto3": ("storage.drivers.s3",),
     "botocore": ("storage.drivers.s3",),
     "cryptography": ("registry.auth",),
-    "urllib3": ("registry.client", "storage.drivers.s3"),
+    "urllib3": ("registry.client", "runtime.images", "storage.drivers.s3"),
     "click": ("registry.cli", "runtime.cli"),
     "prometheus_client": ("registry.telemetry",),
     "structlog": ("registry.telemetry",),
