@@ -7,6 +7,23 @@ command named `command`. The server's verbs are not here: their own command line
 from typing import Final
 
 VERBS: Final = {
+    "container": "Containers: ls, inspect, rm, prune and the like.",
+    "run": "Create a container and run it.",
+    "create": "Create a container without starting it.",
+    "start": "Start containers.",
+    "stop": "Stop containers.",
+    "restart": "Stop containers and start them again.",
+    "kill": "Send containers a signal.",
+    "pause": "Freeze all processes of containers.",
+    "unpause": "Let containers that were paused go on.",
+    "wait": "Wait until containers end.",
+    "rm": "Remove containers.",
+    "attach": "Show the output of a container here, and give it what is typed.",
+    "exec": "Run one more process in a container.",
+    "logs": "Show what a container has written.",
+    "ps": "List containers.",
+    "inspect": "Show all that is known of containers and images.",
+    "rename": "Give a container another name.",
     "image": "Images: ls, inspect, history, rm, prune and the like.",
     "images": "List images.",
     "pull": "Pull an image from a registry.",

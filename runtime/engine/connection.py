@@ -43,6 +43,15 @@ class Connection:
         except OSError:
             return
 
+    def send_some(self, data: bytes | bytearray) -> int:
+        """Send as much as can be sent at once; how much that was. All of it, to a monitor that is gone."""
+        try:
+            return self._stream.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)
+
     def tell(self, kind: bytes, **said: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         """Send a message whose payload is JSON."""
         self.send(kind, frames.told(kind, **said)[frames.HEADER :])

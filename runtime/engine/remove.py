@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from runtime.engine import lifecycle, locks, reconcile, removal, stop
+from runtime.engine import locks, reconcile, removal, stop
 from runtime.engine.errors import NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
-from runtime.engine.record import Record
 from runtime.engine.store import is_alive
 
 
@@ -32,14 +31,3 @@ def remove(machine: Machine, id: str, *, force: bool = False, with_volumes: bool
             raise WrongState(f"container {id[:12]} was started again, try again")
         locks.until_free(machine.paths.of(id).monitor, 10)
         removal.take_away(machine, record, with_volumes=with_volumes or record.host_config.auto_remove)
-
-
-def prune(machine: Machine) -> list[Record]:
-    """Remove every container that does not live; those that were."""
-    gone = []
-    for record, now in machine.store.all():
-        if now.status in (lifecycle.CREATED, lifecycle.EXITED, lifecycle.DEAD, lifecycle.REMOVING):
-            with contextlib.suppress(NoSuchContainer, WrongState):
-                remove(machine, record.id)
-                gone.append(record)
-    return gone

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import struct
 import time
 from typing import Any
 
 from runtime.engine import clock, events, frames, lifecycle, state
 from runtime.engine.lifecycle import Illegal
+from runtime.engine.listening import listening
 from runtime.engine.monitor import oom, restart
 from runtime.engine.monitor.clients import Client, Clients
 from runtime.engine.monitor.health import Health
@@ -152,7 +152,7 @@ class Container:
             self._oci.run(*words, self.plan.id, stdio=stdio)
             self._streams.begun()
         else:
-            with _listen(self.of.run, self.of.console) as (listener, path):
+            with listening(self.of.run, os.path.basename(self.of.console)) as (listener, path):
                 self._oci.run(*words, "--console-socket", path, self.plan.id)
                 self._streams.terminal(listener, self.plan.size)
         with open(self.of.pid_file, encoding="ascii") as file:
@@ -306,31 +306,3 @@ class Container:
 
     def _event(self, action: str, **more: str) -> None:
         events.append(self.paths.events, action, self.plan.id, {**self.plan.attributes, **more})
-
-
-class _listen:  # noqa: N801 - used as a verb
-    """A listening socket at a path that may be longer than an address allows, for as long as the context lasts."""
-
-    def __init__(self, folder: str, path: str) -> None:
-        self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-
-    def __enter__(self) -> tuple[socket.socket, str]:
-        short = f"/proc/{os.getpid()}/fd/{self._folder}/{os.path.basename(self._path)}"
-        _unlink(self._path)
-        self._socket.bind(short)
-        self._socket.listen(1)
-        return self._socket, short
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-        os.close(self._folder)
-        _unlink(self._path)
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return

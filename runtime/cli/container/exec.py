@@ -1,0 +1,5 @@
+"""`entrepot container exec` is `entrepot exec`."""
+
+from runtime.cli.exec import command
+
+__all__ = ["command"]

@@ -1,0 +1,5 @@
+"""`entrepot container restart` is `entrepot restart`."""
+
+from runtime.cli.restart import command
+
+__all__ = ["command"]

@@ -1,0 +1,5 @@
+"""`entrepot container run` is `entrepot run`."""
+
+from runtime.cli.run import command
+
+__all__ = ["command"]

@@ -1,0 +1,68 @@
+"""From what was asked for to a container: the image found or pulled, and the container made of it."""
+
+from importlib import import_module
+
+import click
+
+from runtime.cli.library import library
+from runtime.cli.progress import progress
+from runtime.cli.run_request import Asked
+from runtime.engine.create import create
+from runtime.engine.machine import Machine
+from runtime.engine.record import Record
+from runtime.images import names, platform
+from runtime.images.errors import NoSuchImage
+from runtime.images.image import Image
+from runtime.images.images import Images
+
+
+def made(here: Machine, asked: Asked) -> Record:
+    """The container that was asked for, created; its id in the file that was named for it."""
+    if asked.cidfile:
+        _refuse_file(asked.cidfile)
+    image = _image(asked)
+    record, warnings = create(
+        here,
+        asked.request,
+        image_id=image.id,
+        chain=image.chains[-1] if image.chains else "",
+        run=image.run,
+        name=asked.name,
+    )
+    for warning in warnings:
+        click.echo(f"WARNING: {warning}", err=True)
+    if asked.cidfile:
+        with open(asked.cidfile, "x", encoding="ascii") as file:
+            file.write(record.id)
+    return record
+
+
+def _refuse_file(path: str) -> None:
+    try:
+        with open(path, "rb"):
+            raise click.ClickException(f"container ID file found, make sure the other container isn't running: {path}")
+    except FileNotFoundError:
+        return
+
+
+def _image(asked: Asked) -> Image:
+    images, name = library(), asked.request.config.image
+    wanted = platform.parse(asked.platform) if asked.platform else None
+    found = images.find(name) if asked.pull != "always" else None
+    if found is not None:
+        return found
+    if asked.pull == "never":
+        raise NoSuchImage(f"no such image: {name[:200]}")
+    return _pulled(images, name, wanted, quiet=asked.quiet)
+
+
+def _pulled(images: Images, name: str, wanted: platform.Platform | None, *, quiet: bool) -> Image:
+    # A run of an image that is here must not pay for the client of registries.
+    source = import_module("runtime.cli.registries").source()
+    pull = import_module("runtime.images.pull").pull
+    parsed = names.tagged(name, images.default)
+    if not quiet:
+        click.echo(f"Unable to find image '{name}' locally", err=True)
+    pulled = pull(images, source, parsed, progress(quiet), wanted)
+    found: Image = pulled.image
+    return found

@@ -1,0 +1,69 @@
+"""The terminal of whoever types: raw while a container's terminal is shown on it, its size, and signals that come."""
+
+import contextlib
+import os
+import signal
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from typing import Final
+
+_UNPROXIED: Final = {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH}
+_OF_JOBS: Final = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT}
+_FAULTS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT}
+
+
+def size(fd: int = 0) -> tuple[int, int] | None:
+    """Rows and columns; None when it is no terminal."""
+    try:
+        found = os.get_terminal_size(fd)
+    except OSError:
+        return None
+    return found.lines, found.columns
+
+
+@contextlib.contextmanager
+def raw(fd: int, wanted: bool) -> Iterator[None]:
+    """Have every key pass through unread while the block runs, if that is wanted."""
+    if not wanted:
+        yield
+        return
+    before = termios.tcgetattr(fd)
+    tty.setraw(fd, termios.TCSADRAIN)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+class Signals:
+    """Signals as numbers on a descriptor that is readable when there are some."""
+
+    def __init__(self, *, proxied: bool) -> None:
+        self.woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        wanted = {signal.SIGWINCH}
+        if proxied:
+            wanted |= set(signal.valid_signals()) - _UNPROXIED - _OF_JOBS - _FAULTS
+        self._wanted = {int(number) for number in wanted}
+        self._before: dict[int, Callable[..., object] | int | None] = {}
+
+    def __enter__(self) -> "Signals":
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        for number in self._wanted:
+            self._before[number] = signal.signal(number, _heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        os.close(self.woken)
+        os.close(self._wake)
+
+    def take(self) -> list[int]:
+        """Those that came, each once."""
+        return sorted(set(os.read(self.woken, 4096)))
+
+
+def _heard(number: int, frame: object) -> None:
+    """The descriptor says it."""
