@@ -14,12 +14,12 @@ OTHER = Network(id="0" * 64, name="other", created="", device="br-other", subnet
 
 def test_the_pool_is_dockers() -> None:
     used: list[IPv4Network] = []
+    for _ in range(15 + 16):
+        used.append(choose_subnet(used))
     with pytest.raises(NoFreeSubnet, match="all predefined address pools have been fully subnetted"):
-        while True:
-            used.append(choose_subnet(used))
+        choose_subnet(used)
     assert [str(each) for each in used[:2]] == ["172.17.0.0/16", "172.18.0.0/16"]
     assert [str(each) for each in used[14:17]] == ["172.31.0.0/16", "192.168.0.0/20", "192.168.16.0/20"]
-    assert len(used) == 15 + 16
 
 
 def test_what_the_host_uses_is_left_alone() -> None:

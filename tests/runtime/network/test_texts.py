@@ -9,7 +9,10 @@ from runtime.network.network import Network
 from runtime.network.resolv_conf import resolv_conf
 from runtime.network.settings import container_settings, network_settings
 
-HOST = "# by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.1\nsearch one.example\nsearch a.example b.example\noptions edns0\n"
+HOST = (
+    "# by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.1\nsearch one.example\nsearch a.example b.example\n"
+    "options edns0\n"
+)
 ALWAYS = (
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n"
     "ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
