@@ -22,7 +22,7 @@ class Results:
 
     sections: list[Section] = field(default_factory=list)
     counts: requests.Counts = field(default_factory=list)
-    companion: companion.Results | None = None
+    runtime: companion.Results | None = None
 
     @property
     def records(self) -> list[Measured]:
@@ -34,13 +34,13 @@ class Results:
         """All of it as Markdown."""
         text = "".join(f"\n{section.markdown()}\n" for section in self.sections)
         text += f"\n### Requests to the bucket\n\n{requests.markdown(self.counts)}\n" if self.counts else ""
-        return text + (f"\n{self.companion.markdown()}\n" if self.companion else "")
+        return text + (f"\n{self.runtime.markdown()}\n" if self.runtime else "")
 
     @property
     def met(self) -> bool:
         """Whether every target was reached."""
         met = all(section.met for section in self.sections)
-        return met and (self.companion is None or self.companion.met)
+        return met and (self.runtime is None or self.runtime.met)
 
 
 def wanted(options: argparse.Namespace) -> set[str]:
@@ -69,7 +69,7 @@ def run(plan: Plan, chosen: set[str], reference: str, absent: list[str]) -> Resu
         results.sections.append(workers.run(plan))
     if "runtime" in chosen:
         try:
-            results.companion = companion.run(plan)
+            results.runtime = companion.run(plan)
         except build.CannotBuild as missing:
             absent.append(f"Not measured: the companion runtime: {missing}")
     return results
