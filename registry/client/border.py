@@ -9,11 +9,20 @@ from contextlib import contextmanager
 
 from urllib3 import exceptions as foreign
 
-from registry.client.errors import ClientError, Dropped, InvalidAnswer, TimedOut, Unreachable, Untrusted
+from registry.client.errors import (
+    ClientError,
+    Dropped,
+    InvalidAnswer,
+    InvalidName,
+    TimedOut,
+    UnknownHost,
+    Unreachable,
+    Untrusted,
+)
 
 MAP: dict[type[Exception], tuple[type[ClientError], str]] = {
     foreign.SSLError: (Untrusted, "no TLS with {where}: {reason}"),
-    foreign.NameResolutionError: (Unreachable, "cannot reach {where}: the name is not known ({reason})"),
+    foreign.NameResolutionError: (UnknownHost, "cannot reach {where}: the name is not known ({reason})"),
     foreign.ConnectTimeoutError: (Unreachable, "cannot reach {where}: {reason}"),
     foreign.ProxyError: (Unreachable, "cannot reach {where} by the proxy: {reason}"),
     foreign.TimeoutError: (TimedOut, "{where} does not answer: nothing came for the time allowed"),
@@ -32,11 +41,13 @@ MAP: dict[type[Exception], tuple[type[ClientError], str]] = {
     foreign.PoolError: (Unreachable, "cannot reach {where}: {reason}"),
     foreign.UnrewindableBodyError: (Dropped, "the connection to {where} was dropped: {reason}"),
     foreign.TimeoutStateError: (Unreachable, "cannot reach {where}: {reason}"),
+    # What stands in a header is the caller's: a media type, a token of a file.
+    ValueError: (InvalidName, "{where} cannot be asked: {reason}"),
     OSError: (Dropped, "the connection to {where} was dropped: {reason}"),
 }
 """What each exception becomes, the nearest class by its order of resolution; and the words for it."""
 
-_FOREIGN = (foreign.HTTPError, foreign.ProxySchemeUnsupported, OSError)
+_FOREIGN = (foreign.HTTPError, ValueError, OSError)
 _LONGEST = 300
 
 
@@ -53,6 +64,8 @@ def translated(error: Exception, where: str) -> ClientError:
     """The error of this room for one of urllib3's."""
     if isinstance(error, foreign.MaxRetryError) and error.reason is not None:
         return translated(error.reason, where)
+    if isinstance(error, foreign.NameResolutionError) and _may_pass(error):
+        return Unreachable(f"cannot reach {where}: its name cannot be looked up now")
     for kind in type(error).__mro__:
         if kind in MAP:
             make, text = MAP[kind]
@@ -60,11 +73,20 @@ def translated(error: Exception, where: str) -> ClientError:
     return Unreachable(f"cannot reach {where}: {_reason(error)}")
 
 
+def _may_pass(error: BaseException) -> bool:
+    """Whether it was the resolver that did not answer, and not its answer."""
+    return any(isinstance(below, socket.gaierror) and below.errno == socket.EAI_AGAIN for below in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _reason(error: BaseException) -> str:
     """What is at the bottom of it, in few words."""
-    bottom = error
-    while (below := bottom.__cause__ or bottom.__context__) is not None:
-        bottom = below
+    *_, bottom = _chain(error)
     for known in (bottom, *bottom.args, *error.args):
         if isinstance(known, ssl.SSLCertVerificationError):
             return f"the certificate is not trusted, {known.verify_message}"

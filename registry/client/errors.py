@@ -1,7 +1,8 @@
 """What a client of a registry can fail with.
 
 ClientError
-├── Unreachable                  no whole answer: the name is not known, nobody listens, a proxy fails
+├── Unreachable                  no whole answer: nobody listens, a proxy fails
+│   ├── UnknownHost              no such name in the DNS
 │   ├── TimedOut                 nothing came for the time allowed
 │   ├── Dropped                  the connection ended in the middle of a request or an answer
 │   └── Untrusted                TLS could not be agreed on, or the certificate is not trusted
@@ -43,6 +44,10 @@ class ClientError(Exception):
 
 class Unreachable(ClientError):
     """No whole answer came."""
+
+
+class UnknownHost(Unreachable):
+    """There is no such name in the DNS."""
 
 
 class TimedOut(Unreachable):

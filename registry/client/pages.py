@@ -16,6 +16,7 @@ from registry.client.session import Page
 LONGEST = 32 << 20
 """Bytes of a page; some registries give everything on one."""
 
+_LONGEST_LINK = 8192
 _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:"[^"]*"|[^\s",;]+))?\s*)*)')
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=[\s;]|$))', re.IGNORECASE)
 
@@ -36,7 +37,7 @@ def pages(ask: Callable[[str], Page], url: str) -> Iterator[dict[str, object]]:
 def next_page(answer: Answer) -> str | None:
     """The absolute URL of the next page, None on the last one. Raises InvalidAnswer: it is at another registry."""
     for header in answer.headers.getlist("Link"):
-        for target, parameters in _LINK.findall(header):
+        for target, parameters in _LINK.findall(header[:_LONGEST_LINK]):
             if _NEXT.search(parameters):
                 url: str = urljoin(answer.url, target)
                 if origin_of(url) != answer.origin:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
+
+from urllib3 import make_headers
 
 from registry.client.endpoint import Origin
 
@@ -14,3 +17,11 @@ def proxy_for(origin: Origin) -> str | None:
     if not found or origin.is_loopback or proxy_bypass(f"{origin.host}:{origin.port}"):
         return None
     return found if "://" in found else f"http://{found}"
+
+
+def proxy_headers(proxy: str) -> dict[str, str]:
+    """What the proxy itself is shown: the user and password that its URL has."""
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return {}
+    return dict(make_headers(proxy_basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}"))

@@ -26,9 +26,9 @@ from urllib3.exceptions import InsecureRequestWarning
 from registry.client.answer import Answer
 from registry.client.border import border
 from registry.client.endpoint import Origin, origin_of
-from registry.client.errors import InvalidAnswer, Unreachable, Untrusted
+from registry.client.errors import InvalidAnswer, UnknownHost, Unreachable, Untrusted
 from registry.client.head import POOLS
-from registry.client.proxies import proxy_for
+from registry.client.proxies import proxy_for, proxy_headers
 
 Body: TypeAlias = bytes | Callable[[], Generator[bytes, None, None]]
 """Bytes, or what gives them anew for each attempt, their number then in Content-Length."""
@@ -163,7 +163,14 @@ class Transport:
         if proxy is None:
             made = urllib3.PoolManager(8, maxsize=_CONNECTIONS, ssl_context=context, blocksize=_BLOCK)
         else:
-            made = urllib3.ProxyManager(proxy, 8, maxsize=_CONNECTIONS, ssl_context=context, blocksize=_BLOCK)
+            made = urllib3.ProxyManager(
+                proxy,
+                8,
+                proxy_headers=proxy_headers(proxy),
+                maxsize=_CONNECTIONS,
+                ssl_context=context,
+                blocksize=_BLOCK,
+            )
         made.pool_classes_by_scheme = POOLS
         return made
 
@@ -190,7 +197,7 @@ def user_agent() -> str:
 
 def _again(request: Request, error: Unreachable) -> bool:
     """Whether a request that got no answer may be sent again: always when it never left."""
-    if isinstance(error, Untrusted):
+    if isinstance(error, (Untrusted, UnknownHost)):
         return False
     return request.repeatable or type(error) is Unreachable
 

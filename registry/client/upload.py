@@ -17,7 +17,15 @@ from urllib.parse import quote, urljoin
 
 from registry.client.answer import Answer
 from registry.client.endpoint import origin_of
-from registry.client.errors import ClientError, InvalidAnswer, NotFound, RegistryError, Unreachable
+from registry.client.errors import (
+    ClientError,
+    Denied,
+    InvalidAnswer,
+    NotFound,
+    RegistryError,
+    Unauthorized,
+    Unreachable,
+)
 from registry.client.session import PULL, PUSH, Session, scope
 from registry.client.transport import Patience
 
@@ -118,7 +126,14 @@ class Upload:
         if source:
             url += f"?mount={quote(self._digest, safe=':')}&from={quote(source, safe='')}"
             scopes = scopes | scope(source, PULL)
-        with self._session.send("POST", url, scopes, self._what, headers={"Content-Length": "0"}) as answer:
+        try:
+            opened = self._session.send("POST", url, scopes, self._what, headers={"Content-Length": "0"})
+        except (Unauthorized, Denied):
+            # It may be the source that may not be read.
+            if not source:
+                raise
+            return self._begin()
+        with opened as answer:
             if answer.status == 201 and source:
                 return False
             self._take(answer, offset=0)

@@ -10,7 +10,7 @@ from urllib3 import exceptions as foreign
 
 from registry.client.border import MAP
 from registry.client.client import Client
-from registry.client.errors import Dropped, TimedOut, Unreachable, Untrusted
+from registry.client.errors import Dropped, InvalidName, TimedOut, UnknownHost, Unreachable, Untrusted
 from tests.client.pushed import QUICK
 from tests.client.scripted import Asked, Reply, scripted
 from tests.ports import free_port
@@ -44,8 +44,14 @@ def test_nobody_listens() -> None:
 
 
 def test_no_such_name() -> None:
-    with pytest.raises(Unreachable, match="the name is not known"):
-        Client("registry.invalid", patience=QUICK).login()
+    with pytest.raises(UnknownHost, match="the name is not known"):
+        Client("registry.invalid").login()
+
+
+def test_what_cannot_stand_in_a_header(client: Client) -> None:
+    for media_type in ("a\nb: c", "\u2713"):
+        with pytest.raises(InvalidName, match="cannot be asked"):
+            client.push_manifest("a", "b", b"{}", media_type)
 
 
 def test_no_tls(server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.client.debian import basic, bearer, docker_registry
 from tests.client.pushed import push, push_image
 from tests.client.scripted import Asked, Reply, scripted
 from tests.client.token_server import PASSWORD, USER, TokenServer, token_server
+from tests.protocol.content import digest_of
 
 ANA = Basic(USER, PASSWORD)
 
@@ -96,6 +98,21 @@ def test_a_mount_asks_for_both(with_tokens: int, tokens: TokenServer, name: str)
     digest = push(client, f"{name}/from", b"blob")
     assert client.mount(f"{name}/to", digest, f"{name}/from")
     assert tokens.scopes()[-1] == [f"repository:{name}/from:pull", f"repository:{name}/to:pull,push"]
+
+
+def test_a_mount_from_where_one_may_not_read(name: str) -> None:
+    """It is pushed instead."""
+
+    def registry(asked: Asked) -> Reply:
+        if "from=" in asked.target:
+            return Reply(403, b"")
+        return Reply(202, b"", [("Location", "/up")]) if asked.method == "POST" else Reply(201, b"")
+
+    with scripted(registry) as server:
+        client = Client(server.host)
+        assert client.push_blob(name, digest_of(b"blob"), 4, lambda _: BytesIO(b"blob"), source="other")
+        assert not client.mount(name, digest_of(b"blob"), "other")
+        assert [asked.method for asked in server.asked] == ["POST", "POST", "PUT", "POST", "POST", "DELETE"]
 
 
 def test_the_catalog(with_tokens: int, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
@@ -145,10 +146,11 @@ def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         return Reply(200, asked.target.encode())
 
     with scripted(proxy) as server, scripted(lambda _: Reply(200)) as near:
-        monkeypatch.setenv("HTTP_PROXY", server.url)
+        monkeypatch.setenv("HTTP_PROXY", server.url.replace("//", "//user:p%40ss@"))
         monkeypatch.setenv("NO_PROXY", "other.invalid")
         Client("far.invalid:5000", plain_http=True).login()
         assert [asked.target for asked in server.asked] == ["http://far.invalid:5000/v2/"]
+        assert b64decode(server.asked[0].headers["proxy-authorization"].removeprefix("Basic ")) == b"user:p@ss"
         Client(near.host).login()
         assert len(near.asked) == 1
         with pytest.raises(Unreachable, match=r"other\.invalid"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry.client.client import Client
-from registry.client.errors import TlsFiles, Untrusted
+from registry.client.errors import InvalidAnswer, TlsFiles, Untrusted
 from tests.client.certificates import Pair
 from tests.client.debian import docker_registry, tls
 from tests.client.pushed import QUICK, push_image
@@ -62,3 +62,11 @@ def test_no_ca(host: str, tmp_path: Path, content: str | None) -> None:
         path.write_text(content)
     with pytest.raises(TlsFiles, match=str(path)):
         Client(host, plain_http=False, ca_file=str(path)).login()
+
+
+def test_a_registry_that_does_not_know_of_its_tls(keys: Pair, tmp_path: Path) -> None:
+    """It names itself with http, as behind a proxy that does not tell: the bytes do not go there in the clear."""
+    with docker_registry(tmp_path, "  host: http://127.0.0.1:1\n" + tls(keys)) as port:
+        client = Client(f"127.0.0.1:{port}", plain_http=False, ca_file=str(keys.certificate))
+        with pytest.raises(InvalidAnswer, match="X-Forwarded-Proto"):
+            push_image(client, "a", "v1")
