@@ -1,7 +1,7 @@
 """What a new network is: the user's wishes checked, the rest chosen."""
 
+import os
 import re
-import secrets
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -48,18 +48,18 @@ def define(name: str, wishes: Wishes, existing: Collection[Network], routed: Col
         raise NetworkExists(name)
     if wishes.driver != "bridge":
         raise NetworkError(f"network driver {wishes.driver} is not known, use bridge")
-    id_ = secrets.token_hex(32)
+    id_ = os.urandom(32).hex()
     return _addressed(id_, name, wishes, _device(id_, wishes.options, existing), existing, routed)
 
 
 def default(existing: Collection[Network], routed: Collection[IPv4Network]) -> Network:
     """The network `bridge`. Raises NoFreeSubnet."""
-    return _addressed(secrets.token_hex(32), DEFAULT, Wishes(), DEFAULT_DEVICE, existing, routed)
+    return _addressed(os.urandom(32).hex(), DEFAULT, Wishes(), DEFAULT_DEVICE, existing, routed)
 
 
 def unbridged(name: str) -> Network:
     """One of `host` and `none`."""
-    return Network(id=secrets.token_hex(32), name=name, created=_now(), driver=NOT_BRIDGED[name])
+    return Network(id=os.urandom(32).hex(), name=name, created=_now(), driver=NOT_BRIDGED[name])
 
 
 def flag(network: Network, option: str, *, otherwise: bool) -> bool:

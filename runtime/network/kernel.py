@@ -1,7 +1,6 @@
 """What the kernel has of networks, made to follow what is written down: bridges, devices, rules, the resolver."""
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 
@@ -111,12 +110,12 @@ class Kernel:
                 for port in each.ports
             ],
         )
-        digest = hashlib.blake2b(msgspec.json.encode(rules), digest_size=16).hexdigest()
-        if _text(self._paths.firewall) == digest and tables.exists(firewall.TABLE):
+        encoded = msgspec.json.encode(rules)
+        if _content(self._paths.firewall) == encoded and tables.exists(firewall.TABLE):
             return
         write(self._paths.firewall, b"", durable=False)
         nft.load(rules)
-        write(self._paths.firewall, digest.encode(), durable=False)
+        write(self._paths.firewall, encoded, durable=False)
 
 
 def _bridge(network: Network) -> firewall.Bridge:
@@ -130,8 +129,8 @@ def _bridge(network: Network) -> firewall.Bridge:
     )
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
-        return path.read_text()
+        return path.read_bytes()
     except FileNotFoundError:
-        return ""
+        return b""

@@ -4,11 +4,11 @@ A container is written down before it is connected and crossed out after it was 
 between leaves a record, and `reconcile` takes away by that record what nobody needs any more.
 """
 
-import secrets
+import os
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,8 +24,7 @@ from runtime.network.pool import choose_address, mac_of, parse_address
 from runtime.network.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """How a container wants to be connected."""
 
     container: str
@@ -187,7 +186,7 @@ class Networks:
         if any(each.network_id == network.id for each in others):
             raise NetworkError(f"endpoint with name {wanted.name} already exists in network {network.name}")
         address = _address(network, wanted.ip, self._store.endpoints(network))
-        id_ = secrets.token_hex(32)
+        id_ = os.urandom(32).hex()
         return Endpoint(
             id=id_,
             container=wanted.container,
@@ -199,7 +198,7 @@ class Networks:
             mac=mac_of(address),
             gateway="" if network.internal else network.gateway,
             interface=_interface(others),
-            device=f"veth{secrets.token_hex(6)[:11]}",
+            device=f"veth{os.urandom(6).hex()[:11]}",
             netns=wanted.netns,
             aliases=wanted.aliases,
             ports=self._ports(network, id_, wanted),

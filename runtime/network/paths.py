@@ -3,7 +3,7 @@
 ROOT/networks/lock             held while networks or who is connected change
 ROOT/networks/ID.json          a network
 RUN/networks/ID.json           who is connected; it is there while the network's bridge is
-RUN/networks/firewall          a digest of the rules that were loaded last
+RUN/networks/firewall          the rules that were loaded last
 RUN/networks/forwarding        what net.ipv4.ip_forward was before us
 RUN/networks/resolver.lock     held by the resolver while it runs
 RUN/networks/resolver.sock     where it takes requests

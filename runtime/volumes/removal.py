@@ -1,7 +1,6 @@
 """Removing a tree of any depth, by descriptors: no link within it leads anywhere, no depth is too deep."""
 
 import os
-import secrets
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -19,7 +18,7 @@ def empty(folder: int) -> None:
             try:
                 for inner in _entries(below):
                     if not _is_file_and_gone(below, inner):
-                        os.rename(inner, secrets.token_hex(16), src_dir_fd=below, dst_dir_fd=folder)
+                        os.rename(inner, os.urandom(16).hex(), src_dir_fd=below, dst_dir_fd=folder)
             finally:
                 os.close(below)
             os.rmdir(name, dir_fd=folder)

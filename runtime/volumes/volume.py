@@ -1,7 +1,7 @@
 """A volume as it is written down, and what may be asked of a new one. Pure."""
 
+import os
 import re
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -50,7 +50,7 @@ def define(name: str, wishes: Wishes) -> Volume:
         raise InvalidVolume(f"volume driver {wishes.driver} is not known, use local")
     labels = dict(wishes.labels)
     if not name:
-        name = secrets.token_hex(32)
+        name = os.urandom(32).hex()
         labels[ANONYMOUS] = ""
     check_name(name)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

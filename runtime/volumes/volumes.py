@@ -6,7 +6,6 @@ that have a volume, running or not.
 
 import fcntl
 import os
-import secrets
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +38,7 @@ class Volumes:
         with self._locked():
             if found := self._read(volume.name):
                 return found
-            folder = self._paths.volumes / f"{NEW}{secrets.token_hex(8)}"
+            folder = self._paths.volumes / f"{NEW}{os.urandom(8).hex()}"
             folder.mkdir(mode=0o701)
             (folder / "_data").mkdir()
             (folder / "_data").chmod(0o755)
@@ -149,7 +148,7 @@ class Volumes:
         if mounting.is_mounted(self.path(name)):
             mounting.unmount(self.path(name))
         self._paths.users(name).unlink(missing_ok=True)
-        self._paths.folder(name).rename(self._paths.volumes / f"{GONE}{secrets.token_hex(8)}")
+        self._paths.folder(name).rename(self._paths.volumes / f"{GONE}{os.urandom(8).hex()}")
         _sync(self._paths.volumes)
         self._sweep()
 
