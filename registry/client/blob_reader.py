@@ -114,7 +114,7 @@ class BlobReader:
         if self._fruitless >= self._patience.attempts or self._resumes >= _MOST_RESUMES:
             raise error
         if self._fruitless > 1:
-            self._patience.wait(self._fruitless - 1)
+            self._patience.longer.wait(self._fruitless - 1)
 
     def _open(self) -> None:
         answer = self._ask(self.position)

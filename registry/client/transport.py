@@ -54,6 +54,11 @@ class Patience:
     longest_pause: float = 10.0
     longest_wait: float = 60.0
 
+    @property
+    def longer(self) -> Patience:
+        """For a transfer that had begun: what it got so far is worth half a minute of a registry that restarts."""
+        return replace(self, pause=self.pause * 10)
+
     def wait(self, attempt: int, asked: float | None = None) -> None:
         """Sleep after the attempt of this number, counted from 1."""
         pause = min(self.pause * 2 ** (attempt - 1), self.longest_pause)

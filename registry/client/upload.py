@@ -87,24 +87,24 @@ class Upload:
         if not self._begin(source):
             return False
         best, fruitless, left = 0, 0, _MOST_RESUMES
+        failed: Unreachable | RegistryError | None = None
         while True:
             try:
+                if failed is not None and self._recover(refused=isinstance(failed, RegistryError)):
+                    return True
                 self._go_on()
                 return True
             except SourceFailed as error:
                 raise error.reason from None
             except (Unreachable, RegistryError) as error:
-                if not _may_recover(error):
-                    raise
                 fruitless = 0 if self._offset > best else fruitless + 1
                 best = max(best, self._offset)
                 left -= 1
-                if fruitless >= self._patience.attempts or left == 0:
+                if not _may_recover(error) or fruitless >= self._patience.attempts or left == 0:
                     raise
-                # The registry needs a moment to miss us, too.
-                self._patience.wait(max(fruitless, 1))
-                if self._recover(refused=isinstance(error, RegistryError)):
-                    return True
+                failed = error
+            # The registry needs a moment to miss us, too.
+            (self._patience.longer if fruitless > 1 else self._patience).wait(max(fruitless, 1))
 
     def cancel(self) -> None:
         """Let the registry forget it. Raises nothing: it does so by itself in time."""
