@@ -3,7 +3,7 @@
 import os
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from runtime.network.definition import mtu
+from runtime.network.definition import ICC_OPTION, flag, mtu
 from runtime.network.endpoint import Endpoint
 from runtime.network.errors import KernelRefused, NetworkError
 from runtime.network.forwarding import refuse_version_6, route_localhost
@@ -11,6 +11,7 @@ from runtime.network.netlink import addresses, links, routes
 from runtime.network.netlink.channel import Channel
 from runtime.network.network import Network
 from runtime.network.pool import mac_of
+from runtime.syscall.netns import within
 
 
 def routed(channel: Channel, ours: set[str]) -> list[IPv4Network]:
@@ -41,8 +42,13 @@ def plug(channel: Channel, bridge: int, network: Network, endpoint: Endpoint) ->
     try:
         peer = links.Peer(endpoint.interface, endpoint.mac, namespace)
         links.add_veth(channel, endpoint.device, peer, bridge, mtu(network))
-        if endpoint.ports:  # the container may call itself by the host's address; some kernels answer within the bridge
-            links.send_back(channel, endpoint.device)
+        # A container may call itself by the host's address, which a bridge that filters (br_netfilter) answers itself.
+        # And what one does not filter never comes by the rules, so those that may not talk are kept apart here.
+        apart = not flag(network, ICC_OPTION, otherwise=True)
+        if endpoint.ports or apart:
+            links.set_port(channel, endpoint.device, hairpin=bool(endpoint.ports), isolated=apart)
+        with within(namespace):
+            refuse_version_6(endpoint.interface)
         with Channel(namespace) as inside:
             links.set_up(inside, "lo")
             links.set_up(inside, endpoint.interface)

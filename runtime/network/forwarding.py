@@ -37,7 +37,9 @@ def route_localhost(device: str) -> None:
 
 
 def refuse_version_6(device: str) -> None:
-    """No version 6 on a bridge: the host would believe router advertisements that a container sends."""
+    """No version 6 on a device: there are no rules for it, and on a bridge the host would believe a container's
+    router advertisements.
+    """
     if (_CONF6 / device).exists():
         _set(_CONF6 / device / "disable_ipv6", "1")
 

@@ -21,6 +21,7 @@ _INFO_DATA: Final = 2
 _INFO_SLAVE_KIND: Final = 4
 _INFO_SLAVE_DATA: Final = 5
 _PORT_HAIRPIN: Final = 4
+_PORT_ISOLATED: Final = 33
 _VETH_PEER: Final = 1
 _NAMESPACE: Final = 28
 
@@ -82,9 +83,10 @@ def add_veth(channel: Channel, name: str, peer: Peer, master: int, mtu: int) -> 
     channel.change(_NEW, CREATE | EXCLUSIVE, payload, f"devices {name} and {peer.name}")
 
 
-def send_back(channel: Channel, name: str) -> None:
-    """Let a port of a bridge get frames that came from it (hairpin mode)."""
-    port = attribute(_INFO_SLAVE_DATA, attribute(_PORT_HAIRPIN, b"\1"))
+def set_port(channel: Channel, name: str, *, hairpin: bool, isolated: bool) -> None:
+    """A port of a bridge gets frames back that came from it (hairpin), or none of other isolated ports (isolated)."""
+    flags = attribute(_PORT_HAIRPIN, bytes((hairpin,))) + attribute(_PORT_ISOLATED, bytes((isolated,)))
+    port = attribute(_INFO_SLAVE_DATA, flags)
     payload = _head() + text(_NAME, name) + attribute(_INFO, text(_INFO_SLAVE_KIND, "bridge") + port)
     channel.change(_NEW, 0, payload, f"device {name}")
 

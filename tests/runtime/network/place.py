@@ -174,6 +174,11 @@ class Place:
         with self.host.within():
             yield self.networks
 
+    def filter_bridges(self, on: bool) -> None:
+        """Whether frames between ports of a bridge pass the rules, which hosts differ in (br_netfilter)."""
+        with self.host.within(), contextlib.suppress(FileNotFoundError):
+            Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("1" if on else "0")
+
     def devices(self) -> list[str]:
         """The host's devices that have to do with containers."""
         lines = self.host.run("ip", "-o", "link").splitlines()

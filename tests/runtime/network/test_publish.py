@@ -10,7 +10,9 @@ from runtime.network.ports import hold
 from tests.runtime.network.place import HOST, OUTSIDE, Place
 
 
-def test_a_published_port_is_reached_from_everywhere(place: Place) -> None:
+@pytest.mark.parametrize("filtering", [True, False])
+def test_a_published_port_is_reached_from_everywhere(place: Place, filtering: bool) -> None:
+    place.filter_bridges(filtering)
     web, endpoint = place.container("web", ports=[Publish(80, host_port=8080)])
     other, _ = place.container("other")
     web.serve(80)

@@ -47,7 +47,9 @@ def test_an_internal_network(place: Place) -> None:
     assert place.outside.cannot(endpoint.ip, 80)
 
 
-def test_options_of_a_bridge(place: Place) -> None:
+@pytest.mark.parametrize("filtering", [True, False])
+def test_options_of_a_bridge(place: Place, filtering: bool) -> None:
+    place.filter_bridges(filtering)
     options = {
         "com.docker.network.bridge.enable_icc": "false",
         "com.docker.network.bridge.name": "quiet0",
@@ -63,6 +65,7 @@ def test_options_of_a_bridge(place: Place) -> None:
     assert (endpoint.ip, at_two.ip, endpoint.mac) == ("10.9.0.128", "10.9.0.7", "02:42:0a:09:00:80")
     assert "quiet0" in place.devices()
     assert "mtu 1300" in one.run("ip", "link", "show", "eth0")
+    assert "inet6" not in one.run("ip", "address", "show", "eth0")
     assert two.cannot(endpoint.ip, 80)
     route_to(place.outside, HOST)
     assert one.ask(OUTSIDE, 90) == endpoint.ip, "not masqueraded"
