@@ -18,7 +18,7 @@ def library() -> Images:
     root = home().root
 
     def layers() -> Snapshots:
-        opened: Snapshots = import_module("runtime.snapshots.drivers").load("", paths.snapshots(root))
+        opened: Snapshots = import_module("runtime.snapshots.drivers").choose(str(paths.snapshots(root)))
         return opened
 
     return Images(root, layers, default=settings().default_registry)

@@ -1,7 +1,8 @@
 """Images made here: a layer is taken in as it comes, a config and a manifest are written around it."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, NamedTuple, Self
 
@@ -10,6 +11,7 @@ import msgspec
 from registry.oci import mediatypes
 from registry.oci.descriptor import Descriptor
 from runtime.images import config, paths, platform
+from runtime.images.collect import Needs, collect
 from runtime.images.image import Image, layers_of
 from runtime.images.images import LARGEST_MANIFEST, Images
 from runtime.images.names import Name
@@ -48,6 +50,18 @@ class Step(msgspec.Struct, frozen=True):
         return cls(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), created_by, comment, author)
 
 
+@contextmanager
+def taking(images: Images) -> Iterator[set[str]]:
+    """Nothing is collected while the block runs; of the digests it puts into the set, those no image needs go then."""
+    taken: set[str] = set()
+    try:
+        with images.lease(EVERYTHING):
+            yield taken
+    finally:
+        with images.changing() as found:
+            collect(images, found, Needs(taken, set()))
+
+
 def store(images: Images, stream: BinaryIO) -> tuple[str, int]:
     """Take bytes into the content; their digest and size."""
     ingest = images.content.begin(f"{paths.PARTIAL}/{secrets.token_hex(16)}")
@@ -79,7 +93,7 @@ def _media_type(start: bytes) -> str:
     return mediatypes.OCI_LAYER_ZSTD if start.startswith(_ZSTD) else mediatypes.OCI_LAYER
 
 
-def manifest_for(images: Images, config_digest: str, config_size: int, layers: Sequence[Descriptor]) -> bytes:
+def manifest_for(config_digest: str, config_size: int, layers: Sequence[Descriptor]) -> bytes:
     """A manifest of an image."""
     described = [Descriptor(mediatypes.OCI_CONFIG, config_digest, config_size), *layers]
     first, *others = ({"mediaType": one.media_type, "digest": one.digest, "size": one.size} for one in described)
@@ -113,8 +127,10 @@ def commit(
 
     Its platform is the parent's; without one, what is wanted, or this machine's.
     """
-    with images.lease(EVERYTHING):
-        layer = layer_in(images, *store(images, stream))
+    with taking(images) as taken:
+        digest, size = store(images, stream)
+        taken.add(digest)
+        layer = layer_in(images, digest, size)
         below: list[Descriptor] = []
         document: dict[str, Any] = {
             **_platform(wanted or platform.host()),
@@ -131,9 +147,9 @@ def commit(
             "history": [*(document.get("history") or []), msgspec.to_builtins(_filled(step))],
         } | ({"author": step.author} if step.author else {})
         payload = msgspec.json.encode(document)
-        digest = images.put_small(payload)
-        manifest = manifest_for(images, digest, len(payload), [*below, layer.blob])
-        return install(images, manifest, digest, names)
+        config_digest = images.put_small(payload)
+        manifest = manifest_for(config_digest, len(payload), [*below, layer.blob])
+        return install(images, manifest, config_digest, names)
 
 
 def _platform(own: Platform) -> dict[str, str]:

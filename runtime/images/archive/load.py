@@ -44,8 +44,8 @@ class _Member(NamedTuple):
 
 def load(images: Images, archive: BinaryIO, progress: Progress) -> list[Loaded]:
     """Take in all images of an archive, a tar that may be compressed. Raises BadArchive, ImagesError, StorageError."""
-    with images.lease(building.EVERYTHING):
-        members = _take(images, archive, progress)
+    with building.taking(images) as taken:
+        members = _take(images, archive, progress, taken)
         reading = _Reading(images, members, progress)
         if "index.json" in members and reading.is_complete():
             loaded = reading.layout()
@@ -58,7 +58,7 @@ def load(images: Images, archive: BinaryIO, progress: Progress) -> list[Loaded]:
         return loaded
 
 
-def _take(images: Images, archive: BinaryIO, progress: Progress) -> dict[str, _Member]:
+def _take(images: Images, archive: BinaryIO, progress: Progress, taken: set[str]) -> dict[str, _Member]:
     """Every file in the archive, in the content now, by its name; links are what they lead to."""
     members: dict[str, _Member] = {}
     links: dict[str, str] = {}
@@ -73,7 +73,7 @@ def _take(images: Images, archive: BinaryIO, progress: Progress) -> dict[str, _M
                     folder = posixpath.dirname(name) if entry.issym() else ""
                     links[name] = posixpath.normpath(posixpath.join(folder, entry.linkname))
                 elif entry.isreg():
-                    members[name] = _member(images, tar, entry, name, progress)
+                    members[name] = _member(images, tar, entry, name, progress, taken)
     except (tarfile.TarError, EOFError, UnicodeError) as error:
         raise BadArchive(f"the file is not an archive of images: {error}") from None
     for name, target in links.items():
@@ -82,7 +82,9 @@ def _take(images: Images, archive: BinaryIO, progress: Progress) -> dict[str, _M
     return members
 
 
-def _member(images: Images, tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str, progress: Progress) -> _Member:
+def _member(
+    images: Images, tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str, progress: Progress, taken: set[str]
+) -> _Member:
     blob = _BLOB(name)
     said = f"{blob[1]}:{blob[2]}" if blob else ""
     if said and _here(images, said, entry.size):
@@ -98,6 +100,7 @@ def _member(images: Images, tar: tarfile.TarFile, entry: tarfile.TarInfo, name: 
             progress.layer(short, Status.LOADING, done, entry.size)
 
     digest, size = building.store(images, cast(BinaryIO, _Told(cast(BinaryIO, file), told)))
+    taken.add(digest)
     if size != entry.size:
         raise BadArchive("the archive is cut off")
     if said.startswith("sha256:") and digest != said:
@@ -189,7 +192,7 @@ class _Reading:
             raise BadArchive("manifest.json of the archive has an entry without Config and Layers")
         found = self._member(named)
         blobs = [building.layer_in(self._images, *self._member(str(layer))).blob for layer in layers]
-        payload = building.manifest_for(self._images, found.digest, found.size, blobs)
+        payload = building.manifest_for(found.digest, found.size, blobs)
         return self._install(payload, found.digest, [tagged(str(tag), self._images.default) for tag in tags])
 
     def _install(self, payload: bytes, config_digest: str, names: list[Name]) -> Loaded:

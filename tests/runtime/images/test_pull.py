@@ -1,0 +1,155 @@
+"""Pulling from a real registry: what is fetched, what is not, and what happens when it is cut off."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.e2e.processes import run, wait_until
+from tests.e2e.tools import system_tool
+from tests.runtime.images.conftest import LARGE, Registry, push, write_tar
+from tests.runtime.images.hosts import Host, kill
+from tests.runtime.images.slow_way import slow_way
+
+
+def test_a_pull_has_everything_verified_and_unpacked(registry: Registry, host: Host) -> None:
+    name = f"{registry.host}/team/app:1"
+    lines = host.run("pull", name).splitlines()
+    digest = registry.layout.digest_of("app")
+    assert lines[0] == "1: Pulling from team/app"
+    assert lines[-3:] == [f"Digest: {digest}", f"Status: Downloaded newer image for {name}", name]
+    for layer in registry.layers:
+        short = layer.descriptor["digest"].partition(":")[2][:12]
+        steps = [line.partition(": ")[2] for line in lines if line.startswith(f"{short}: ")]
+        assert steps[0] == "Pulling fs layer"
+        assert "Download complete" in steps
+        assert steps[-1] == "Pull complete"
+    reached = {digest, *(one["digest"] for one in registry.layout.closure(digest))}
+    assert host.content() == reached
+    for one in reached:
+        assert f"sha256:{hashlib.sha256(host.blob(one).read_bytes()).hexdigest()}" == one
+    document = host.inspect(name)
+    assert document["RootFS"]["Layers"] == [layer.diff_id for layer in registry.layers]
+    assert document["RepoDigests"] == [f"{registry.host}/team/app@{digest}"]
+    assert document["Size"] > LARGE
+
+
+def test_what_is_here_is_not_fetched_again(registry: Registry, host: Host) -> None:
+    host.run("pull", "-q", f"{registry.host}/team/app:1")
+    before = len(registry.requests("GET", "/blobs/"))
+    lines = host.run("pull", f"{registry.host}/team/app:1").splitlines()
+    assert lines[-2] == f"Status: Image is up to date for {registry.host}/team/app:1"
+    assert sum(line.endswith(": Already exists") for line in lines) == len({layer.diff_id for layer in registry.layers})
+    host.run("pull", f"{registry.host}/team/multi:1")
+    assert len(registry.requests("GET", "/blobs/")) == before
+    [row] = host.run("images", "team/nothing", "-q").splitlines() or [""]
+    assert row == ""
+    assert len(host.run("images", "-q").splitlines()) == 1
+    assert len(host.run("images").splitlines()) == 3
+
+
+def test_the_platform_is_chosen_and_what_is_not_there_is_told(registry: Registry, host: Host) -> None:
+    name = f"{registry.host}/team/multi:1"
+    host.run("pull", "--platform", "linux/arm64", name)
+    assert host.inspect(name)["Architecture"] == "arm64"
+    said = host.refused("pull", "--platform", "linux/s390x", name)
+    assert "is not there for linux/s390x; there is linux/arm64/v8, linux/amd64" in said
+    assert "for linux/arm64" in host.refused("pull", "--platform", "linux/arm64", f"{registry.host}/team/app:1")
+    by_digest = f"{registry.host}/team/multi@{registry.layout.digest_of('multi')}"
+    host.run("pull", by_digest)
+    assert host.inspect(by_digest)["Architecture"] == "amd64"
+
+
+def test_what_is_not_in_the_registry_is_an_error(registry: Registry, host: Host) -> None:
+    assert "nothing" in host.refused("pull", f"{registry.host}/team/nothing:1")
+    assert "127.0.0.1:1" in host.refused("pull", "127.0.0.1:1/team/app")
+    assert host.run("images", "-q") == ""
+
+
+def test_a_pull_goes_on_where_a_killed_one_was(registry: Registry, host: Host) -> None:
+    with slow_way(registry.server.port) as way:
+        name = f"127.0.0.1:{way.port}/team/app:1"
+        way.limit = LARGE // 2
+        pulling = host.start("pull", name)
+        assert way.stalled.wait(20)
+        [large] = [layer for layer in registry.layers if layer.descriptor["size"] > LARGE // 2]
+        partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-")
+        wait_until(lambda: partial.exists() and partial.stat().st_size > LARGE // 4, "bytes to come")
+        kill(pulling)
+        kept = partial.stat().st_size
+        assert host.run("images", "-q") == ""
+        way.open()
+        host.run("pull", name)
+        assert way.passed < large.descriptor["size"] - kept + LARGE // 4
+        assert host.inspect(name)["RepoTags"] == [name]
+        assert not partial.exists()
+        host.run("image", "inspect", name)
+
+
+def test_what_a_killed_pull_left_may_be_wrong(registry: Registry, host: Host) -> None:
+    [large] = [layer for layer in registry.layers if layer.descriptor["size"] > LARGE // 2]
+    partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-")
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"not what it should be")
+    host.run("pull", f"{registry.host}/team/app:1")
+    assert host.blob(large.descriptor["digest"]).read_bytes() == registry.layout.bytes_of(large.descriptor["digest"])
+
+
+def test_however_many_pull_at_once_each_blob_is_fetched_once(registry: Registry, host: Host) -> None:
+    push(registry, "app", "team/once:1")
+    with ThreadPoolExecutor(5) as threads:
+        pulls = [threads.submit(host.run, "pull", f"{registry.host}/team/once:1") for _ in range(5)]
+        assert all("Status: " in pull.result() for pull in pulls)
+    fetched = [str(line["target"]) for line in registry.requests("GET", "/team/once/blobs/")]
+    digest = registry.layout.digest_of("app")
+    assert sorted(fetched) == sorted(
+        {f"/v2/team/once/blobs/{one['digest']}" for one in registry.layout.closure(digest)}
+    )
+
+
+def test_bytes_that_are_not_those_of_the_digest_are_never_believed(
+    registry: Registry, host: Host, tmp_path: Path
+) -> None:
+    layer = registry.layout.add_layer(write_tar(tmp_path / "damaged.tar", {"damaged": b"as it was" * 1000}))
+    registry.layout.tag("damaged", registry.layout.add_image([layer]))
+    push(registry, "damaged", "team/damaged:1")
+    file = registry.server.blob_file(layer.descriptor["digest"])
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    said = host.refused("pull", f"{registry.host}/team/damaged:1")
+    assert layer.descriptor["digest"].partition(":")[2][:12] in said
+    assert host.run("images", "-q") == ""
+    assert layer.descriptor["digest"] not in host.content()
+
+
+def test_a_layer_that_is_not_what_the_config_says_is_refused(registry: Registry, host: Host, tmp_path: Path) -> None:
+    layer = registry.layout.add_layer(write_tar(tmp_path / "one.tar", {"one": b"1"}))
+    registry.layout.tag("false", registry.layout.add_image([type(layer)(layer.descriptor, f"sha256:{'0' * 64}")]))
+    push(registry, "false", "team/false:1")
+    assert "0000" in host.refused("pull", f"{registry.host}/team/false:1")
+    assert host.run("images", "-q") == ""
+
+
+def test_all_tags(registry: Registry, host: Host) -> None:
+    for tag in ("a", "b"):
+        push(registry, "app", f"team/tags:{tag}")
+    host.run("pull", "-a", "-q", f"{registry.host}/team/tags")
+    assert sorted(re.findall(r"team/tags +(\w+)", host.run("images"))) == ["a", "b"]
+
+
+def test_a_mirror_is_asked_first(registry: Registry, new_host: Callable[[], Host]) -> None:
+    host = new_host()
+    settings = host.folder / "runtime.toml"
+    settings.write_text(f'[mirrors]\n"registry.invalid" = ["127.0.0.1:1", "{registry.host}"]\n')
+    host.environment["ENTREPOT_RUNTIME_CONFIG"] = str(settings)
+    host.run("pull", "-q", "registry.invalid/team/app:1")
+    assert host.inspect("registry.invalid/team/app:1")["RepoTags"] == ["registry.invalid/team/app:1"]
+
+
+def test_what_we_pull_skopeo_reads(registry: Registry, host: Host, tmp_path: Path) -> None:
+    host.run("pull", "-q", f"{registry.host}/team/app:1")
+    host.run("save", "-o", tmp_path / "app.tar", f"{registry.host}/team/app:1")
+    digest = run([system_tool("skopeo"), "inspect", "-f", "{{.Digest}}", f"oci-archive:{tmp_path / 'app.tar'}:1"]).out
+    assert digest.strip() == registry.layout.digest_of("app")
