@@ -12,7 +12,7 @@ class Cgroup(Protocol):
         """Make its directories and what stands above them; directories that are there already are used."""
 
     def add(self, pid: int) -> None:
-        """Move a process into it; 0 is the calling process. Raise OSError."""
+        """Move a process into it; 0 is the calling process, which must have one thread only. Raise OSError."""
 
     def apply(self, resources: dict[str, Any]) -> None:
         """Set every limit that the resources name. Raise CgroupError for what this host cannot limit."""

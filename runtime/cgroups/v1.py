@@ -34,9 +34,14 @@ class GroupV1:
                 tree.make(directory)
 
     def add(self, pid: int) -> None:
-        """See Cgroup."""
+        """See Cgroup.
+
+        A single thread that moves itself by `tasks` does not make the kernel stop all forks of the host, as
+        `cgroup.procs` does; with ten hierarchies that is most of the time a container takes to start.
+        """
         for directory in set(self._directories.values()):
-            tree.write(directory, "cgroup.procs", pid)
+            whole = pid or directory == self._directories.get("")  # version 2 beside version 1 has no `tasks`
+            tree.write(directory, "cgroup.procs" if whole else "tasks", pid)
 
     def apply(self, resources: dict[str, Any]) -> None:
         """See Cgroup."""

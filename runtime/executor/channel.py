@@ -5,7 +5,7 @@ A message is one byte of kind, four of length and a text. What each may say:
     from the container's side        from the caller's side
     USER     map my ids              GO       go on
     PID n    the first process is n
-    READY    run the host's hooks
+    READY    set my limits, run the host's hooks
     LISTENER n  my descriptor n is to be given to the one who answers seccomp
     DONE     all is done; with a text, hooks are still to come, and the channel stays open
     FAILED t why it is not going on

@@ -57,9 +57,9 @@ class Launch:
         elif kind == PID:
             self._pid = int(text)
             os.waitpid(between, 0)
-            self._limit()
             self._born(self._pid)
         elif kind == READY:
+            self._limit()
             self._ready()
             here.send(GO)
         elif kind == LISTENER:

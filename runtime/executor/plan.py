@@ -37,6 +37,9 @@ class Plan:
         self.filter = compile_filter(rules) if rules else None
         self.console: _socket.socket | None = None
         self.fifo = -1
+        # A container to join: its first process, as pidfd and as number.
+        self.init = -1
+        self.pid_of_init = 0
         self.stub = -1
         self.preserved = 0
         self.new_keyring = True

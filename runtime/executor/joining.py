@@ -1,0 +1,57 @@
+"""A process that joins a container: it enters the namespaces of the first one, all at once, and becomes the program.
+
+From the moment the namespaces are entered every path is the container's, so nothing is opened by path that is not the
+program's own business.
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.executor.channel import READY
+from runtime.executor.console import open_console
+from runtime.executor.finish import finish, label, new_keyring
+from runtime.executor.namespaces import FILES, KINDS
+from runtime.executor.resolve import Root
+from runtime.syscall import namespaces as n
+from runtime.syscall.linux import Linux
+from runtime.syscall.processes import PR_SET_DUMPABLE, prctl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.executor.channel import Channel
+    from runtime.executor.plan import Plan
+
+
+def join_container(plan: Plan, _channel: Channel) -> None:
+    """Enter the namespaces of the container's first process that are not our own. Raise OSError."""
+    flags = 0
+    for kind, flag in KINDS.items():
+        if not plan.namespaces.has(kind):
+            continue
+        name = FILES.get(kind, kind)
+        here = os.stat(f"self/ns/{name}", dir_fd=plan.proc)
+        there = os.stat(f"{plan.pid_of_init}/ns/{name}", dir_fd=plan.proc)
+        if here.st_ino != there.st_ino:
+            flags |= flag
+    n.setns(plan.init, flags)
+    os.chdir("/")
+    if flags & n.CLONE_NEWUSER:
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        prctl(PR_SET_DUMPABLE, 0)
+
+
+def arrive(plan: Plan, channel: Channel) -> None:
+    """Be the joined process. Does not return; raises what went wrong."""
+    os.setsid()
+    os.umask(0o022)
+    new_keyring(plan)
+    channel.send(READY)
+    channel.wait()
+    if plan.console is not None:
+        root = Root(Linux(), os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        open_console(root, plan.console, plan.process, on_dev=False)
+        os.close(root.descriptor)
+    label(plan)
+    finish(plan, channel)
