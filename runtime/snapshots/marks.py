@@ -52,7 +52,9 @@ class KernelMarks:
 
     def opaque(self, directory: int, path: bytes) -> bool:
         try:
-            return os.getxattr(b"/proc/self/fd/%d/%s" % (directory, path), self._attribute, follow_symlinks=False) == b"y"
+            return (
+                os.getxattr(b"/proc/self/fd/%d/%s" % (directory, path), self._attribute, follow_symlinks=False) == b"y"
+            )
         except OSError as error:
             if error.errno in (errno.ENODATA, errno.ENOTSUP):
                 return False

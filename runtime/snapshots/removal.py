@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 from runtime.snapshots.merged import DIRECTORY, listed
 
@@ -10,42 +11,40 @@ from runtime.snapshots.merged import DIRECTORY, listed
 def remove_below(directory: int, name: bytes | str) -> None:
     """Remove what a folder has under a name, and all below it. Nothing happens when there is nothing."""
     base = os.fsencode(name)
-    try:
-        os.unlink(base, dir_fd=directory)
-    except FileNotFoundError:
+    if _removed(directory, base):
         return
-    except (IsADirectoryError, PermissionError):
-        _remove_directory(directory, base)
-
-
-def _remove_directory(directory: int, base: bytes) -> None:
-    """Down into the first folder that is met, and up when one is empty; one descriptor is open for each level."""
-    levels = [(os.open(base, DIRECTORY, dir_fd=directory), base)]
-    os.chmod(levels[0][0], 0o700)
+    top = os.open(base, DIRECTORY, dir_fd=directory)
     try:
-        while levels:
-            here = levels[-1][0]
-            inner = _empty(here)
-            if inner is not None:
-                levels.append((os.open(inner, DIRECTORY, dir_fd=here), inner))
-                os.chmod(levels[-1][0], 0o700)
-                continue
-            _, name = levels.pop()
-            os.close(here)
-            os.rmdir(name, dir_fd=levels[-1][0] if levels else directory)
+        while names := listed(top):
+            for each in names:
+                if not _removed(top, each):
+                    _raise_content(top, each)
+                    os.rmdir(each, dir_fd=top)
     finally:
-        for descriptor, _ in levels:
-            os.close(descriptor)
+        os.close(top)
+    os.rmdir(base, dir_fd=directory)
 
 
-def _empty(here: int) -> bytes | None:
-    """Remove all that is no folder; a folder that is in the way."""
-    for name in listed(here):
+def _raise_content(top: int, name: bytes) -> None:
+    """Empty a folder: folders in it that are not empty are moved up to `top`, so that depth costs no descriptors."""
+    here = os.open(name, DIRECTORY, dir_fd=top)
+    try:
+        for each in listed(here):
+            if not _removed(here, each):
+                os.rename(each, secrets.token_hex(8).encode(), src_dir_fd=here, dst_dir_fd=top)
+    finally:
+        os.close(here)
+
+
+def _removed(directory: int, name: bytes) -> bool:
+    """Remove anything but a folder that is not empty; whether it is gone."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return True
+    except (IsADirectoryError, PermissionError):
         try:
-            os.unlink(name, dir_fd=here)
-        except (IsADirectoryError, PermissionError):
-            try:
-                os.rmdir(name, dir_fd=here)
-            except OSError:
-                return name
-    return None
+            os.rmdir(name, dir_fd=directory)
+        except OSError:
+            return False
+    return True

@@ -64,9 +64,7 @@ def xattrs_of(directory: int, path: bytes) -> dict[bytes, bytes]:
             return {}
         raise
     return {
-        name: os.getxattr(place, name, follow_symlinks=False)
-        for name in sorted(names)
-        if not name.startswith(INTERNAL)
+        name: os.getxattr(place, name, follow_symlinks=False) for name in sorted(names) if not name.startswith(INTERNAL)
     }
 
 

@@ -27,7 +27,9 @@ def split(name: bytes) -> tuple[bytes, bytes]:
     if not parts:
         return b"", b""
     for part in parts:
-        if len(part) > _LONGEST + len(WHITEOUT_PREFIX) or (len(part) > _LONGEST and not part.startswith(WHITEOUT_PREFIX)):
+        if len(part) > _LONGEST + len(WHITEOUT_PREFIX) or (
+            len(part) > _LONGEST and not part.startswith(WHITEOUT_PREFIX)
+        ):
             raise LimitExceeded(f"a name in its path is longer than {_LONGEST} bytes", shown(name))
     base = parts.pop()
     for part in parts:

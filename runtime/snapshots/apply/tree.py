@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
+from collections.abc import Iterator
 
 from runtime.snapshots.apply import attributes
 from runtime.snapshots.apply.attributes import Attributes
@@ -32,7 +33,7 @@ class Directory:
     def __init__(self, parent: Directory | None, name: bytes, attributes: Attributes, below: Merged | None) -> None:
         self.parent = parent
         self.name = name
-        self.path = parent.path + b"/" + name if parent is not None and parent.path else name
+        self.path: bytes = parent.path + b"/" + name if parent is not None and parent.path else name
         self.attributes = attributes
         self.below = below
         """The same folder in the layers below; whether it shows there is for `lower` to say."""
@@ -45,12 +46,14 @@ class Directory:
 
     def lower(self) -> Merged | None:
         """The same folder in the layers below, unless this layer hides it."""
+        return None if any(node.cut for node in self.lineage()) else self.below
+
+    def lineage(self) -> Iterator[Directory]:
+        """The folder, and those it is in."""
         node: Directory | None = self
         while node is not None:
-            if node.cut:
-                return None
+            yield node
             node = node.parent
-        return self.below
 
 
 class Tree:

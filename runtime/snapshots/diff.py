@@ -1,0 +1,87 @@
+"""A layer made of changes: what `commit` adds to an image. The same changes give the same bytes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from runtime.snapshots.apply import attributes
+from runtime.snapshots.apply.names import shown
+from runtime.snapshots.changes import Difference
+from runtime.snapshots.errors import SnapshotError
+from runtime.snapshots.marks import WHITEOUT_PREFIX
+from runtime.snapshots.tar import entry as kinds
+from runtime.snapshots.tar.entry import Entry
+from runtime.snapshots.tar.writer import pad, write_end, write_header
+
+_CHUNK = 1 << 20
+_KINDS = {
+    stat.S_IFREG: kinds.REGULAR,
+    stat.S_IFLNK: kinds.SYMLINK,
+    stat.S_IFCHR: kinds.CHAR,
+    stat.S_IFBLK: kinds.BLOCK,
+    stat.S_IFDIR: kinds.DIRECTORY,
+    stat.S_IFIFO: kinds.FIFO,
+}
+
+
+def write_diff(tree: int, differences: Iterable[Difference], out: BinaryIO) -> None:
+    """Raises SnapshotError for what no layer can hold, and for a file that shrinks while it is read."""
+    seen: dict[tuple[int, int], bytes] = {}
+    for difference in differences:
+        folder, _, base = difference.path.rpartition(b"/")
+        if difference.status is None:
+            name = os.path.join(folder, WHITEOUT_PREFIX + base)
+            write_header(out, Entry(name, kinds.REGULAR, 0, 0, 0, 0, 0))
+            continue
+        if base.startswith(WHITEOUT_PREFIX):
+            raise SnapshotError(
+                f"{shown(difference.path)!r} has the name of a whiteout, which no layer can hold: rename it"
+            )
+        _write(tree, difference.path, difference.status, seen, out)
+    write_end(out)
+
+
+def _write(tree: int, path: bytes, status: os.stat_result, seen: dict[tuple[int, int], bytes], out: BinaryIO) -> None:
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        return  # a socket is nothing without who listens on it, and no tar has any
+    entry = _entry(tree, path, status, kind)
+    inode = (status.st_dev, status.st_ino)
+    if status.st_nlink > 1 and kind != kinds.DIRECTORY:
+        if inode in seen:
+            entry.kind, entry.link, entry.size, entry.xattrs = kinds.LINK, seen[inode], 0, {}
+            write_header(out, entry)
+            return
+        seen[inode] = path
+    write_header(out, entry)
+    if kind == kinds.REGULAR:
+        _write_data(tree, path, entry.size, out)
+
+
+def _entry(tree: int, path: bytes, status: os.stat_result, kind: bytes) -> Entry:
+    have = attributes.of_file(tree, path, status)
+    entry = Entry(path, kind, have.mode, have.uid, have.gid, 0, have.mtime, xattrs=have.xattrs)
+    if kind == kinds.DIRECTORY:
+        entry.name += b"/"
+    elif kind == kinds.SYMLINK:
+        entry.link = os.readlink(path, dir_fd=tree)
+    elif kind == kinds.REGULAR:
+        entry.size = status.st_size
+    elif kind != kinds.FIFO:
+        entry.major, entry.minor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    return entry
+
+
+def _write_data(tree: int, path: bytes, size: int, out: BinaryIO) -> None:
+    left = size
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tree), "rb") as file:
+        while left:
+            chunk = file.read(min(left, _CHUNK))
+            if not chunk:
+                raise SnapshotError(f"{shown(path)!r} shrank while it was read, stop or pause who writes to it")
+            out.write(chunk)
+            left -= len(chunk)
+    pad(out, size)

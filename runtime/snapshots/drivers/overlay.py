@@ -1,0 +1,152 @@
+"""Snapshots that overlayfs puts together: nothing is copied before it is written to."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+
+from runtime.snapshots import paths
+from runtime.snapshots.apply import attributes
+from runtime.snapshots.errors import Unsupported
+from runtime.snapshots.layered import EMPTY_ROOT, LayeredSnapshots
+from runtime.snapshots.limits import DEFAULT, Limits
+from runtime.snapshots.marks import KernelMarks
+from runtime.snapshots.merged import Layers
+from runtime.snapshots.paths import Paths
+from runtime.snapshots.removal import remove_below
+from runtime.snapshots.snapshots import Mount
+from runtime.snapshots.store import Aside
+from runtime.syscall.mounts import mount, move_mount, new_mount
+
+_PARAMETERS = "/sys/module/overlay/parameters"
+# Off, each of them: what was written must be all there in the upper folder, under its own name, for commit and diff.
+_SWITCHED_OFF = ("index", "metacopy", "redirect_dir")
+_STRING = 255
+"""Bytes of a string that fsconfig(2) takes."""
+_MOST_LAYERS = 500
+"""OVL_MAX_STACK of the kernel."""
+
+
+class OverlaySnapshots(LayeredSnapshots):
+    """`root` is the folder of all drivers. Raises Unsupported where the kernel or the file system cannot."""
+
+    name = "overlay"
+
+    def __init__(self, root: str, limits: Limits = DEFAULT) -> None:
+        self._options = features()
+        marks = KernelMarks("user" if "userxattr" in self._options else "trusted")
+        self.written = marks
+        place = Paths(root, self.name)
+        fresh = not os.path.isdir(place.committed)
+        if fresh:
+            probe(place, marks, self._options)
+        super().__init__(root, marks, limits)
+
+    def fill(self, aside: Aside, tree: int, layers: Layers) -> None:
+        os.mkdir(paths.WORK, 0o700, dir_fd=aside.descriptor)
+        if len(layers.trees) > _MOST_LAYERS:
+            raise Unsupported(f"the image has {len(layers.trees)} layers, overlayfs takes {_MOST_LAYERS}")
+        if layers.top is None:
+            os.chmod(tree, EMPTY_ROOT)
+        else:
+            wanted = attributes.of_file(layers.top.layer, b"", layers.top.status())
+            attributes.put_on_open(tree, wanted, (-1, -1), "/")
+
+    def mounts(self, key: str) -> list[Mount]:
+        lower, upper, work = self._folders(key)
+        options = ("lowerdir=" + ":".join(each.replace("\\", "\\\\").replace(":", "\\:") for each in lower),)
+        return [Mount("overlay", "overlay", (*options, f"upperdir={upper}", f"workdir={work}", *self._options))]
+
+    def attach(self, key: str, target: int) -> None:
+        lower, upper, work = self._folders(key)
+        try:
+            overlay = _new(lower, upper, work, self._options)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            attach_by_data(lower, upper, work, self._options, target)
+            return
+        try:
+            move_mount(overlay, target)
+        finally:
+            os.close(overlay)
+
+    def _folders(self, key: str) -> tuple[list[str], str, str]:
+        record = self._store.record(key)
+        with Layers(self._store.trees(record.parent), self._marks) as layers:
+            lower = layers.trees or [self._store.paths.empty]
+        folder = self._store.paths.snapshot(key)
+        return lower, f"{folder}/{paths.TREE}", f"{folder}/{paths.WORK}"
+
+
+def features() -> tuple[str, ...]:
+    """The options to mount with: those that this kernel knows."""
+    options = [f"{name}=off" for name in _SWITCHED_OFF if os.path.exists(f"{_PARAMETERS}/{name}")]
+    with open("/proc/self/uid_map", encoding="ascii") as mapped:
+        if mapped.read().split() != ["0", "0", "4294967295"]:
+            options.append("userxattr")  # since Linux 5.11, in user namespaces
+    return tuple(options)
+
+
+def probe(place: Paths, marks: KernelMarks, options: tuple[str, ...]) -> None:
+    """Make what layers need and mount it. Raises Unsupported."""
+    os.makedirs(place.root, 0o700, exist_ok=True)
+    root = os.open(place.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    base = f"probe-{os.getpid()}"
+    try:
+        for name in ("", "/lower", "/upper", "/work"):
+            os.mkdir(f"{base}{name}", 0o700, dir_fd=root)
+        folder = f"{place.root}/{base}"
+        lower = os.open(f"{folder}/lower", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            marks.hide(lower, b"x")
+            marks.make_opaque(lower)
+            if not stat.S_ISCHR(os.stat("x", dir_fd=lower).st_mode):
+                raise Unsupported(f"{place.root} cannot hold whiteouts, use the copying driver")
+        finally:
+            os.close(lower)
+        os.close(_new([f"{folder}/lower"], f"{folder}/upper", f"{folder}/work", options))
+    except OSError as error:
+        raise Unsupported(f"overlayfs does not work on {place.root} ({error}), use the copying driver") from error
+    finally:
+        remove_below(root, base)
+        os.close(root)
+
+
+def _new(lower: list[str], upper: str, work: str, options: tuple[str, ...]) -> int:
+    """A detached mount; since Linux 6.8 each layer is an option of its own, so that there may be many."""
+    with contextlib.ExitStack() as held:
+        wanted = [f"lowerdir+={held.enter_context(short(each))}" for each in lower]
+        wanted += [f"upperdir={held.enter_context(short(upper))}", f"workdir={held.enter_context(short(work))}"]
+        return new_mount("overlay", "overlay", [*wanted, *options], 0)
+
+
+def attach_by_data(lower: list[str], upper: str, work: str, options: tuple[str, ...], target: int) -> None:
+    """As older kernels mount: all options in one page of memory, in which descriptors are shorter than paths."""
+    with contextlib.ExitStack() as held:
+        layers = ":".join(held.enter_context(_descriptor(each)) for each in lower)
+        up, aside = held.enter_context(_descriptor(upper)), held.enter_context(_descriptor(work))
+        data = ",".join([f"lowerdir={layers}", f"upperdir={up}", f"workdir={aside}", *options])
+        mount("overlay", f"/proc/self/fd/{target}", "overlay", 0, data)
+
+
+@contextlib.contextmanager
+def short(path: str) -> Iterator[str]:
+    """A path as an option takes it: by a descriptor when it is long."""
+    if len(os.fsencode(path)) <= _STRING:
+        yield path
+    else:
+        with _descriptor(path) as place:
+            yield place
+
+
+@contextlib.contextmanager
+def _descriptor(path: str) -> Iterator[str]:
+    descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,193 @@
+"""What all drivers share: layers unpacked once each, and something to write to over them.
+
+A driver says in what form layers hide what is below them, and how an active snapshot comes to show what it is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from runtime.snapshots import paths
+from runtime.snapshots.apply.applier import apply
+from runtime.snapshots.chain import chain_id, checked
+from runtime.snapshots.changes import Difference, changes
+from runtime.snapshots.compression import decompressed
+from runtime.snapshots.diff import write_diff
+from runtime.snapshots.errors import DiffMismatch, Exists
+from runtime.snapshots.limits import DEFAULT, Limits
+from runtime.snapshots.locks import locked
+from runtime.snapshots.marks import Marks
+from runtime.snapshots.merged import DIRECTORY, Layers
+from runtime.snapshots.mounted import mount_points, remember
+from runtime.snapshots.paths import is_chain
+from runtime.snapshots.pump import Pump
+from runtime.snapshots.snapshots import Change, Progress
+from runtime.snapshots.store import Aside, Store
+from runtime.snapshots.tar.reader import TarReader
+from runtime.snapshots.tar.source import Source
+from runtime.syscall.durability import syncfs
+from runtime.syscall.mounts import UMOUNT_NOFOLLOW, umount2
+from storage.digest import Digest, hasher
+
+EMPTY_ROOT = 0o755
+"""Mode of the root of a snapshot that is over nothing."""
+
+
+class LayeredSnapshots:
+    """Of one driver, named `name`. `marks` are how its layers hide things, `written` how its active snapshots do."""
+
+    name = ""
+    written: Marks | None = None
+
+    def __init__(self, root: str, marks: Marks, limits: Limits = DEFAULT) -> None:
+        self._store = Store(root, self.name)
+        self._marks = marks
+        self._limits = limits
+
+    def has(self, chain: str) -> bool:
+        return self._store.has(checked(chain))
+
+    def unpack(self, parent: str | None, diff_id: str, layer: BinaryIO, progress: Progress | None = None) -> str:
+        chain = chain_id(parent, diff_id)
+        if self._store.has(chain):
+            return chain
+        with locked(self._store.paths.chain_lock(chain), remove=True):
+            if not self._store.has(chain):
+                with self._store.begin(chain, parent) as aside:
+                    self._unpack(aside, parent, diff_id, layer, progress)
+                    syncfs(aside.descriptor)
+                    aside.keep(chain, durable=True)
+        return chain
+
+    def _unpack(
+        self, aside: Aside, parent: str | None, diff_id: str, layer: BinaryIO, progress: Progress | None
+    ) -> None:
+        tree = _make_folder(aside, paths.TREE)
+        digest = Digest.parse(diff_id)
+        pump = Pump(decompressed(layer, self._limits, progress), hasher(digest.algorithm))
+        try:
+            source = Source(iter(pump))
+            with Layers(self._store.trees(parent), self._marks) as layers:
+                apply(TarReader(source, self._limits), tree, layers.top, self._marks, self._limits)
+            source.drain()
+        finally:
+            pump.close()
+            os.close(tree)
+        if pump.hash.hexdigest() != digest.hex:
+            raise DiffMismatch(diff_id, f"{digest.algorithm}:{pump.hash.hexdigest()}")
+
+    def prepare(self, key: str, parent: str | None) -> None:
+        if self._store.has(key):
+            raise Exists(key)
+        with self._store.begin(key, parent) as aside:
+            tree = _make_folder(aside, paths.TREE)
+            try:
+                with Layers(self._store.trees(parent), self._marks) as layers:
+                    self.fill(aside, tree, layers)
+            finally:
+                os.close(tree)
+            aside.keep(key, durable=False)
+
+    def fill(self, aside: Aside, tree: int, layers: Layers) -> None:
+        """Make a new active snapshot what the driver needs it to be."""
+        raise TypeError(f"{type(self).__name__} is not a driver")
+
+    def attach(self, key: str, target: int) -> None:
+        """Mount an active snapshot on the folder that a descriptor is open on."""
+        raise TypeError(f"{type(self).__name__} is not a driver")
+
+    def mount(self, key: str, target: str) -> None:
+        self._store.record(key)
+        place = os.path.realpath(target)
+        descriptor = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with self._store.lock():  # so that it is not removed between
+                self._store.record(key)
+                remember(f"{self._store.paths.snapshot(key)}/{paths.TARGETS}", place)
+                self.attach(key, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def unmount(self, target: str) -> None:
+        place = os.path.realpath(target)
+        if place in mount_points():
+            umount2(place, UMOUNT_NOFOLLOW)
+
+    def changes(self, key: str) -> list[Change]:
+        with self._differences(key) as (_, found):
+            return [Change(each.kind, "/" + os.fsdecode(each.path)) for each in found]
+
+    def write_diff(self, key: str, out: BinaryIO) -> None:
+        with self._differences(key) as (tree, found):
+            write_diff(tree, found, out)
+
+    @contextlib.contextmanager
+    def _differences(self, key: str) -> Iterator[tuple[int, list[Difference]]]:
+        record = self._store.record(key)
+        tree = os.open(f"{self._store.paths.snapshot(key)}/{paths.TREE}", DIRECTORY)
+        try:
+            with Layers(self._store.trees(record.parent), self._marks) as layers:
+                yield tree, changes(tree, layers.top, self.written)
+        finally:
+            os.close(tree)
+
+    def remove(self, name: str) -> None:
+        self._store.remove(name)
+
+    def usage(self, name: str) -> int:
+        self._store.record(name)
+        folder = self._store.paths.snapshot(name)
+        if not is_chain(name):
+            return _usage(f"{folder}/{paths.TREE}")
+        with (
+            contextlib.suppress(FileNotFoundError, ValueError),
+            open(f"{folder}/{paths.SIZE}", encoding="ascii") as file,
+        ):
+            return int(file.read())
+        size = _usage(f"{folder}/{paths.TREE}")
+        with contextlib.suppress(FileExistsError), open(f"{folder}/{paths.SIZE}", "x", encoding="ascii") as file:
+            file.write(str(size))
+        return size
+
+    def keys(self) -> list[str]:
+        return self._store.names(self._store.paths.active)
+
+    def chains(self) -> list[str]:
+        return self._store.names(self._store.paths.committed)
+
+    def parent(self, name: str) -> str | None:
+        return self._store.record(name).parent
+
+
+def _make_folder(aside: Aside, name: str) -> int:
+    """A new folder that belongs to us and has no group or mode of those around it."""
+    os.mkdir(name, 0o700, dir_fd=aside.descriptor)
+    descriptor = os.open(name, DIRECTORY, dir_fd=aside.descriptor)
+    os.chown(descriptor, os.geteuid(), os.getegid())
+    os.chmod(descriptor, 0o700)
+    return descriptor
+
+
+def _usage(tree: str) -> int:
+    """Bytes of the blocks that files take, those with several names once."""
+    seen: set[int] = set()
+    total = 0
+    for _, folders, files, descriptor in os.fwalk(os.fsencode(tree)):
+        for name in [*folders, *files]:
+            try:
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            except OSError as error:
+                if error.errno == errno.ENOENT:
+                    continue
+                raise
+            if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+                if status.st_ino in seen:
+                    continue
+                seen.add(status.st_ino)
+            total += status.st_blocks * 512
+    return total
