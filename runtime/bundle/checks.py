@@ -162,12 +162,8 @@ def _check_networks(host_config: HostConfig, networking: NetworkingConfig) -> No
         if not mode.is_user_defined(name):
             _refuse(bool(endpoint.aliases), "network-scoped aliases are only supported for user-defined networks")
             _refuse(
-                bool(endpoint.ipv4_address or endpoint.ipv6_address),
+                bool(endpoint.ipv4_address),
                 "user specified IP address is supported on user defined networks only",
-            )
-            _refuse(
-                bool(endpoint.mac_address) and not mode.is_private(name),
-                "conflicting options: mac-address and the network mode",
             )
 
 

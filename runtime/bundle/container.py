@@ -191,12 +191,10 @@ class HostConfig(Resources, frozen=True, kw_only=True, rename="pascal"):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """What a container is on one network; addresses it was not given are chosen."""
+    """What a container is on one network; an address it was not given is chosen."""
 
     aliases: tuple[str, ...] = ()
     ipv4_address: str = msgspec.field(default="", name="IPv4Address")
-    ipv6_address: str = msgspec.field(default="", name="IPv6Address")
-    mac_address: str = ""
 
 
 class NetworkingConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

@@ -32,7 +32,7 @@ def make(host_config: HostConfig, given: Given, read_only: str = "ro") -> list[M
     wanted = in_order([*given.mounts, *_of_the_engine(host_config, given)])
     places = {mount.destination for mount in wanted}
     made = [
-        _default(default, host_config, given)
+        _default(default, host_config, given, read_only)
         for default in _DEFAULTS
         if default[0] not in places and not ("/dev" in places and default[0].startswith("/dev/"))
     ]
@@ -63,7 +63,9 @@ def root_propagation(mounts: Sequence[MountPoint]) -> str:
     return "rslave" if kinds & {"slave", "rslave"} else ""
 
 
-def _default(default: tuple[str, str, str, Sequence[str]], host_config: HostConfig, given: Given) -> Made:
+def _default(
+    default: tuple[str, str, str, Sequence[str]], host_config: HostConfig, given: Given, read_only: str
+) -> Made:
     destination, kind, source, options = default
     if destination == _SHM:
         options = (*options, f"size={host_config.shm_size}")
@@ -71,7 +73,7 @@ def _default(default: tuple[str, str, str, Sequence[str]], host_config: HostConf
         options = options[:-1]
     if destination == "/sys" and given.remapped and has_foreign_network(host_config, given):
         # Only who owns the network namespace may mount a sysfs of it; this host's, read only, stands in.
-        return _made("/sys", "bind", "/sys", ("rbind", *_RESTRICTED, "ro"))
+        return _made("/sys", "bind", "/sys", ("rbind", *_RESTRICTED, read_only))
     return _made(destination, kind, source, options)
 
 

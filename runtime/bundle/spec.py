@@ -42,6 +42,10 @@ _UNLIMITED: Final = 2**64 - 1
 
 def spec(config: ContainerConfig, host_config: HostConfig, given: Given, host: Host) -> dict[str, Any]:
     """The config.json of the bundle. Raises BundleError."""
+    if host_config.userns_mode.startswith("remap") and not given.remapped:
+        raise Conflict(
+            "--userns remap: there are no ids to map to; give the user ranges in /etc/subuid and /etc/subgid"
+        )
     made: dict[str, Any] = {
         "ociVersion": VERSION,
         "process": process(config, host_config, given, host),

@@ -46,8 +46,6 @@ _OPTIONS: Final[tuple[_Row, ...]] = (
     (("--network", "--net"), _MANY, "NETWORK", "Connect to a network."),
     (("--network-alias", "--net-alias"), _MANY, "NAME", "One more name on the network."),
     (("--ip",), _ONE, "ADDRESS", "The IPv4 address."),
-    (("--ip6",), _ONE, "ADDRESS", "The IPv6 address."),
-    (("--mac-address",), _ONE, "ADDRESS", "The MAC address."),
     (("--dns",), _MANY, "ADDRESS", "A DNS server."),
     (("--dns-search",), _MANY, "DOMAIN", "A domain to search names in."),
     (("--dns-option", "--dns-opt"), _MANY, "OPTION", "An option of the resolver."),

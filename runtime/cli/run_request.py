@@ -180,14 +180,12 @@ def _resources(values: Values) -> dict[str, Any]:
 
 
 def _networks(values: Values) -> NetworkingConfig:
-    """Names and addresses given beside --network are those on the first; without one they are on the default."""
+    """Names and an address given beside --network are those on the first; without one they are on the default."""
     endpoints = _each(values, "network", network.read) or [("default", Endpoint())]
     first, endpoint = endpoints[0]
     beside = {
         "aliases": tuple(values["network_alias"]),
-        "ipv4_address": _read(values, "ip", lambda text: network.read_ip(text, 4), ""),
-        "ipv6_address": _read(values, "ip6", lambda text: network.read_ip(text, 6), ""),
-        "mac_address": _read(values, "mac_address", network.read_mac, ""),
+        "ipv4_address": _read(values, "ip", network.read_ip, ""),
     }
     given = {name: value for name, value in beside.items() if value}
     if twice := [name.replace("_", " ") for name in given if getattr(endpoint, name)]:

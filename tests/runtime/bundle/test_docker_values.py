@@ -110,7 +110,6 @@ REFUSED = [
     "--network container:x -p 80:80",
     "--network container:x --dns 8.8.8.8",
     "--network container:x --add-host a:1.2.3.4",
-    "--mac-address what",
     "-w relative",
     "--rm=maybe",
     "--attach what",

@@ -101,6 +101,11 @@ def test_a_remapped_container() -> None:
     assert "gid=5" in mounts(found)["/dev/pts"]["options"]
 
 
+def test_a_container_that_should_be_remapped_never_runs_without() -> None:
+    with pytest.raises(Conflict, match="no ids to map to"):
+        made(HostConfig(userns_mode="remap"))
+
+
 def test_a_rootless_container_asks_for_nothing_only_root_has() -> None:
     alone = (IdMap(host=1000, size=1),)
     found = made(given=replace(GIVEN, uid_maps=alone, gid_maps=alone), host=replace(HOST, rootless=True))

@@ -1,6 +1,7 @@
 """The command line of `run` and `create`: docker's spellings, where options end, what they make together."""
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,17 @@ def test_all_options_are_told(capsys: pytest.CaptureFixture[str]) -> None:
             assert all(word in told for word in option.opts)
 
 
+def test_all_options_are_documented_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "runtime.md").read_text()
+    section = page.partition("## Options of run and create")[2].partition("\n## ")[0]
+    told = {
+        word for row in section.splitlines() if row.startswith("| `-") for word in WORD.findall(row.split(" | ")[0])
+    }
+    command = run_options("run", "Run.", starts=True)(lambda _: None)
+    assert told == {word for option in command.params if isinstance(option, click.Option) for word in option.opts}
+
+
+WORD = re.compile(r"`(--?[a-z0-9-]+|-[A-Z])`")
 WORDS = [
     "-i",
     "-t",
