@@ -17,6 +17,8 @@ from registry.config.settings import SECTIONS, SETTINGS, Config, Setting
 DEFAULT = "default"
 FLAG = "command line"
 FILE_VARIABLE = "ENTREPOT_CONFIG"
+COMPANIONS = "ENTREPOT_RUNTIME_"
+"""What the variables of the companion runtime, which are its own, begin with."""
 
 # Kubernetes gives every container variables about every service: a service called entrepot is not a setting.
 _KUBERNETES = re.compile(
@@ -85,6 +87,8 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, _Raw]]:
     by_variable = {setting.variable: setting for setting in SETTINGS.values()}
     for variable in sorted(environ):
         if not variable.startswith("ENTREPOT_") or variable == FILE_VARIABLE or _KUBERNETES.fullmatch(variable):
+            continue
+        if variable.startswith(COMPANIONS):
             continue
         value = environ[variable]
         if variable not in by_variable:

@@ -104,6 +104,11 @@ def test_unknown_flag_key() -> None:
     assert "did you mean server.workers?" in refused(flags={"server.worker": "1"})
 
 
+def test_variables_of_the_companion_are_not_settings() -> None:
+    environ = {"ENTREPOT_RUNTIME_ROOT": "/tmp", "ENTREPOT_RUNTIME_CONFIG": "x.toml"}
+    assert load(None, environ, {}).config == load(None, {}, {}).config
+
+
 def test_variables_of_a_kubernetes_service_are_not_settings() -> None:
     environ = {
         "ENTREPOT_SERVICE_HOST": "10.0.0.1",
