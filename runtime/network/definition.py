@@ -52,9 +52,10 @@ def define(name: str, wishes: Wishes, existing: Collection[Network], routed: Col
     return _addressed(id_, name, wishes, _device(id_, wishes.options, existing), existing, routed)
 
 
-def default(existing: Collection[Network], routed: Collection[IPv4Network]) -> Network:
-    """The network `bridge`. Raises NoFreeSubnet."""
-    return _addressed(os.urandom(32).hex(), DEFAULT, Wishes(), DEFAULT_DEVICE, existing, routed)
+def default(existing: Collection[Network], routed: Collection[IPv4Network], device: str) -> Network:
+    """The network `bridge`, on a device of that name or of one made up. Raises NoFreeSubnet."""
+    id_ = os.urandom(32).hex()
+    return _addressed(id_, DEFAULT, Wishes(), device or f"br-{id_[:12]}", existing, routed)
 
 
 def unbridged(name: str) -> Network:

@@ -49,30 +49,30 @@ class Target(NamedTuple):
     port: Published
 
 
-def ruleset(bridges: Sequence[Bridge], targets: Iterable[Target]) -> dict[str, Any]:
+def ruleset(table: str, bridges: Sequence[Bridge], targets: Iterable[Target]) -> dict[str, Any]:
     """Replace all rules of the table in one transaction."""
-    commands: list[dict[str, Any]] = [{"add": {"table": {"family": "ip", "name": TABLE}}}]
+    commands: list[dict[str, Any]] = [{"add": {"table": {"family": "ip", "name": table}}}]
     commands += [
-        {"add": {"chain": _chain(name) | {"type": kind, "hook": hook, "prio": priority, "policy": "accept"}}}
+        {"add": {"chain": _chain(table, name) | {"type": kind, "hook": hook, "prio": priority, "policy": "accept"}}}
         for name, kind, hook, priority in _HOOKS
     ]
-    commands += [{"add": {"chain": _chain(name)}} for name in _PLAIN]
-    commands.append({"flush": {"table": {"family": "ip", "name": TABLE}}})
+    commands += [{"add": {"chain": _chain(table, name)}} for name in _PLAIN]
+    commands.append({"flush": {"table": {"family": "ip", "name": table}}})
     commands += [
-        {"add": {"rule": {"family": "ip", "table": TABLE, "chain": chain, "expr": rule}}}
+        {"add": {"rule": {"family": "ip", "table": table, "chain": chain, "expr": rule}}}
         for chain, rule in _rules(bridges, targets)
     ]
     return {"nftables": commands}
 
 
-def no_rules() -> dict[str, Any]:
+def no_rules(table: str) -> dict[str, Any]:
     """Remove the table, if it is there."""
-    table = {"table": {"family": "ip", "name": TABLE}}
-    return {"nftables": [{"add": table}, {"delete": table}]}
+    named = {"table": {"family": "ip", "name": table}}
+    return {"nftables": [{"add": named}, {"delete": named}]}
 
 
-def _chain(name: str) -> dict[str, Any]:
-    return {"family": "ip", "table": TABLE, "name": name}
+def _chain(table: str, name: str) -> dict[str, Any]:
+    return {"family": "ip", "table": table, "name": name}
 
 
 def _rules(bridges: Sequence[Bridge], targets: Iterable[Target]) -> Iterator[tuple[str, Rule]]:

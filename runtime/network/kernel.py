@@ -25,13 +25,14 @@ class Kernel:
     def __init__(self, paths: Paths, store: Store) -> None:
         self._paths = paths
         self._store = store
+        self._table = f"{firewall.TABLE}_{paths.mark}" if paths.mark else firewall.TABLE
         self._resolver = Resolver(paths.resolver, paths.running)
 
-    def connect(self, network: Network, endpoint: Endpoint) -> None:
-        """Connect a container that is written down."""
+    def connect(self, network: Network, endpoint: Endpoint, *, first: bool) -> None:
+        """Connect a container that is written down; `first`: nobody was connected before it."""
         with Channel() as channel:
             link = links.find(channel, network.device)
-            number = link.number if link and link.up else bridge.raise_bridge(channel, network)
+            number = link.number if link and link.up and not first else bridge.raise_bridge(channel, network)
             switch_on(self._paths.forwarding)
             bridge.plug(channel, number, network, endpoint)
         self._load()
@@ -57,7 +58,7 @@ class Kernel:
         if self._up():
             self._load()
         elif self._paths.firewall.exists():
-            nft.load(firewall.no_rules())
+            nft.load(firewall.no_rules(self._table))
             self._paths.firewall.unlink()
             put_back(self._paths.forwarding)
 
@@ -101,6 +102,7 @@ class Kernel:
     def _load(self) -> None:
         up = self._up()
         rules = firewall.ruleset(
+            self._table,
             [_bridge(network) for network in up],
             [
                 firewall.Target(each.ip, port)
@@ -111,7 +113,7 @@ class Kernel:
             ],
         )
         encoded = msgspec.json.encode(rules)
-        if _content(self._paths.firewall) == encoded and tables.exists(firewall.TABLE):
+        if _content(self._paths.firewall) == encoded and tables.exists(self._table):
             return
         write(self._paths.firewall, b"", durable=False)
         nft.load(rules)

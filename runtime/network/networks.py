@@ -18,7 +18,7 @@ from runtime.network.endpoint import Endpoint, Publish, Published
 from runtime.network.errors import NetworkError, NetworkInUse, NetworkNotFound, NoFreeAddress, NotConnected
 from runtime.network.kernel import Kernel
 from runtime.network.netlink.channel import Channel
-from runtime.network.network import DEFAULT, NOT_BRIDGED, Network
+from runtime.network.network import DEFAULT, DEFAULT_DEVICE, NOT_BRIDGED, Network
 from runtime.network.paths import Paths
 from runtime.network.pool import choose_address, mac_of, parse_address
 from runtime.network.store import Store
@@ -129,7 +129,7 @@ class Networks:
             before = self._store.endpoints(found)
             self._store.save_endpoints(found, [*before, endpoint])
             try:
-                self._kernel.connect(found, endpoint)
+                self._kernel.connect(found, endpoint, first=not before)
             except BaseException:
                 self._drop([endpoint])
                 raise
@@ -169,7 +169,7 @@ class Networks:
         names = {network.name for network in found}
         missing = [unbridged(name) for name in NOT_BRIDGED if name not in names]
         if DEFAULT not in names:
-            missing.append(default(found, _routed(found)))
+            missing.append(default(found, _routed(found), DEFAULT_DEVICE if not self._paths.mark else ""))
         for network in missing:
             self._store.save(network)
         return sorted(

@@ -9,13 +9,21 @@ RUN/networks/resolver.lock     held by the resolver while it runs
 RUN/networks/resolver.sock     where it takes requests
 """
 
+import zlib
 from pathlib import Path
+from typing import Final
+
+_USUAL: Final = Path("/run/entrepot")
 
 
 class Paths:
-    """Where everything stands, for one data root and one run root."""
+    """Where everything stands, for one data root and one run root.
+
+    `mark` is empty for the run root that a host has; what another one has in the kernel must not be taken for its.
+    """
 
     def __init__(self, root: Path, run: Path) -> None:
+        self.mark = "" if run == _USUAL else f"{zlib.crc32(bytes(run.absolute())):08x}"
         self.networks = root / "networks"
         self.running = run / "networks"
         self.lock = self.networks / "lock"

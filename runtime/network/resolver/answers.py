@@ -22,7 +22,8 @@ def answer(asked: wire.Question, beside: Sequence[Endpoint]) -> bytes | None:
     addresses = [IPv4Address(each.ip) for each in beside if asked.name in names(each)]
     if not addresses:
         return None
-    return wire.addresses(asked, addresses if asked.kind == wire.A else ())
+    first = asked.id % len(addresses)  # askers take the first, so that they share what several containers offer
+    return wire.addresses(asked, [*addresses[first:], *addresses[:first]] if asked.kind == wire.A else ())
 
 
 def names(endpoint: Endpoint) -> set[str]:

@@ -99,7 +99,7 @@ class Server:
         mine, beside = self._known.beside(container)
         found = answers.answer(asked, beside)
         if found is not None:
-            opened.sendto(found, asker)
+            opened.sendto(wire.fitted(asked, found, wire.LARGEST_DATAGRAM), asker)
             return
         given = [server for each in mine for server in each.nameservers]
         routed = self._known.routed(container)

@@ -16,6 +16,7 @@ SERVER_FAILURE: Final = 2
 NOT_IMPLEMENTED: Final = 4
 
 LARGEST: Final = 65535
+LARGEST_DATAGRAM: Final = 512
 
 _HEADER: Final = struct.Struct("!6H")
 _RECORD: Final = struct.Struct("!HHHIH")
@@ -64,6 +65,14 @@ def addresses(asked: Question, found: Sequence[IPv4Address]) -> bytes:
     """An answer of addresses; none means that the name is there and has nothing of that type."""
     records = b"".join(_record(A, each.packed) for each in found)
     return _head(asked, NO_ERROR, len(found)) + asked.raw + records
+
+
+def fitted(asked: Question, answer: bytes, limit: int) -> bytes:
+    """The answer if it fits, else one that says it does not: the asker comes back by a stream (RFC 1035 4.2.1)."""
+    if len(answer) <= limit:
+        return answer
+    truncated = 0x0200
+    return _head(asked, truncated, 0) + asked.raw
 
 
 def name(asked: Question, found: str) -> bytes:

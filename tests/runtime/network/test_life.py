@@ -143,3 +143,18 @@ def test_without_root(place: Place) -> None:
     _, status = os.waitpid(child, 0)
     subprocess.run(["rm", "-r", "--", folder], check=True)
     assert os.waitstatus_to_exitcode(status) == 7
+
+
+def test_another_root_on_the_same_host_is_left_alone(place: Place) -> None:
+    web, _ = place.container("web", ports=[Publish(80, host_port=8080)])
+    web.serve(80)
+    other, space = Networks(place.folder / "root2", place.folder / "run2"), Namespace()
+    with place.host.within():
+        endpoint = other.attach("bridge", place.id("web"), space.path, name="web", ports=[Publish(80, host_port=8081)])
+        space.serve(80)
+        assert endpoint.ip != "172.17.0.2"
+        assert place.outside.ask(HOST, 8080) == place.outside.ask(HOST, 8081) == OUTSIDE
+        other.reconcile(())
+        other.prune()
+    assert place.outside.ask(HOST, 8080) == OUTSIDE
+    space.close()

@@ -1,6 +1,7 @@
 """Messages: DNS and netlink, taken apart whatever comes."""
 
 import struct
+from ipaddress import IPv4Address
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,3 +44,11 @@ def test_attributes_go_both_ways(values: dict[int, bytes]) -> None:
     assert message.attributes(payload) == values
     whole = message.message(16, 1, 9, payload) + message.message(17, 1, 9, b"")
     assert [(each.kind, each.sequence) for each in message.messages(whole)] == [(16, 9), (17, 9)]
+
+
+def test_an_answer_that_is_too_long_for_a_datagram_says_so() -> None:
+    asked = wire.question(QUERY)
+    assert asked is not None
+    answer = wire.addresses(asked, [IPv4Address(number) for number in range(40)])
+    assert wire.fitted(asked, answer, len(answer)) == answer
+    assert wire.fitted(asked, answer, 512) == struct.pack("!6H", 7, 0x8380, 1, 0, 0, 0) + QUERY[12:]
