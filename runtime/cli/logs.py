@@ -1,5 +1,6 @@
 """`entrepot logs`: what a container has written."""
 
+import contextlib
 import sys
 import time
 
@@ -40,16 +41,20 @@ def command(container: str, follow: bool, tail: str, since: str, until: str, tim
 
 
 def moment(text: str) -> str:
-    """A time as the log has it: of RFC 3339, of seconds since the epoch, or of a duration before now. Empty: none."""
+    """A time as the log has it; empty for an empty text."""
+    found = instant(text)
+    return "" if found is None else told(found)
+
+
+def instant(text: str) -> int | None:
+    """Nanoseconds since the epoch, of a time in RFC 3339, of seconds, or of a duration before now; None for no text."""
     if not text:
-        return ""
+        return None
     seconds, _, fraction = text.partition(".")
     if seconds.isdigit():
-        return told(int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0") if fraction.isdigit() else 0))
-    try:
-        return told(time.time_ns() - duration.read(text))
-    except ValueInvalid:
-        pass
+        return int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0") if fraction.isdigit() else 0)
+    with contextlib.suppress(ValueInvalid):
+        return time.time_ns() - duration.read(text)
     if (read := units.moment(text)) is None:
         raise click.UsageError(f"invalid time {text!r}, use 2013-01-02T13:23:37Z or 42m", click.get_current_context())
-    return told(int(read.timestamp() * 10**6) * 1000)
+    return int(read.timestamp() * 10**6) * 1000

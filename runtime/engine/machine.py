@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 class Machine:
-    """One pair of roots. `runtime` is the OCI runtime to use when a container asks for none; empty: what is found."""
+    """One pair of roots. `runtime` is the OCI runtime to use when a container asks for none; empty: what is found;
+    `driver` that of snapshots, empty: the one that is in use or works here."""
 
     def __init__(self, root: Path, run: Path, *, runtime: str = "", driver: str = "") -> None:
         self.root = root
@@ -33,7 +34,9 @@ class Machine:
     @cached_property
     def snapshots(self) -> Snapshots:
         """Where their root file systems are."""
-        return cast("Snapshots", import_module("runtime.snapshots.drivers").load(self._driver, self.root / "snapshots"))
+        drivers, folder = import_module("runtime.snapshots.drivers"), str(self.root / "snapshots")
+        opened = drivers.load(self._driver, folder) if self._driver else drivers.choose(folder)
+        return cast("Snapshots", opened)
 
     @cached_property
     def networks(self) -> Networks:

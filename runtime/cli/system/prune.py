@@ -7,10 +7,10 @@ from runtime.cli.asking import confirm
 from runtime.cli.image.prune import report
 from runtime.cli.library import library, users
 from runtime.cli.machine import machine
-from runtime.engine import remove, volumes
+from runtime.engine import volumes
 from runtime.engine.machine import Machine
+from runtime.engine.prune import prune as prune_containers
 from runtime.images.remove import prune
-from runtime.snapshots.errors import NotFound
 
 
 @click.command(help="Remove stopped containers, unused networks and images without a tag.")
@@ -24,7 +24,8 @@ def command(unused: bool, with_volumes: bool, force: bool) -> None:
     parts += ["all images without a container" if unused else "all images without a tag"]
     confirm("This will remove:\n  - " + "\n  - ".join(parts), force)
     engine = machine()
-    freed = _containers(engine)
+    stopped, freed = prune_containers(engine)
+    _named("Containers", stopped)
     _named("Networks", [network.name for network in engine.networks.prune()])
     if with_volumes:
         gone = engine.volumes.prune(lambda name: volumes.users(engine, name), lambda volume: volume.anonymous)
@@ -33,19 +34,6 @@ def command(unused: bool, with_volumes: bool, force: bool) -> None:
     removed = prune(library(), users(), unused=unused)
     report(removed)
     click.echo(f"Total reclaimed space: {units.size(freed + removed.freed)}")
-
-
-def _containers(engine: Machine) -> int:
-    """Remove those that do not live; the bytes they had written."""
-    sizes: dict[str, int] = {}
-    for record, _ in engine.store.all():
-        try:
-            sizes[record.id] = engine.snapshots.usage(record.id)
-        except NotFound:
-            sizes[record.id] = 0
-    gone = remove.prune(engine)
-    _named("Containers", [record.id for record in gone])
-    return sum(sizes.get(record.id, 0) for record in gone)
 
 
 def _named(what: str, names: list[str]) -> None:

@@ -1,0 +1,31 @@
+"""`entrepot commit`: an image of what a container has written."""
+
+import click
+
+from runtime.cli.library import library
+from runtime.cli.machine import machine
+from runtime.engine.commit import commit
+from runtime.images import names
+
+
+@click.command(help="Make an image of what a container has written.")
+@click.argument("container", metavar="CONTAINER")
+@click.argument("name", metavar="[REPOSITORY[:TAG]]", required=False, default="")
+@click.option("-a", "--author", default="", help="Who made it.")
+@click.option("-c", "--change", "instructions", metavar="INSTRUCTION", multiple=True, help="As in a Dockerfile.")
+@click.option("-m", "--message", default="", help="A comment on the image.")
+@click.option("-p", "--pause/--no-pause", "pausing", default=True, help="Whether it is paused meanwhile.")
+def command(container: str, name: str, author: str, instructions: tuple[str, ...], message: str, pausing: bool) -> None:
+    """Commit a container."""
+    here, images = machine(), library()
+    made = commit(
+        here,
+        images,
+        here.store.find(container),
+        [names.tagged(name, images.default)] if name else [],
+        message=message,
+        author=author,
+        instructions=instructions,
+        pausing=pausing,
+    )
+    click.echo(made.id)

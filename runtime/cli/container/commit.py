@@ -1,0 +1,5 @@
+"""`entrepot container commit` is `entrepot commit`."""
+
+from runtime.cli.commit import command
+
+__all__ = ["command"]

@@ -1,0 +1,5 @@
+"""`entrepot container export` is `entrepot export`."""
+
+from runtime.cli.export import command
+
+__all__ = ["command"]

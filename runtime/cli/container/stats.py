@@ -1,0 +1,5 @@
+"""`entrepot container stats` is `entrepot stats`."""
+
+from runtime.cli.stats import command
+
+__all__ = ["command"]

@@ -1,0 +1,5 @@
+"""`entrepot container update` is `entrepot update`."""
+
+from runtime.cli.update import command
+
+__all__ = ["command"]
