@@ -5,7 +5,7 @@ import click
 from runtime.cli import units
 from runtime.cli.asking import confirm
 from runtime.cli.library import library, users
-from runtime.images.pruning import fitting
+from runtime.cli.pruning import fitting
 from runtime.images.remove import Removed, prune
 
 _DANGLING = "This will remove all images without a tag."
@@ -20,7 +20,7 @@ def command(unused: bool, given: tuple[str, ...], force: bool) -> None:
     """Prune images."""
     fits = fitting(given)
     confirm(_UNUSED if unused else _DANGLING, force)
-    removed = prune(library(), users(), unused=unused, fits=fits)
+    removed = prune(library(), users(), unused=unused, fits=lambda image: fits(image.created, image.config.labels))
     report(removed)
     click.echo(f"Total reclaimed space: {units.size(removed.freed)}")
 

@@ -8,7 +8,6 @@ from runtime.cli.image.prune import report
 from runtime.cli.library import library, users
 from runtime.cli.machine import machine
 from runtime.engine import volumes
-from runtime.engine.machine import Machine
 from runtime.engine.prune import prune as prune_containers
 from runtime.images.remove import prune
 

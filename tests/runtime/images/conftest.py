@@ -51,7 +51,7 @@ def write_tar(path: Path, files: dict[str, bytes | None]) -> Path:
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """With team/app:1 (one layer large, one of zstd, one twice), team/plain:1 (gzip alone), team/multi:1 (two platforms)."""
+    """With team/app:1 (a layer is large, one of zstd, one twice), team/plain:1 (gzip), team/multi:1 (two platforms)."""
     folder = tmp_path_factory.mktemp("registry")
     layout = Layout.create(folder / "layout")
     busybox = {"bin": None, "bin/busybox": system_tool("busybox").read_bytes(), "etc": None, "etc/name": b"app\n"}
