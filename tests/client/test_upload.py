@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from registry.client.client import Client
+from registry.client.credentials import Basic
 from registry.client.errors import InvalidAnswer, RegistryError, Unreachable
 from tests.client.cutting import Cut, cutting
 from tests.client.debian import docker_registry
@@ -174,6 +175,56 @@ def test_locations() -> None:
             f"/elsewhere/PATCH?_state=a%2Fb&digest={DIGEST.replace(':', '%3A')}",
         ]
         assert server.asked[1].body == DATA
+
+
+def test_a_location_on_another_host_gets_no_credentials() -> None:
+    def other(asked: Asked) -> Reply:
+        return Reply(201) if asked.method == "PUT" else Reply(202, b"", [("Location", "/up")])
+
+    with scripted(other) as elsewhere:
+
+        def registry(asked: Asked) -> Reply:
+            if "authorization" not in asked.headers:
+                return Reply(401, b"", [("WWW-Authenticate", 'Basic realm="x"')])
+            return Reply(202, b"", [("Location", f"{elsewhere.url}/up")])
+
+        with scripted(registry) as server:
+            Client(server.host, credentials=Basic("u", "p")).push_blob("a", DIGEST, len(DATA), opener(DATA))
+            assert ["authorization" in asked.headers for asked in server.asked] == [False, True]
+        assert [asked.method for asked in elsewhere.asked] == ["PATCH", "PUT"]
+        assert all("authorization" not in asked.headers for asked in elsewhere.asked)
+
+
+def test_what_is_sent_again_says_where_it_belongs() -> None:
+    """The registry may have taken more of a dropped request than it knew when it was asked."""
+    drops = iter((True,))
+
+    def answer(asked: Asked) -> Reply | None:
+        if asked.method == "PATCH" and next(drops, False):
+            return None
+        return Reply(201) if asked.method == "PUT" else Reply(202, b"", [("Location", "/up")])
+
+    with scripted(answer) as server:
+        Client(server.host, patience=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA))
+        places = [asked.headers.get("content-range") for asked in server.asked if asked.method == "PATCH"]
+        assert places == [None, "0-2999999"]
+
+
+def test_a_close_without_an_answer() -> None:
+    """The blob is looked for before anything is sent again."""
+
+    def answer(asked: Asked) -> Reply | None:
+        if asked.method == "PUT":
+            return None
+        if asked.method == "HEAD":
+            return Reply(200, b"", [("Content-Length", str(len(DATA)))])
+        return Reply(202, b"", [("Location", "/up")])
+
+    told: list[int] = []
+    with scripted(answer) as server:
+        Client(server.host, patience=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA), told.append)
+        assert [asked.method for asked in server.asked] == ["POST", "PATCH", "PUT", "HEAD"]
+    assert told[-1] == len(DATA)
 
 
 def test_no_location() -> None:
