@@ -68,7 +68,7 @@ class Kernel:
         named = self._named()
         if not named:
             self._resolver.stop()
-        elif not self._resolver.running():
+        elif not self._resolver.keep([each.container for each in named]):
             self._serve_again(named)
 
     def forget(self, container: str) -> None:

@@ -61,6 +61,7 @@ def _listening(path: Path) -> socket.socket:
     with short(aside) as name:
         requests.bind(name)
     aside.chmod(0o600)
+    requests.setblocking(False)
     requests.listen(64)
     aside.replace(path)
     return requests

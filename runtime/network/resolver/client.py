@@ -52,6 +52,10 @@ class Resolver:
         """End the process, if there is one."""
         self._ask({"stop": True})
 
+    def keep(self, containers: list[str]) -> bool:
+        """Have it forget all others; whether the process is there."""
+        return self._ask({"keep": containers}) is not None
+
     def running(self) -> bool:
         """Whether the process is there."""
         return self._ask({}) is not None

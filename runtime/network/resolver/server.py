@@ -16,7 +16,9 @@ from runtime.network.resolver import answers, upstream, wire
 from runtime.network.resolver.known import Known
 from runtime.syscall.netns import within
 
-_MOST_THREADS: Final = 64
+_MOST_THREADS: Final = 16
+"""For each container, so that none can keep the others' names from being resolved."""
+
 _STREAM_PATIENCE: Final = 10.0
 _BACKLOG: Final = 16
 
@@ -26,6 +28,8 @@ class Listening(NamedTuple):
 
     udp: socket.socket
     tcp: socket.socket
+    threads: threading.BoundedSemaphore
+    namespace: tuple[int, int]
 
 
 class Server:
@@ -36,7 +40,6 @@ class Server:
         self._known = known
         self._selector = selectors.DefaultSelector()
         self._serving: dict[str, Listening] = {}
-        self._threads = threading.BoundedSemaphore(_MOST_THREADS)
         self._ended = False
         self._watch(requests, self._take_request)
 
@@ -70,28 +73,37 @@ class Server:
         elif "forget" in request:
             self._close(request["forget"])
             self._ended = not self._serving
+        elif "keep" in request:
+            for container in self._serving.keys() - set(request["keep"]):
+                self._close(container)
         elif "serve" in request and descriptors:
             listening = self._serve(request["serve"], descriptors[0])
             return {"udp": listening.udp.getsockname()[1], "tcp": listening.tcp.getsockname()[1]}
         return {"serving": len(self._serving)}
 
     def _serve(self, container: str, namespace: int) -> Listening:
-        if container in self._serving:
-            return self._serving[container]
+        status = os.fstat(namespace)
+        identity = (status.st_dev, status.st_ino)
+        known = self._serving.get(container)
+        if known and known.namespace == identity:
+            return known
+        self._close(container)
         with within(namespace):
-            listening = Listening(_opened(socket.SOCK_DGRAM), _opened(socket.SOCK_STREAM))
+            udp, tcp = _opened(socket.SOCK_DGRAM), _opened(socket.SOCK_STREAM)
+        listening = Listening(udp, tcp, threading.BoundedSemaphore(_MOST_THREADS), identity)
         self._serving[container] = listening
-        self._watch(listening.udp, lambda: self._datagram(container, listening.udp))
-        self._watch(listening.tcp, lambda: self._stream(container, listening.tcp))
+        self._watch(udp, lambda: self._datagram(container, listening))
+        self._watch(tcp, lambda: self._stream(container, listening))
         return listening
 
     def _close(self, container: str) -> None:
         listening = self._serving.pop(container, None)
-        for opened in listening or ():
+        for opened in (listening.udp, listening.tcp) if listening else ():
             self._selector.unregister(opened)
             opened.close()
 
-    def _datagram(self, container: str, opened: socket.socket) -> None:
+    def _datagram(self, container: str, listening: Listening) -> None:
+        opened = listening.udp
         query, asker = opened.recvfrom(wire.LARGEST)
         asked = wire.question(query)
         if asked is None:
@@ -109,11 +121,11 @@ class Server:
             with contextlib.suppress(OSError):
                 opened.sendto(answer or wire.refusal(asked, wire.SERVER_FAILURE), asker)
 
-        if not self._in_thread(further):
+        if not _in_thread(listening, further):
             opened.sendto(wire.refusal(asked, wire.SERVER_FAILURE), asker)
 
-    def _stream(self, container: str, opened: socket.socket) -> None:
-        stream, _ = opened.accept()
+    def _stream(self, container: str, listening: Listening) -> None:
+        stream, _ = listening.tcp.accept()
 
         def converse() -> None:
             with stream, contextlib.suppress(OSError):
@@ -121,7 +133,7 @@ class Server:
                 while answer := self._answer_stream(container, upstream.received(stream)):
                     stream.sendall(struct.pack("!H", len(answer)) + answer)
 
-        if not self._in_thread(converse):
+        if not _in_thread(listening, converse):
             stream.close()
 
     def _answer_stream(self, container: str, query: bytes) -> bytes | None:
@@ -134,23 +146,25 @@ class Server:
             found = upstream.ask(query, [server for each in mine for server in each.nameservers], stream=True)
         return found or wire.refusal(asked, wire.SERVER_FAILURE)
 
-    def _in_thread(self, work: Callable[[], None]) -> bool:
-        """Do it beside the loop; False if too much is being done already."""
-        if not self._threads.acquire(blocking=False):
-            return False
 
-        def then_release() -> None:
-            try:
-                work()
-            finally:
-                self._threads.release()
+def _in_thread(listening: Listening, work: Callable[[], None]) -> bool:
+    """Do it beside the loop; False if too much is being done for that container already."""
+    if not listening.threads.acquire(blocking=False):
+        return False
 
-        threading.Thread(target=then_release, daemon=True).start()
-        return True
+    def then_release() -> None:
+        try:
+            work()
+        finally:
+            listening.threads.release()
+
+    threading.Thread(target=then_release, daemon=True).start()
+    return True
 
 
 def _opened(kind: socket.SocketKind) -> socket.socket:
     opened = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC)
+    opened.setblocking(False)
     opened.bind((EMBEDDED, 0))
     if kind == socket.SOCK_STREAM:
         opened.listen(_BACKLOG)

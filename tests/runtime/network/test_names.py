@@ -6,8 +6,10 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from runtime.network.definition import Wishes
-from tests.runtime.network.place import Place
+from tests.runtime.network.place import Namespace, Place
 
 AAAA, PTR = 28, 12
 
@@ -108,6 +110,26 @@ def test_the_resolver_ends_with_the_last_and_comes_back_after_a_kill(place: Plac
         for name in ("web", "db", "third"):
             networks.detach(place.id(name))
     gone(process)
+
+
+def test_a_container_that_starts_again_and_one_that_nobody_took_leave_of(place: Place) -> None:
+    with place.inside() as networks:
+        networks.create("mine")
+    place.container("web", "mine")
+    db, _ = place.container("db", "mine")
+    again = Namespace()
+    with place.inside() as networks:
+        mine = networks.inspect("mine")
+        (place.folder / "run" / "networks" / f"{mine.id}.json").write_text(
+            "[]"
+        )  # as if killed before the resolver knew
+        networks.attach("mine", place.id("web"), again.path, name="web")
+    assert again.look_up("web")[0] == 0, "the resolver answers in the new namespace"
+    with place.inside() as networks:
+        networks.reconcile({place.id("web")})
+    with pytest.raises(OSError, match=r"refused|timed out"):
+        db.look_up("web")
+    again.close()
 
 
 def gone(process: int) -> None:
