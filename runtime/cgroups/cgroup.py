@@ -12,7 +12,13 @@ class Cgroup(Protocol):
         """Make its directories and what stands above them; directories that are there already are used."""
 
     def add(self, pid: int) -> None:
-        """Move a process into it; 0 is the calling process, which must have one thread only. Raise OSError."""
+        """Move a process into it. Raise OSError."""
+
+    def birthplace(self) -> str:
+        """The directory of version 2 that a process can be forked into, or nothing; `join` does the rest."""
+
+    def join(self, *, born: bool) -> None:
+        """Move the calling process, of one thread, into it; `born` if it was forked into its birthplace."""
 
     def apply(self, resources: dict[str, Any]) -> None:
         """Set every limit that the resources name. Raise CgroupError for what this host cannot limit."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 from runtime.cgroups.errors import CgroupError
-from runtime.cgroups.v1 import GroupV1
-from runtime.cgroups.v2 import GroupV2
 from runtime.syscall.files import CGROUP2_MAGIC, filesystem_type
 
 TYPE_CHECKING = False
@@ -95,7 +93,7 @@ def group(cgroups_path: str, identity: str) -> Cgroup:
     path = place(cgroups_path, identity)
     mine = own()
     if unified():
-        return GroupV2(ROOT, path if path.startswith("/") else _join(mine.get("", "/"), path))
+        return _version(2, ROOT, path if path.startswith("/") else _join(mine.get("", "/"), path))
     directories = {}
     for controller, (point, root) in mounted().items():
         if path.startswith("/"):
@@ -107,14 +105,21 @@ def group(cgroups_path: str, identity: str) -> Cgroup:
             directories[controller] = point + _join(inside, path)
     if not directories:
         raise CgroupError("no control groups are mounted on this host")
-    return GroupV1(directories)
+    return _version(1, directories)
 
 
 def group_at(paths: dict[str, str]) -> Cgroup:
     """The group whose directories were recorded."""
     if set(paths) == {""}:
-        return GroupV2(ROOT, paths[""].removeprefix(ROOT))
-    return GroupV1(paths)
+        return _version(2, ROOT, paths[""].removeprefix(ROOT))
+    return _version(1, paths)
+
+
+def _version(number: int, *arguments: object) -> Cgroup:
+    """The group of a version; the module of the other one is not loaded."""
+    module = __import__(f"runtime.cgroups.v{number}", fromlist=["Group"])
+    made: Cgroup = module.Group(*arguments)
+    return made
 
 
 def _join(directory: str, name: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FREEZE_SECONDS = 1.0
 
 
-class GroupV1:
+class Group:
     """A container's groups; `directories` by controller, co-mounted controllers share one."""
 
     def __init__(self, directories: dict[str, str]) -> None:
@@ -34,14 +34,26 @@ class GroupV1:
                 tree.make(directory)
 
     def add(self, pid: int) -> None:
+        """See Cgroup."""
+        for directory in set(self._directories.values()):
+            tree.write(directory, "cgroup.procs", pid)
+
+    def birthplace(self) -> str:
+        """See Cgroup."""
+        return self._directories.get("", "")
+
+    def join(self, *, born: bool) -> None:
         """See Cgroup.
 
         A single thread that moves itself by `tasks` does not make the kernel stop all forks of the host, as
         `cgroup.procs` does; with ten hierarchies that is most of the time a container takes to start.
         """
+        beside = self.birthplace()
         for directory in set(self._directories.values()):
-            whole = pid or directory == self._directories.get("")  # version 2 beside version 1 has no `tasks`
-            tree.write(directory, "cgroup.procs" if whole else "tasks", pid)
+            if directory != beside:
+                tree.write(directory, "tasks", 0)
+        if beside and not born:
+            tree.write(beside, "cgroup.procs", 0)
 
     def apply(self, resources: dict[str, Any]) -> None:
         """See Cgroup."""

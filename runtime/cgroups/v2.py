@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FREEZE_SECONDS = 1.0
 
 
-class GroupV2:
+class Group:
     """A container's group; `mountpoint` is where the hierarchy is mounted, `path` begins with a slash."""
 
     def __init__(self, mountpoint: str, path: str) -> None:
@@ -38,6 +38,15 @@ class GroupV2:
     def add(self, pid: int) -> None:
         """See Cgroup."""
         tree.write(self._directory, "cgroup.procs", pid)
+
+    def birthplace(self) -> str:
+        """See Cgroup."""
+        return self._directory
+
+    def join(self, *, born: bool) -> None:
+        """See Cgroup."""
+        if not born:
+            self.add(0)
 
     def apply(self, resources: dict[str, Any]) -> None:
         """See Cgroup."""

@@ -1,5 +1,7 @@
-"""The process in between: it takes its place in the control groups, leaves the host's namespaces and forks the first
-process of the container. Then it goes, so that its child belongs to the caller of the whole program.
+"""Leaving the host's namespaces: by the first process itself if it can be forked into them, else by one in between.
+
+The one in between takes its place in the control groups, leaves and joins namespaces, forks the first process and
+goes. It is needed for user and time namespaces and to join a PID namespace: these are entered before forking.
 """
 
 from __future__ import annotations
@@ -21,17 +23,27 @@ if TYPE_CHECKING:
     from runtime.executor.plan import Plan
 
 
+def settle(plan: Plan, *, born: bool) -> None:
+    """What every new process does first: no one may look into it, and it takes its place in the control groups."""
+    prctl(PR_SET_DUMPABLE, 0)
+    adjust = plan.process.get("oomScoreAdj")
+    if adjust is not None:
+        write_self(plan, "oom_score_adj", str(adjust))
+    if plan.group is not None:
+        plan.group.join(born=born)
+
+
 def depart(
-    plan: Plan, channel: Channel, arrive: Callable[[Plan, Channel], None], enter: Callable[[Plan], None]
+    plan: Plan,
+    channel: Channel,
+    arrive: Callable[[Plan, Channel], None],
+    enter: Callable[[Plan], None],
+    *,
+    born: bool,
 ) -> NoReturn:
     """Run in a fork of the program; `enter` changes namespaces, `arrive` is what the child does and never returns."""
     try:
-        prctl(PR_SET_DUMPABLE, 0)
-        adjust = plan.process.get("oomScoreAdj")
-        if adjust is not None:
-            write_self(plan, "oom_score_adj", str(adjust))
-        if plan.group is not None:
-            plan.group.add(0)
+        settle(plan, born=born)
         enter(plan)
         child = os.fork()
         if not child:
@@ -40,6 +52,18 @@ def depart(
         os._exit(0)
     except BaseException as error:
         fail(channel, error)
+
+
+def begin(
+    plan: Plan, channel: Channel, arrive: Callable[[Plan, Channel], None], enter: Callable[[Plan], None]
+) -> NoReturn:
+    """Run in a process that was forked into its PID namespace at once, so that nobody is needed in between."""
+    try:
+        settle(plan, born=True)
+        enter(plan)
+    except BaseException as error:
+        fail(channel, error)
+    run_child(plan, channel, arrive)
 
 
 def run_child(plan: Plan, channel: Channel, arrive: Callable[[Plan, Channel], None]) -> NoReturn:
@@ -74,7 +98,7 @@ def write_self(plan: Plan, name: str, value: str) -> None:
 def leave_namespaces(plan: Plan, channel: Channel) -> None:
     """Join what the specification names, and make the rest new: the user namespace first, it owns the others."""
     join(plan.joined)
-    new = plan.namespaces.new
+    new = plan.namespaces.new & ~plan.born_in
     if new & n.CLONE_NEWUSER:
         n.unshare(n.CLONE_NEWUSER)
         channel.send(USER)

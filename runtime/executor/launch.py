@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from runtime.executor.channel import DONE, FAILED, GO, LISTENER, PID, READY, USER, pair
-from runtime.executor.departure import depart
+from runtime.executor.departure import begin, depart
 from runtime.executor.errors import StartFailed
 from runtime.executor.namespaces import write_maps
+from runtime.syscall.cloning import fork_into
+from runtime.syscall.namespaces import CLONE_NEWPID
 from runtime.syscall.processes import RLIMITS, pidfd_getfd, pidfd_open, prlimit
 
 TYPE_CHECKING = False
@@ -33,12 +35,16 @@ class Launch:
     def run(self, arrive: Callable[[Plan, Channel], None], enter: Callable[[Plan, Channel], None]) -> int:
         """Start the process and return its pid on the host. Raise StartFailed; then nothing is left of it."""
         here, there = pair()
-        between = os.fork()
-        if not between:
-            here.close()
-            depart(self._plan, there, arrive, lambda plan: enter(plan, there))
+        between = 0
+        if not self._fork_at_once(here, there, arrive, enter):
+            between, born = self._fork_between()
+            if not between:
+                here.close()
+                depart(self._plan, there, arrive, lambda plan: enter(plan, there), born=born)
         there.close()
         try:
+            if self._pid:
+                self._born(self._pid)
             while self._answer(here, between):
                 pass
         except BaseException:
@@ -47,6 +53,40 @@ class Launch:
         finally:
             here.close()
         return self._pid
+
+    def _fork_between(self) -> tuple[int, bool]:
+        """Fork a process that stays in our namespaces; tell whether it was born into its group."""
+        place = self._plan.group.birthplace() if self._plan.group is not None else ""
+        if place:
+            try:
+                return fork_into(0, place), True
+            except OSError:
+                return os.fork(), False
+        return os.fork(), False
+
+    def _fork_at_once(
+        self,
+        here: Channel,
+        there: Channel,
+        arrive: Callable[[Plan, Channel], None],
+        enter: Callable[[Plan, Channel], None],
+    ) -> bool:
+        """Fork the process right into its PID namespace and group; False where that is not possible."""
+        plan = self._plan
+        namespaces = plan.namespaces
+        if plan.init >= 0 or namespaces.has("user") or namespaces.has("time") or "pid" in namespaces.paths:
+            return False
+        plan.born_in = namespaces.new & CLONE_NEWPID
+        try:
+            pid = fork_into(plan.born_in, plan.group.birthplace() if plan.group is not None else "")
+        except OSError:
+            plan.born_in = 0  # an older kernel, or one that refuses: the long way tells why
+            return False
+        if not pid:
+            here.close()
+            begin(plan, there, arrive, lambda plan: enter(plan, there))
+        self._pid = pid
+        return True
 
     def _answer(self, here: Channel, between: int) -> bool:
         """Deal with one message; tell whether another one is to come."""

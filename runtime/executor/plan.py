@@ -37,6 +37,8 @@ class Plan:
         self.filter = compile_filter(rules) if rules else None
         self.console: _socket.socket | None = None
         self.fifo = -1
+        # The namespaces the process was forked into.
+        self.born_in = 0
         # A container to join: its first process, as pidfd and as number.
         self.init = -1
         self.pid_of_init = 0
