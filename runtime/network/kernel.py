@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from runtime.network.definition import ICC_OPTION, MASQUERADE_OPTION, flag
 from runtime.network.endpoint import Endpoint
 from runtime.network.errors import NetworkError
 from runtime.network.forwarding import put_back, switch_on
-from runtime.network.netlink import links, tables
+from runtime.network.netlink import addresses, flows, links, tables
 from runtime.network.netlink.channel import Channel
 from runtime.network.network import Network
 from runtime.network.paths import Paths
@@ -36,6 +37,7 @@ class Kernel:
             switch_on(self._paths.forwarding)
             bridge.plug(channel, number, network, endpoint)
         self._load()
+        translate_anew([endpoint])
         if network.has_names:
             self._name(endpoint)
 
@@ -118,6 +120,16 @@ class Kernel:
         write(self._paths.firewall, b"", durable=False)
         nft.load(rules)
         write(self._paths.firewall, encoded, durable=False)
+
+
+def translate_anew(endpoints: list[Endpoint]) -> None:
+    """Datagrams for ports that were published just now, or are no longer, are not led as they were before."""
+    ports = {port.host_port for each in endpoints for port in each.ports if port.protocol == "udp"}
+    if not ports:
+        return
+    with Channel() as channel:
+        ours = addresses.local(channel) | {IPv4Address(each.ip) for each in endpoints}
+    flows.forget(lambda flow: flow.port in ports and flow.answers in ours)
 
 
 def _bridge(network: Network) -> firewall.Bridge:

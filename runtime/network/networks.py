@@ -16,7 +16,7 @@ from runtime.network import bridge, ports
 from runtime.network.definition import ADDRESS_OPTION, Wishes, default, define, unbridged
 from runtime.network.endpoint import Endpoint, Publish, Published
 from runtime.network.errors import NetworkError, NetworkInUse, NetworkNotFound, NoFreeAddress, NotConnected
-from runtime.network.kernel import Kernel
+from runtime.network.kernel import Kernel, translate_anew
 from runtime.network.netlink.channel import Channel
 from runtime.network.network import DEFAULT, DEFAULT_DEVICE, NOT_BRIDGED, Network
 from runtime.network.paths import Paths
@@ -237,6 +237,7 @@ class Networks:
             if len(left) != len(connected):
                 self._store.save_endpoints(network, left)
         self._kernel.settle()
+        translate_anew(list(endpoints))
         named = {network.id for network in self._store.networks() if network.has_names}
         for container in {each.container for each in endpoints if each.network_id in named}:
             if not any(each.network_id in named for each in self.of(container)):

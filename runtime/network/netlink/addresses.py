@@ -2,6 +2,7 @@
 
 import errno
 import struct
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
@@ -30,11 +31,21 @@ def add(channel: Channel, index: int, address: IPv4Interface) -> None:
 
 
 def networks(channel: Channel) -> dict[IPv4Network, set[int]]:
-    """The networks that devices here have addresses in, with the indices of those devices."""
+    """The networks that devices here have addresses in, with the numbers of those devices."""
     found: dict[IPv4Network, set[int]] = {}
-    for payload in channel.dump(_GET, _ADDR.pack(_INET, 0, 0, 0, 0), "addresses"):
-        _, prefix, _, _, index = _ADDR.unpack_from(payload)
-        local = attributes(payload[_ADDR.size :]).get(_LOCAL)
-        if local is not None:
-            found.setdefault(IPv4Network((IPv4Address(local), prefix), strict=False), set()).add(index)
+    for address, number in _all(channel):
+        found.setdefault(address.network, set()).add(number)
     return found
+
+
+def local(channel: Channel) -> set[IPv4Address]:
+    """The addresses of this host."""
+    return {address.ip for address, _ in _all(channel)}
+
+
+def _all(channel: Channel) -> Iterator[tuple[IPv4Interface, int]]:
+    for payload in channel.dump(_GET, _ADDR.pack(_INET, 0, 0, 0, 0), "addresses"):
+        _, prefix, _, _, number = _ADDR.unpack_from(payload)
+        address = attributes(payload[_ADDR.size :]).get(_LOCAL)
+        if address is not None:
+            yield IPv4Interface((IPv4Address(address), prefix)), number

@@ -42,6 +42,26 @@ def test_datagrams(place: Place) -> None:
     assert place.host.ask("127.0.0.1", 5353, socket.SOCK_DGRAM) == endpoint.gateway
 
 
+def test_datagrams_of_one_conversation_find_the_container_of_the_moment(place: Place) -> None:
+    with place.outside.within():
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with client:
+        client.settimeout(1)
+        client.sendto(b"nobody is there yet", (HOST, 5353))
+        first, _ = place.container("first", ports=[Publish(53, "udp", host_port=5353)])
+        first.serve(53, socket.SOCK_DGRAM)
+        client.sendto(b"who", (HOST, 5353))
+        assert client.recv(64).decode() == OUTSIDE
+        place.container("between")
+        with place.inside() as networks:
+            networks.detach(place.id("first"))
+        place.container("takes its address")
+        second, _ = place.container("second", ports=[Publish(53, "udp", host_port=5353)])
+        second.serve(53, socket.SOCK_DGRAM)
+        client.sendto(b"who", (HOST, 5353))
+        assert client.recv(64).decode() == OUTSIDE
+
+
 def test_a_port_on_localhost_is_the_hosts_alone(place: Place) -> None:
     web, _ = place.container("web", ports=[Publish(80, host_ip="127.0.0.1", host_port=8080)])
     web.serve(80)
