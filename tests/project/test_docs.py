@@ -12,10 +12,16 @@ from registry.cli.flags import FLAGS
 from registry.cli.verbs import Verbs
 from registry.config import SETTINGS
 from registry.telemetry.families import FAMILIES
+from runtime.cli.command import root as front_door
+from runtime.cli.group import Verbs as RuntimeVerbs
+from runtime.cli.group import module_of
+from runtime.cli.home import ROOT_VARIABLE, RUN_VARIABLE
+from runtime.cli.settings import VARIABLE
 from tests.project.source import ROOT
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RUNTIME = (ROOT / "docs" / "runtime.md").read_text()
 METRICS = (ROOT / "docs" / "metrics.md").read_text()
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -53,7 +59,8 @@ def test_only_settings_are_documented_and_in_their_order() -> None:
     documented = [row[0].split("`")[1] for row in rows(CONFIGURATION) if "<br>" in row[0]]
     assert documented == list(SETTINGS)
     names = set(re.findall(r"ENTREPOT_[A-Z0-9_]+", "".join(page.read_text() for page in PAGES)))
-    assert names <= {setting.variable for setting in SETTINGS.values()} | {"ENTREPOT_CONFIG"}
+    known = {setting.variable for setting in SETTINGS.values()}
+    assert names <= known | {"ENTREPOT_CONFIG", ROOT_VARIABLE, RUN_VARIABLE, VARIABLE, "ENTREPOT_COMPLETE"}
 
 
 def test_settings_named_anywhere_exist() -> None:
@@ -84,6 +91,38 @@ def test_flags_are_documented_and_exist() -> None:
         flag = f"--{name.replace('_', '-')}"
         assert documented[flag] == f"`{key}`"
         assert f"`{flag} {metavar}`" in OPERATIONS.replace("\\|", "|")
+
+
+def runtime_verbs(group: RuntimeVerbs, prefix: str = "entrepot") -> dict[str, click.Command]:
+    """Every verb of the runtime by how it is typed, groups opened."""
+    found: dict[str, click.Command] = {}
+    for name in group.verbs:
+        command = import_module(f"{group.package}.{module_of(name)}").command
+        inner = runtime_verbs(command, f"{prefix} {name}") if isinstance(command, RuntimeVerbs) else {}
+        found |= inner or {f"{prefix} {name}": command}
+    return found
+
+
+def options_of(command: click.Command) -> set[str]:
+    """Every spelling of its options."""
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    return {spelling for option in options for spelling in (*option.opts, *option.secondary_opts)}
+
+
+def test_verbs_of_the_runtime_and_their_flags_are_documented_and_exist() -> None:
+    existing = runtime_verbs(front_door)
+    documented = {
+        typed: set(re.findall(r"`(--?[\w-]+)`", row[1]))
+        for row in rows(RUNTIME)
+        for typed in re.findall(r"`(entrepot [a-z -]+)`", row[0])
+    }
+    assert documented.keys() == existing.keys()
+    table = RUNTIME.partition("## Options of run and create")[2].partition("\n## ")[0]
+    of_run = {spelling for row in rows(table) for spelling in re.findall(r"`(--?[\w-]+)`", row[0])}
+    for typed, flags in documented.items():
+        same = existing[typed] in (existing["entrepot run"], existing["entrepot create"])
+        assert flags == (set() if same else options_of(existing[typed])), f"{typed} in docs/runtime.md"
+    assert of_run == options_of(existing["entrepot run"]) | options_of(existing["entrepot create"])
 
 
 def test_metrics_are_documented_and_exist() -> None:
