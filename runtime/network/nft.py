@@ -1,6 +1,5 @@
 """Handing a ruleset to the kernel through `nft`: all of it, or nothing."""
 
-import subprocess
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +24,8 @@ def load(ruleset: dict[str, Any], namespace: int | None = None) -> None:
 
 
 def _run(payload: bytes) -> None:
+    import subprocess  # here, since most containers change no rules and need not wait for it
+
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command
             _COMMAND, input=payload, capture_output=True, timeout=_PATIENCE, check=False

@@ -1,7 +1,6 @@
 """Mounting the filesystem of a volume that has options: tmpfs, nfs, a folder of the host, a disk."""
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,8 @@ _PATIENCE: Final = 120
 
 def mount(volume: Volume, target: Path) -> None:
     """Mount it on a folder, by mount(8), which knows the ways of every filesystem. Raises MountFailed."""
+    import subprocess  # here, since most volumes are not mounted and need not wait for it
+
     options = volume.options
     kind, said = options["type"], options.get("o", "")
     words = ["-o", said] if said else []
