@@ -112,6 +112,7 @@ def comparable(made: dict[str, Any]) -> dict[str, Any]:
     """Without the order of what has none."""
     made["process"].pop("consoleSize", None)
     made["process"]["rlimits"] = sorted(made["process"]["rlimits"], key=json.dumps)
+    made["process"]["user"]["additionalGids"] = sorted(made["process"]["user"]["additionalGids"])
     made["process"]["env"] = sorted(made["process"]["env"])
     made["linux"]["namespaces"] = sorted(made["linux"]["namespaces"], key=json.dumps)
     made["linux"]["devices"] = sorted(made["linux"]["devices"], key=json.dumps)
