@@ -6,6 +6,7 @@ import sys
 import click
 
 from runtime.cli.machine import machine
+from runtime.engine.changes import changes
 
 
 @click.command(help="Show what a container has added (A), changed (C) and deleted (D).")
@@ -13,5 +14,5 @@ from runtime.cli.machine import machine
 def command(container: str) -> None:
     """Show changes."""
     here = machine()
-    for change in here.snapshots.changes(here.store.find(container)):
+    for change in changes(here, here.store.find(container)):
         sys.stdout.buffer.write(os.fsencode(f"{change.kind} {change.path}\n"))

@@ -33,7 +33,6 @@ def create(
     request = replace(request, config=merged, host_config=_resolved(machine, request.host_config))
     warnings = checks.check(request, host.read())
     id = secrets.token_hex(32)
-    machine.store.make(id)
     record = Record(
         id=id,
         name="",
@@ -48,8 +47,10 @@ def create(
         driver=machine.snapshots.name,
     )
     with locks.held(machine.paths.of(id).lock):
+        machine.store.make(id)
         try:
-            record = _made(machine, replace(record, name=_named(machine, id, name)))
+            record = replace(record, name=_named(machine, id, name))
+            record = _made(machine, record)
         except BaseException:
             _undo(machine, record)
             raise

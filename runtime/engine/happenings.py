@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from runtime.engine.errors import EngineError
@@ -35,7 +35,7 @@ def fits(event: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> bool:
     """Whether an event is one of those that are wanted."""
     id, attributes = event["Actor"]["ID"], event["Actor"]["Attributes"]
     labels = [f"{name}={value}" for name, value in attributes.items()]
-    have = {
+    have: dict[str, Callable[[str], bool]] = {
         "container": lambda text: id.startswith(text) or attributes.get("name") == text,
         "event": lambda text: event["Action"].partition(":")[0] == text,
         "image": lambda text: attributes.get("image") == text,

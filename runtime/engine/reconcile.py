@@ -59,6 +59,9 @@ def mend(machine: Machine, id: str) -> None:
 def all(machine: Machine) -> None:
     """Mend every container, take away the remains of runs that nobody finished, and of networks nobody is on."""
     for id in machine.store.ids():
+        if not os.path.exists(machine.paths.of(id).config):
+            _sweep(machine, id)
+            continue
         with contextlib.suppress(NoSuchContainer):
             now = looked_at(machine, id)
             if now.status in (lifecycle.REMOVING, lifecycle.DEAD) or _remains(machine, id, now):
@@ -66,6 +69,17 @@ def all(machine: Machine) -> None:
     for id in os.listdir(machine.paths.namespaces):
         if not os.path.isdir(machine.paths.of(id).folder):
             clearing.clear(machine, id)
+
+
+def _sweep(machine: Machine, id: str) -> None:
+    """Remove what a command that died left of a container it was making or removing."""
+    with locks.held(machine.paths.of(id).lock):
+        if os.path.exists(machine.paths.of(id).config):
+            return
+        clearing.clear(machine, id)
+        if id in machine.snapshots.keys():  # noqa: SIM118 - not a mapping
+            machine.snapshots.remove(id)
+        machine.store.forget(id, "")
 
 
 def _remains(machine: Machine, id: str, now: State) -> bool:

@@ -128,7 +128,8 @@ class Store:
         of = self.paths.of(id)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(of.config)
-        self.drop_name(name, id)
+        if name:
+            self.drop_name(name, id)
         shutil.rmtree(of.folder, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(of.lock)

@@ -82,6 +82,6 @@ def _link(root: int, path: str, parent: int, base: str) -> None:
 def _status(member: tarfile.TarInfo) -> os.stat_result:
     kind = stat.S_IFDIR if member.isdir() else stat.S_IFREG
     seconds = int(member.mtime)
-    return os.stat_result(
-        (kind | (member.mode & 0o7777), 0, 0, 1, member.uid, member.gid, 0, seconds, seconds, seconds)
-    )
+    fields = (kind | (member.mode & 0o7777), 0, 0, 1, member.uid, member.gid, 0, seconds, seconds, seconds)
+    ns = seconds * 1_000_000_000
+    return os.stat_result(fields, {"st_atime_ns": ns, "st_mtime_ns": ns})

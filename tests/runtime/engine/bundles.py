@@ -28,6 +28,7 @@ def busybox_tree(folder: Path) -> Path:
     for name in listed:
         if name != "busybox":
             (folder / "bin" / name).symlink_to("busybox")
+    folder.chmod(0o755)
     (folder / "etc" / "passwd").write_text("root:x:0:0:root:/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n")
     (folder / "etc" / "group").write_text("root:x:0:\nuser:x:1000:\n")
     return folder
