@@ -185,6 +185,7 @@ class _Applier:
         if not isinstance(found, Found):
             raise InvalidLayer(f"it is a hard link to {shown(entry.link)!r}, which is not there", shown(entry.name))
         copy(found, descriptor, target)
+        folder.copied.add(target)
         if stat.S_ISLNK(found.status.st_mode):
             folder.children[target] = os.readlink(target, dir_fd=descriptor)
 
@@ -201,6 +202,8 @@ class _Applier:
             directory = self._tree.resolve(path, None, shown(entry.name))
             if directory is not None:
                 directory.cut = True
+                for copied in list(directory.copied):
+                    self._tree.clear(directory, copied)
         else:
             self._hide(path, names.hidden(base, entry.name), entry)
 
@@ -210,6 +213,8 @@ class _Applier:
         if directory is None:
             return
         directory.whiteouts.add(base)
+        if base in directory.copied:
+            self._tree.clear(directory, base)
         child = directory.children.get(base)
         if isinstance(child, Directory):
             child.cut = True
@@ -220,9 +225,10 @@ def _finish(tree: Tree, marks: Marks | None, owner: tuple[int, int]) -> None:
     for directory in reversed(walk(tree.root)):
         descriptor = tree.descriptor(directory)
         if marks is not None:
-            for base in directory.whiteouts:
-                if base not in directory.children:
-                    marks.hide(descriptor, base)
+            lower = directory.lower() if directory.whiteouts else None
+            for base in sorted(directory.whiteouts):
+                if base not in directory.children and lower is not None and lower.child(base) is not None:
+                    marks.hide(descriptor, base)  # where nothing is below, overlayfs would show the mark itself
             if directory.cut:
                 marks.make_opaque(descriptor)
         attributes.put_on_open(descriptor, directory.attributes, owner, shown(directory.path))

@@ -28,7 +28,18 @@ _WHILE_APPLYING = 0o700
 class Directory:
     """A folder of the layer. Its owner, mode, times and attributes are put on it at the end."""
 
-    __slots__ = ("attributes", "below", "children", "cut", "descriptor", "name", "parent", "path", "whiteouts")
+    __slots__ = (
+        "attributes",
+        "below",
+        "children",
+        "copied",
+        "cut",
+        "descriptor",
+        "name",
+        "parent",
+        "path",
+        "whiteouts",
+    )
 
     def __init__(self, parent: Directory | None, name: bytes, attributes: Attributes, below: Merged | None) -> None:
         self.parent = parent
@@ -40,6 +51,8 @@ class Directory:
         self.children: dict[bytes, Directory | bytes] = {}
         """Folders, and links with where they lead; anything else is only on the disk."""
         self.whiteouts: set[bytes] = set()
+        self.copied: set[bytes] = set()
+        """What was copied from the layers below, for a hard link to it: it is not this layer's own."""
         self.cut = False
         """Whether it hides all it holds in the layers below."""
         self.descriptor = -1
@@ -152,6 +165,7 @@ class Tree:
     def clear(self, parent: Directory, base: bytes) -> None:
         """Remove what this layer has under a name."""
         self._resolved.clear()
+        parent.copied.discard(base)
         child = parent.children.pop(base, None)
         if isinstance(child, Directory):
             self._forget(child)
