@@ -314,7 +314,9 @@ class Uploads:
         except NotFound as error:
             if self._content.local:
                 raise
-            await self._ledger.forget(live)  # a rule of the bucket's, or somebody else, has removed its bytes
+            # A rule of the bucket's, or somebody else, has removed its bytes.
+            log.warning("upload %s of %s is given up: %s", live.row.id, live.row.repository, error)
+            await self._ledger.forget(live)
             raise unknown(live.row.repository, live.row.id) from error
         finally:
             if live.leased:

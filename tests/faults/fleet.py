@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.client import Client, Judge, never
-from tests.faults.load import Load
+from tests.faults.load import Load, Pusher
 from tests.faults.oracle import Oracle
 from tests.faults.record import Record
 from tests.faults.server import Server
@@ -82,12 +82,20 @@ class Fleet:
 
     @contextmanager
     def loaded(
-        self, judge: Judge = never, clients: int = 3, *, outlives: bool = False, lossy: bool = False
+        self,
+        judge: Judge = never,
+        clients: int = 3,
+        *,
+        outlives: bool = False,
+        lossy: bool = False,
+        pusher: type[Pusher] = Pusher,
     ) -> Iterator[Load]:
         """Clients at work on all replicas meanwhile, whose complaints fail the test; with repositories of their own."""
         self._loads += 1
         seed = f"{self.seed} {self._loads}"
-        load = Load(self.ports, self.record, seed, clients, self._loads, judge, outlives=outlives, lossy=lossy)
+        load = Load(
+            self.ports, self.record, seed, clients, self._loads, judge, outlives=outlives, lossy=lossy, pusher=pusher
+        )
         load.start()
         try:
             yield load

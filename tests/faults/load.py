@@ -241,6 +241,7 @@ class Load:
     """Pushers in threads against a server, or its replicas, until they are told to stop or lose the server.
 
     `outlives`: an answer may be lost at any time, and its client goes on. `lossy`: sessions may be lost.
+    `pusher`: what kind they are.
     """
 
     ports: Sequence[int]
@@ -251,6 +252,7 @@ class Load:
     judge: Judge = never
     outlives: bool = False
     lossy: bool = False
+    pusher: type[Pusher] = Pusher
     # Set before the server is killed; an answer that is lost earlier is a defect.
     killing: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -274,7 +276,7 @@ class Load:
         rng = random.Random(f"{self.seed} {number}")
         repository = f"team-{number}/app-{self.epoch}"
         with Wire(*self.ports) as wire:
-            pusher = Pusher(number, wire, self.record, rng, repository, self.judge)
+            pusher = self.pusher(number, wire, self.record, rng, repository, self.judge)
             pusher.lossy = self.lossy
             try:
                 while not self._stop.is_set():

@@ -43,7 +43,7 @@ class Oracle:
     def check_uploads(self, chosen: Iterable[Upload]) -> list[str]:
         """Ask each session for its offset; a session that still lives is resumed there and closed."""
         return [
-            f"upload {urlsplit(upload.location).path}: {problem}"
+            f"upload {urlsplit(upload.location).path}, {upload.sent} of {upload.blob.size} sent: {problem}"
             for upload in chosen
             for problem in self._resume(upload)
         ]

@@ -113,8 +113,12 @@ class Bucket:
 
     def walk(self, folder: str) -> Iterator[tuple[str, Stat]]:
         """All files below."""
+        return self.starting(f"{folder}/")
+
+    def starting(self, start: str) -> Iterator[tuple[str, Stat]]:
+        """All files whose paths start with this."""
         root = len(self.settings.key(""))
-        for page in self._pages("list_objects_v2", Prefix=self.settings.key(f"{folder}/")):
+        for page in self._pages("list_objects_v2", Prefix=self.settings.key(start)):
             for one in page.get("Contents", ()):
                 if not one["Key"].endswith("/"):  # some servers have objects for folders
                     yield one["Key"][root:], Stat(one["Size"], one["LastModified"].timestamp())

@@ -39,12 +39,14 @@ class State:
     inline: bytes = b""
     done: int = -1
     """The size in bytes, once they are all at `place` for good; -1 before."""
+    received: int = -1
+    """How many of those have come, when another has completed it and they come again; -1 for all."""
 
     @property
     def size(self) -> int:
         """Bytes of it all."""
         if self.done >= 0:
-            return self.done
+            return self.done if self.received < 0 else self.received
         return sum(part.size for part in self.parts) + sum(size for _, size in self.tails) + len(self.inline)
 
     def encode(self) -> str:
@@ -61,6 +63,8 @@ class State:
         }
         if self.done >= 0:
             known = {"place": self.place, "done": self.done, "stale": self.stale}
+            if self.size != self.done:
+                known["received"] = self.received
         return json.dumps({name: value for name, value in known.items() if value not in ("", [])})
 
     @classmethod
@@ -76,6 +80,7 @@ class State:
                 stale=[str(path) for path in known.get("stale", ())],
                 inline=base64.b64decode(known.get("inline", ""), validate=True),
                 done=int(known.get("done", -1)),
+                received=int(known.get("received", -1)),
             )
         except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"not the state of an upload: {text[:80]!r}") from error

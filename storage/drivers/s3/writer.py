@@ -5,6 +5,9 @@ a part is one object in the end, put in one request; committing never copies.
     suspend    all parts are there, what is left over goes into the state, or into a small object (a tail)
     commit     the last part, and the upload is complete at the place where its parts were sent to
 
+Whoever commits may die before anybody is told. Who goes on then with what was kept before finds no upload, but all of
+its bytes at its place: those that come again are let pass, and what is there is read in the end, as it is `doubtful`.
+
 What is in memory stays there until S3 has said that it has it, so that whatever failed is tried again by the next call.
 A state stays good until the next one is kept: the tails it names are removed later still.
 """
@@ -15,6 +18,7 @@ import contextlib
 import errno
 import secrets
 from collections import deque
+from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +27,6 @@ from storage import paths
 from storage.digest import Buffer
 from storage.driver import Stat
 from storage.drivers.s3.bucket import Bucket, Part
-from storage.drivers.s3.errors import code
 from storage.drivers.s3.parts import State, part_size
 from storage.drivers.s3.reader import S3Reader
 from storage.errors import NotFound
@@ -68,7 +71,7 @@ class S3Writer:
     @property
     def size(self) -> int:
         if self._state.done >= 0:
-            return self._state.done
+            return self._state.size
         return self._uploaded + sum(len(part.data) for part in self._sent) + self._left_over()
 
     @property
@@ -80,16 +83,20 @@ class S3Writer:
 
     def write(self, data: Buffer) -> None:
         view = memoryview(data).cast("B")
-        if self._state.done >= 0:
-            raise OSError(errno.EROFS, "it is complete, and cannot be appended to")
         full = self._next_size()
-        if self._left_over() + len(view) >= full:
+        if self._state.done < 0 and self._left_over() + len(view) >= full:
             # All that can fail comes before the first byte is taken.
-            self._wait(_at_once(full) - 1)
-            self._begin()
-            self._load_tails()
-            view = self._fill(view, full)
-        self._rest += view
+            with self._perhaps_complete():
+                self._wait(_at_once(full) - 1)
+                self._begin()
+                self._load_tails()
+                view = self._fill(view, full)
+        if self._state.done < 0:
+            self._rest += view
+        elif self.size + len(view) > self._state.done:
+            raise OSError(errno.EROFS, "it is complete, and cannot be appended to")
+        else:
+            self._state.received = self.size + len(view)
 
     def _fill(self, view: memoryview, full: int) -> memoryview:
         """Send every part that gets full; what of `view` is left over."""
@@ -110,12 +117,15 @@ class S3Writer:
     def commit(self, destination: str) -> str:
         state = self._state
         if state.done < 0:
-            self._load_tails()
-            if state.upload:
-                self._complete()
-            else:
-                self._bucket.put(destination, self._rest)
-                state.place, state.done = destination, len(self._rest)
+            with self._perhaps_complete(destination):
+                self._load_tails()
+                if state.upload:
+                    self._complete()
+                else:
+                    self._bucket.put(destination, self._rest)
+                    state.place, state.done = destination, len(self._rest)
+        if self.size != state.done:
+            raise FileNotFoundError(errno.ENOENT, "it is complete, with more bytes than have come")
         unneeded = [*self._old, *state.stale]
         state.stale = []
         self._end()
@@ -125,8 +135,9 @@ class S3Writer:
     def suspend(self) -> str:
         if self._kept is None:
             if self._state.done < 0:
-                self._wait(0)
-                self._keep_rest()
+                with self._perhaps_complete():
+                    self._wait(0)
+                    self._keep_rest()
             self._end()
             self._remove(self._old)
         return self._kept or ""
@@ -191,27 +202,49 @@ class S3Writer:
         state, size = self._state, self.size
         # It stays the rest until all is complete: should more be appended after a failure, it is not the last.
         last = _Sent(self._next_number(), self._rest)
+        if self._rest:
+            self._send(last)
         try:
-            if self._rest:
-                self._send(last)
-            try:
-                self._wait(0)
-            finally:
-                if last.answer is not None:
-                    futures.wait([last.answer])
-            parts = state.parts if last.answer is None else [*state.parts, last.answer.result()]
-            self._bucket.complete(state.place, state.upload, parts)
-        except FileNotFoundError as error:
-            # Perhaps it is complete, and the answer that said so was lost. By whom, and with what, is not known.
-            if code(error) != "NoSuchUpload" or self._found() != size:
-                raise
-            self._doubtful = True
+            self._wait(0)
+        finally:
+            if last.answer is not None:
+                futures.wait([last.answer])
+        parts = state.parts if last.answer is None else [*state.parts, last.answer.result()]
+        self._bucket.complete(state.place, state.upload, parts)
         state.done = size
 
-    def _found(self) -> int:
-        with contextlib.suppress(NotFound):
-            return self._bucket.stat(self._state.place).size
-        return -1
+    @contextlib.contextmanager
+    def _perhaps_complete(self, destination: str = "") -> Iterator[None]:
+        """What fails within because the upload is no more does not fail when another has completed it."""
+        kept, state = self._state.upload, self._state
+        try:
+            yield
+        except (FileNotFoundError, NotFound):
+            received = self.size
+            place, found = self._completed(received, destination)
+            if not place:
+                raise
+            futures.wait([part.answer for part in self._sent if part.answer is not None])
+            if state.upload != kept:  # begun just now
+                with contextlib.suppress(OSError):
+                    self._bucket.abort(state.place, state.upload)
+            self._sent.clear()
+            self._rest = bytearray()
+            state.stale += [path for path, _ in state.tails]
+            state.tails = []
+            state.place, state.done, state.received = place, found, received
+            self._doubtful = True  # by whom, and with what, is not known
+
+    def _completed(self, least: int, destination: str) -> tuple[str, int]:
+        """Where so many bytes of this upload are or more, and how many; "" where there are not."""
+        for place in filter(None, (self._state.place, destination)):
+            with contextlib.suppress(NotFound):
+                if (size := self._bucket.stat(place).size) >= least:
+                    return place, size
+        for place, stat in self._bucket.starting(paths.placed(paths.upload_mark(self._path))):
+            if stat.size >= least:
+                return place, stat.size
+        return "", -1
 
     # Tails
 

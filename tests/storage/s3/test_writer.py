@@ -161,3 +161,68 @@ def test_what_was_abandoned_is_found_and_aborted(store: Store) -> None:
     driver.abort(upload)
     driver.abort(upload)
     assert list(driver.abandoned(time.time() + 60)) == store.uploads() == []
+
+
+@pytest.mark.parametrize("first", [INLINE + 9, 2 * PART + 100, 3 * PART + INLINE + 9])
+@pytest.mark.parametrize("steps", [[], [9], [PART + 3, PART]])
+def test_what_the_dead_have_completed_is_gone_on_with(checking: Store, first: int, steps: list[int]) -> None:
+    """Whoever completed it was killed before anybody was told: all that is known is what was kept before."""
+    data = noise(7 * PART + 777)
+    writer = checking.driver().create(UPLOAD)
+    writer.write(data[:first])
+    size = writer.size
+    kept = writer.suspend()
+    dead = checking.driver().resume(UPLOAD, None, kept)
+    dead.write(data[size:])
+    place = dead.commit(BLOB)
+    for step in steps:
+        writer = checking.driver().resume(UPLOAD, None, kept)
+        writer.write(data[size : size + step])
+        size += step
+        assert writer.size == size
+        kept = writer.suspend()
+    driver = checking.driver()
+    writer = driver.resume(UPLOAD, None, kept)
+    assert writer.size == size
+    for start in range(size, len(data), 999_983):
+        writer.write(data[start : start + 999_983])
+    assert writer.commit(BLOB) == place
+    assert writer.doubtful
+    assert writer.size == len(data)
+    assert driver.requests["CompleteMultipartUpload"] <= 1
+    assert checking.keys() == [place]
+    assert checking.uploads() == []
+    assert driver.read(place, len(data) + 1) == data
+
+
+def test_what_was_completed_is_not_taken_for_less_or_more(checking: Store) -> None:
+    data = noise(3 * PART)
+    writer = checking.driver().create(UPLOAD)
+    writer.write(data[: PART + 50])
+    kept = writer.suspend()
+    dead = checking.driver().resume(UPLOAD, None, kept)
+    dead.write(data[PART + 50 :])
+    dead.commit(BLOB)
+    with pytest.raises(FileNotFoundError):
+        checking.driver().resume(UPLOAD, None, kept).commit(BLOB)
+    writer = checking.driver().resume(UPLOAD, None, kept)
+    writer.write(data[PART + 50 :])
+    writer.suspend()
+    writer = checking.driver().resume(UPLOAD, None, kept)
+    writer.write(data[PART + 50 : 2 * PART])
+    writer = checking.driver().resume(UPLOAD, None, writer.suspend())
+    with pytest.raises(OSError, match="cannot be appended to"):
+        writer.write(bytes(PART + 1))
+    assert writer.size == 2 * PART
+
+
+def test_what_the_dead_have_stored_in_one_request_is_gone_on_with(checking: Store) -> None:
+    data = noise(INLINE + 9)
+    writer = checking.driver().create(UPLOAD)
+    writer.write(data)
+    kept = writer.suspend()
+    assert checking.driver().resume(UPLOAD, None, kept).commit(BLOB) == BLOB
+    writer = checking.driver().resume(UPLOAD, None, kept)
+    assert writer.commit(BLOB) == BLOB
+    assert writer.doubtful
+    assert checking.driver().read(BLOB, len(data) + 1) == data
