@@ -15,4 +15,4 @@ from runtime.engine.membership import join
 @click.option("--ip", default="", metavar="IP", help="Its address; one that is free by default.")
 def command(network: str, container: str, aliases: tuple[str, ...], ip: str) -> None:
     """Connect it."""
-    join(machine(), container, network, Endpoint(aliases=aliases, ipv4_address=read_ip(ip, 4) if ip else ""))
+    join(machine(), container, network, Endpoint(aliases=aliases, ipv4_address=read_ip(ip) if ip else ""))

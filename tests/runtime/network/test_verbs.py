@@ -68,9 +68,11 @@ def test_a_container_joins_and_leaves(entrepot: Entrepot, place: Place) -> None:
     machine = Machine(place.folder / "root", place.folder / "run")
     id_ = container(machine, "web")
     entrepot("network", "create", "mine")
-    assert entrepot("network", "connect", "--alias", "app", "mine", "web") == (0, "", "")
+    assert entrepot("network", "connect", "--ip", "172.18", "mine", "web")[0] == 125
+    assert entrepot("network", "connect", "--alias", "app", "--ip", "172.18.0.9", "mine", "web") == (0, "", "")
     record = machine.store.record(id_)
-    assert record.networking_config.endpoints_config["mine"].aliases == ("app",)
+    asked = record.networking_config.endpoints_config["mine"]
+    assert (asked.aliases, asked.ipv4_address) == (("app",), "172.18.0.9")
     assert entrepot("network", "connect", "mine", "web")[2].endswith("already exists in network mine\n")
     assert entrepot("network", "connect", "host", "web")[0] == 1
     assert entrepot("network", "disconnect", "bridge", "web") == (0, "", "")
