@@ -7,7 +7,7 @@ import os
 from runtime.executor.channel import DONE, LISTENER
 from runtime.executor.departure import write_self
 from runtime.executor.errors import StartFailed
-from runtime.executor.hooks import run_hooks
+from runtime.executor.hooks import default_signals, run_hooks
 from runtime.executor.identity import become, environment_of, find_program
 from runtime.syscall.files import CLOSE_RANGE_CLOEXEC, close_range
 from runtime.syscall.processes import PR_SET_NO_NEW_PRIVS, execveat, join_session_keyring, prctl
@@ -71,6 +71,7 @@ def finish(plan: Plan, channel: Channel) -> None:
         os.set_inheritable(each, True)
     if plan.fifo >= 0 and not plan.start_hooks:
         os.set_inheritable(plan.fifo, True)
+    default_signals()
     _execute(plan.stub, [program, *arguments], environment)
 
 

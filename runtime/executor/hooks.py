@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import time
 
@@ -48,12 +49,19 @@ def _run(hook: dict[str, Any], state: str) -> str:
     return _wait(child, out, float(hook.get("timeout") or 0))
 
 
+def default_signals() -> None:
+    """Undo what Python does for itself at its start and a program would inherit: ignoring some signals."""
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
+
+
 def _execute(hook: dict[str, Any], read: int, err: int) -> None:
     path = str(hook["path"])
     try:
         os.dup2(read, 0)
         os.dup2(err, 1)
         os.dup2(err, 2)
+        default_signals()
         environment = dict(each.partition("=")[::2] for each in hook.get("env") or [])
         os.execve(path, list(hook.get("args") or [path]), environment)  # noqa: S606 # the bundle's own program
     except OSError as error:

@@ -86,11 +86,12 @@ class Mounts:
 
     def _filesystem(self, kind: str, source: str, destination: str, options: MountOptions) -> None:
         strict = kind in ("proc", "sysfs")  # these must stand where they are said to (CVE-2019-19921)
+        existed = self._exists(destination)
         target = self.root.directory(destination, links=not strict)
         try:
             self._check_target(target, is_proc=kind == "proc")
             data = options.data
-            if kind == "tmpfs":
+            if kind == "tmpfs" and existed:
                 data = [f"mode={stat.S_IMODE(os.fstat(target).st_mode):o}", *data]
             if kind in ("proc", "sysfs", "mqueue") and options.read_only:
                 data = [*data, "ro"]
@@ -105,6 +106,13 @@ class Mounts:
                 os.close(tree)
         finally:
             os.close(target)
+
+    def _exists(self, destination: str) -> bool:
+        try:
+            os.close(self.root.open(destination))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _finish(self, tree: int, target: int, options: MountOptions) -> None:
         kernel = self.root.kernel
