@@ -14,6 +14,7 @@ from registry.client.errors import (
     Dropped,
     InvalidAnswer,
     InvalidName,
+    NoTls,
     TimedOut,
     UnknownHost,
     Unreachable,
@@ -21,7 +22,7 @@ from registry.client.errors import (
 )
 
 MAP: dict[type[Exception], tuple[type[ClientError], str]] = {
-    foreign.SSLError: (Untrusted, "no TLS with {where}: {reason}"),
+    foreign.SSLError: (NoTls, "no TLS with {where}: {reason}"),
     foreign.NameResolutionError: (UnknownHost, "cannot reach {where}: the name is not known ({reason})"),
     foreign.ConnectTimeoutError: (Unreachable, "cannot reach {where}: {reason}"),
     foreign.ProxyError: (Unreachable, "cannot reach {where} by the proxy: {reason}"),
@@ -64,6 +65,10 @@ def translated(error: Exception, where: str) -> ClientError:
     """The error of this room for one of urllib3's."""
     if isinstance(error, foreign.MaxRetryError) and error.reason is not None:
         return translated(error.reason, where)
+    for below in _chain(error):
+        for known in (below, *below.args):
+            if isinstance(known, ssl.SSLCertVerificationError):
+                return Untrusted(f"the certificate of {where} is not trusted: {known.verify_message}")
     if isinstance(error, foreign.NameResolutionError) and _may_pass(error):
         return Unreachable(f"cannot reach {where}: its name cannot be looked up now")
     for kind in type(error).__mro__:
@@ -88,8 +93,6 @@ def _reason(error: BaseException) -> str:
     """What is at the bottom of it, in few words."""
     *_, bottom = _chain(error)
     for known in (bottom, *bottom.args, *error.args):
-        if isinstance(known, ssl.SSLCertVerificationError):
-            return f"the certificate is not trusted, {known.verify_message}"
         if isinstance(known, ssl.SSLError):
             return f"{(known.reason or str(known)).replace('_', ' ').lower()}"
         if isinstance(known, TimeoutError):

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 from urllib.parse import quote
 
 from registry.client import manifests, names, referrers, trust
 from registry.client.answer import Answer
+from registry.client.approach import choose, ways
 from registry.client.authorizer import Authorizer
 from registry.client.blob_reader import BlobReader
 from registry.client.credentials import Credentials
 from registry.client.distribution import Fetched
-from registry.client.endpoint import endpoint
 from registry.client.errors import DigestMismatch, InvalidAnswer, NotFound
 from registry.client.pages import LONGEST, pages, strings
 from registry.client.session import CATALOG, DELETE, PULL, PUSH, Session, scope
@@ -30,7 +31,7 @@ PAGE = 1000
 class Client:
     """See `distribution.Distribution`. `host` is as users write it: "example.com:5000", "docker.io".
 
-    `plain_http`: None for https, but plain HTTP on this machine. `ca_file`: a CA to trust beside the system's and
+    `plain_http`: None for docker's habit (`approach.py`). `ca_file`: a CA to trust beside the system's and
     those of `certs` (docker's /etc/docker/certs.d). `insecure`: any certificate. `timeout` (seconds) for each wait.
     Nothing is asked until the first call. Raises InvalidName.
     """
@@ -50,19 +51,34 @@ class Client:
         self.host = host
         self._patience = patience or Patience()
         self._credentials = credentials
-        origin = endpoint(host, plain_http)
+        self._ways = ways(host, plain_http, insecure=insecure)
+        self._made: Session | None = None
+        self._lock = Lock()
         self._transport = Transport(
             lambda: trust.context(host, ca_file=ca_file, insecure=insecure, certs=certs),
             timeout=timeout,
             insecure=insecure,
             patience=self._patience,
         )
-        self._authorizer = Authorizer(origin, self._transport, credentials)
-        self._session = Session(origin, self._transport, self._authorizer, self._patience)
+
+    @property
+    def _session(self) -> Session:
+        """Made with the first call, when the registry is there to say how it is reached."""
+        with self._lock:
+            if self._made is not None:
+                return self._made
+            chosen = choose(self._ways, self._transport)
+            # When nobody answers, the likeliest way is gone once more, for what it fails with.
+            origin = chosen or self._ways[0]
+            authorizer = Authorizer(origin, self._transport, self._credentials)
+            made = Session(origin, self._transport, authorizer, self._patience)
+            self._made = None if chosen is None else made
+            return made
 
     def login(self) -> Credentials | None:
-        self._session.send("GET", "v2/", frozenset(), self.host).close()
-        return self._authorizer.identity() or self._credentials
+        session = self._session
+        session.send("GET", "v2/", frozenset(), self.host).close()
+        return session.authorizer.identity() or self._credentials
 
     def manifest(self, name: str, reference: str) -> Fetched:
         asked = names.digest_in(reference)

@@ -5,7 +5,8 @@ ClientError
 │   ├── UnknownHost              no such name in the DNS
 │   ├── TimedOut                 nothing came for the time allowed
 │   ├── Dropped                  the connection ended in the middle of a request or an answer
-│   └── Untrusted                TLS could not be agreed on, or the certificate is not trusted
+│   ├── NoTls                    TLS could not be agreed on: it may not speak it
+│   └── Untrusted                the certificate is not trusted
 ├── RegistryError                the registry answered with an error: status, and the codes of its body
 │   ├── Unauthorized             401: not logged in, or not with these credentials
 │   ├── Denied                   403
@@ -58,8 +59,12 @@ class Dropped(Unreachable):
     """The connection ended in the middle of a request or an answer."""
 
 
+class NoTls(Unreachable):
+    """TLS could not be agreed on: the other side may not speak it."""
+
+
 class Untrusted(Unreachable):
-    """TLS could not be agreed on, or the certificate is not trusted."""
+    """The certificate is not trusted, or is for another name."""
 
 
 class RegistryError(ClientError):

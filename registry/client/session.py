@@ -39,7 +39,7 @@ class Session:
         self.origin = origin
         self._transport = transport
         self._patience = patience
-        self._authorizer = authorizer
+        self.authorizer = authorizer
 
     def send(
         self,
@@ -58,11 +58,11 @@ class Session:
         """
         request = Request(method, urljoin(f"{self.origin}/", url), dict(headers or {}), body, repeatable)
         ours = origin_of(request.url) == self.origin
-        shown = self._authorizer.header(scopes) if ours else ""
+        shown = self.authorizer.header(scopes) if ours else ""
         answer = self._transport.send(_with(request, shown))
         if answer.status == 401 and ours and answer.origin == self.origin:
             challenges = parse(answer.headers.getlist("WWW-Authenticate"))
-            next_shown = self._authorizer.challenged(challenges, scopes, shown)
+            next_shown = self.authorizer.challenged(challenges, scopes, shown)
             if next_shown:
                 answer.close()
                 answer = self._transport.send(_with(request, next_shown))

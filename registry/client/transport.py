@@ -26,7 +26,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from registry.client.answer import Answer
 from registry.client.border import border
 from registry.client.endpoint import Origin, origin_of
-from registry.client.errors import InvalidAnswer, UnknownHost, Unreachable, Untrusted
+from registry.client.errors import InvalidAnswer, NoTls, UnknownHost, Unreachable, Untrusted
 from registry.client.head import POOLS
 from registry.client.proxies import proxy_for, proxy_headers
 
@@ -105,7 +105,7 @@ class Transport:
         for attempt in range(1, self._patience.attempts):
             asked: float | None = None
             try:
-                answer = self._follow(request)
+                answer = self.once(request)
             except Unreachable as error:
                 if not _again(request, error):
                     raise
@@ -115,7 +115,7 @@ class Transport:
                     return answer
                 answer.close()
             self._patience.wait(attempt, asked)
-        return self._follow(request)
+        return self.once(request)
 
     def close(self) -> None:
         """Close idle connections; it can be used again."""
@@ -124,17 +124,17 @@ class Transport:
         for pool in pools.values():
             pool.clear()
 
-    def _follow(self, request: Request) -> Answer:
-        """The answer after redirects."""
+    def once(self, request: Request) -> Answer:
+        """As `send`, without trying again."""
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = self._once(request)
+            answer = self._exchange(request)
             if answer.status not in _REDIRECTS or not answer.header("Location"):
                 return answer
             answer.close()
             request = _redirected(request, urljoin(request.url, answer.header("Location")), answer.status)
         raise InvalidAnswer(f"{origin_of(request.url).netloc} redirects more than {_MOST_REDIRECTS} times")
 
-    def _once(self, request: Request) -> Answer:
+    def _exchange(self, request: Request) -> Answer:
         origin = origin_of(request.url)
         pool = self._pool(origin)
         made = request.body() if callable(request.body) else None
@@ -202,7 +202,7 @@ def user_agent() -> str:
 
 def _again(request: Request, error: Unreachable) -> bool:
     """Whether a request that got no answer may be sent again: always when it never left."""
-    if isinstance(error, (Untrusted, UnknownHost)):
+    if isinstance(error, (NoTls, Untrusted, UnknownHost)):
         return False
     return request.repeatable or type(error) is Unreachable
 

@@ -90,7 +90,7 @@ def test_without_ranges() -> None:
         return Reply(200, DATA, sent=next(lengths, None))
 
     with scripted(answer) as server:
-        with Client(server.host, patience=QUICK).blob("a", DIGEST) as reader:
+        with Client(server.host, plain_http=True, patience=QUICK).blob("a", DIGEST) as reader:
             assert reader.read() == DATA
         ranges = [asked.headers.get("range") for asked in server.asked]
         assert ranges == [None, "bytes=1000-", "bytes=1000-", "bytes=2999990-"]
@@ -112,7 +112,7 @@ def test_a_wrong_range(case: str) -> None:
         return Reply(206, DATA[1000:], [("Content-Range", text)]) if "range" in asked.headers else Reply(200, DATA)
 
     with scripted(answer) as server, pytest.raises(error):
-        Client(server.host).blob("a", DIGEST, size=len(DATA), offset=1000)
+        Client(server.host, plain_http=True).blob("a", DIGEST, size=len(DATA), offset=1000)
 
 
 def test_never_more_than_was_said() -> None:
@@ -126,8 +126,11 @@ def test_never_more_than_was_said() -> None:
         return Reply(200, chunk, [("Transfer-Encoding", "chunked")])
 
     with scripted(told) as server, pytest.raises(SizeMismatch, match="3000000 bytes, not 1000"):
-        Client(server.host).blob("a", DIGEST, size=1000)
-    with scripted(untold) as server, Client(server.host).blob("a", DIGEST, size=1000) as reader:
+        Client(server.host, plain_http=True).blob("a", DIGEST, size=1000)
+    with (
+        scripted(untold) as server,
+        Client(server.host, plain_http=True).blob("a", DIGEST, size=1000) as reader,
+    ):
         assert reader.read() == DATA[:1000]
 
 
@@ -148,7 +151,7 @@ def test_a_redirect_goes_without_authorization(client: Client, name: str) -> Non
             return Reply(307, b"", [("Location", f"{storage.url}/bucket/{len(front.asked)}?signature=x")])
 
         with scripted(registry) as front:
-            from_it = Client(front.host, credentials=Basic("u", "p"), patience=QUICK)
+            from_it = Client(front.host, plain_http=True, credentials=Basic("u", "p"), patience=QUICK)
             with from_it.blob("a", DIGEST, size=len(DATA)) as reader:
                 assert reader.read() == DATA
         assert [asked.target for asked in storage.asked] == ["/bucket/2?signature=x", "/bucket/3?signature=x"]

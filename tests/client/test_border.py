@@ -10,7 +10,7 @@ from urllib3 import exceptions as foreign
 
 from registry.client.border import MAP
 from registry.client.client import Client
-from registry.client.errors import Dropped, InvalidName, TimedOut, UnknownHost, Unreachable, Untrusted
+from registry.client.errors import Dropped, InvalidName, NoTls, TimedOut, UnknownHost, Unreachable
 from tests.client.pushed import QUICK
 from tests.client.scripted import Asked, Reply, scripted
 from tests.ports import free_port
@@ -55,7 +55,7 @@ def test_what_cannot_stand_in_a_header(client: Client) -> None:
 
 
 def test_no_tls(server: Server) -> None:
-    with pytest.raises(Untrusted, match="no TLS with"):
+    with pytest.raises(NoTls, match="no TLS with"):
         Client(f"127.0.0.1:{server.port}", plain_http=False, patience=QUICK).login()
 
 
@@ -71,4 +71,4 @@ def test_the_connection_ends() -> None:
         return Reply(200, b"{}" * 100, sent=10)
 
     with scripted(cut) as server, pytest.raises(Dropped, match="was dropped"):
-        Client(server.host, patience=QUICK).manifest("a", "b")
+        Client(server.host, plain_http=True, patience=QUICK).manifest("a", "b")

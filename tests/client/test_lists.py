@@ -86,7 +86,7 @@ def test_links(link: str) -> None:
         return Reply(200, b'{"tags":["a","b"]}', [("Link", link)])
 
     with scripted(answer) as server:
-        assert len(list(Client(server.host).tags("a"))) == LINKS[link] + 1
+        assert len(list(Client(server.host, plain_http=True).tags("a"))) == LINKS[link] + 1
         assert len(server.asked) == LINKS[link]
 
 
@@ -104,10 +104,10 @@ WRONG = {
 def test_wrong_pages(case: str) -> None:
     body, link = WRONG[case]
     with scripted(lambda _: Reply(200, body, [("Link", link)])) as server, pytest.raises(InvalidAnswer):
-        list(Client(server.host).tags("a"))
+        list(Client(server.host, plain_http=True).tags("a"))
 
 
 @pytest.mark.parametrize("body", [b'{"tags":null}', b"{}"])
 def test_nothing(body: bytes) -> None:
     with scripted(lambda _: Reply(200, body)) as server:
-        assert list(Client(server.host).tags("a")) == []
+        assert list(Client(server.host, plain_http=True).tags("a")) == []

@@ -109,7 +109,7 @@ def test_a_mount_from_where_one_may_not_read(name: str) -> None:
         return Reply(202, b"", [("Location", "/up")]) if asked.method == "POST" else Reply(201, b"")
 
     with scripted(registry) as server:
-        client = Client(server.host)
+        client = Client(server.host, plain_http=True)
         assert client.push_blob(name, digest_of(b"blob"), 4, lambda _: BytesIO(b"blob"), source="other")
         assert not client.mount(name, digest_of(b"blob"), "other")
         assert [asked.method for asked in server.asked] == ["POST", "POST", "PUT", "POST", "POST", "DELETE"]
@@ -184,7 +184,7 @@ def test_credentials_stay_off_the_open_road() -> None:
 def test_a_registry_that_never_has_enough() -> None:
     with scripted(lambda _: Reply(401, b"", [("WWW-Authenticate", 'Basic realm="x"')])) as server:
         with pytest.raises(Unauthorized):
-            Client(server.host, credentials=ANA).login()
+            Client(server.host, plain_http=True, credentials=ANA).login()
         assert len(server.asked) == 2
 
 
@@ -197,4 +197,4 @@ def test_no_token(body: bytes) -> None:
         return Reply(401, b"", [("WWW-Authenticate", realm)])
 
     with scripted(answer) as server, pytest.raises(InvalidAnswer, match="the token server answered"):
-        Client(server.host, credentials=ANA).login()
+        Client(server.host, plain_http=True, credentials=ANA).login()

@@ -69,9 +69,9 @@ BELIEVED = {
 def test_believed(case: str) -> None:
     payload, outside, media_type = BELIEVED[case]
     with scripted(answers(payload, outside)) as server:
-        found = Client(server.host).manifest("a", "v1")
+        found = Client(server.host, plain_http=True).manifest("a", "v1")
         assert found == Fetched(media_type, digest_of(payload), payload)
-        told = Client(server.host).head_manifest("a", "v1")
+        told = Client(server.host, plain_http=True).head_manifest("a", "v1")
         assert told == Descriptor(media_type, digest_of(payload), len(payload))
         assert OCI_INDEX in server.asked[0].headers["accept"]
 
@@ -92,14 +92,14 @@ NOT_BELIEVED: dict[str, tuple[bytes, str, str, type[ClientError]]] = {
 def test_not_believed(case: str) -> None:
     payload, outside, told, error = NOT_BELIEVED[case]
     with scripted(answers(payload, outside, told)) as server, pytest.raises(error):
-        Client(server.host).manifest("a", "v1")
+        Client(server.host, plain_http=True).manifest("a", "v1")
 
 
 def test_asked_by_digest() -> None:
     """The digest asked for is what counts; one of another algorithm is as good."""
     long = digest_of(PAYLOAD, "sha512")
     with scripted(answers(PAYLOAD, digest=DIGEST)) as server:
-        client = Client(server.host)
+        client = Client(server.host, plain_http=True)
         assert client.manifest("a", long).digest == long
         assert client.manifest("a", DIGEST).digest == DIGEST
         for other in (digest_of(b"x"), digest_of(b"x", "sha512")):
@@ -116,7 +116,7 @@ def test_a_drop_in_its_middle() -> None:
         return Reply(200, PAYLOAD, [("Content-Type", OCI_MANIFEST)], next(sent, None))
 
     with scripted(answer) as server:
-        assert Client(server.host, patience=QUICK).manifest("a", "v1").payload == PAYLOAD
+        assert Client(server.host, plain_http=True, patience=QUICK).manifest("a", "v1").payload == PAYLOAD
         assert len(server.asked) == 3
 
 

@@ -88,7 +88,7 @@ def test_it_waits_as_long_as_it_is_asked_to(transport: Transport) -> None:
 def test_not_for_ever() -> None:
     with scripted(lambda _: Reply(429, b"", [("Retry-After", "3600")])) as server:
         with pytest.raises(TooManyRequests) as caught:
-            Client(server.host).login()
+            Client(server.host, plain_http=True).login()
         assert (caught.value.retry_after, len(server.asked)) == (3600.0, 1)
 
 
@@ -151,7 +151,7 @@ def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         Client("far.invalid:5000", plain_http=True).login()
         assert [asked.target for asked in server.asked] == ["http://far.invalid:5000/v2/"]
         assert b64decode(server.asked[0].headers["proxy-authorization"].removeprefix("Basic ")) == b"user:p@ss"
-        Client(near.host).login()
+        Client(near.host, plain_http=True).login()
         assert len(near.asked) == 1
         with pytest.raises(Unreachable, match=r"other\.invalid"):
             Client("other.invalid", plain_http=True, patience=QUICK).login()
@@ -160,7 +160,7 @@ def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_asks() -> None:
     with scripted(lambda _: Reply(200)) as server:
-        Client(server.host).login()
+        Client(server.host, plain_http=True).login()
         headers = server.asked[0].headers
     assert headers["user-agent"] == user_agent()
     assert user_agent().startswith("entrepot/")
@@ -168,7 +168,7 @@ def test_who_asks() -> None:
 
 
 def test_connections_are_used_again(server_of_ok: Scripted) -> None:
-    client = Client(server_of_ok.host)
+    client = Client(server_of_ok.host, plain_http=True)
     for _ in range(3):
         client.login()
         client.has_blob("a", digest_of(b""))
@@ -185,7 +185,7 @@ def test_the_words_of_a_registry() -> None:
     """Its codes for programs, its text for people: without what would act on their terminal."""
     with scripted(lambda _: Reply(403, ERRORS)) as server:
         with pytest.raises(Denied) as caught:
-            Client(server.host).login()
+            Client(server.host, plain_http=True).login()
         assert caught.value.codes == {"DENIED", "UNSUPPORTED"}
         assert str(caught.value) == f"{server.host}: not [31m for you; UNSUPPORTED (403)"
 
@@ -194,14 +194,14 @@ def test_the_words_of_a_registry() -> None:
 def test_other_words(body: bytes) -> None:
     with scripted(lambda _: Reply(500, body)) as server:
         with pytest.raises(Unavailable) as caught:
-            Client(server.host).login()
+            Client(server.host, plain_http=True).login()
         assert str(caught.value) == f"{server.host}: internal server error (500)"
 
 
 @pytest.mark.parametrize("status", [304, 399])
 def test_a_status_that_means_nothing(status: int) -> None:
     with scripted(lambda _: Reply(status)) as server, pytest.raises(InvalidAnswer):
-        Client(server.host).login()
+        Client(server.host, plain_http=True).login()
 
 
 def test_a_refusal_while_the_body_goes() -> None:
@@ -214,5 +214,5 @@ def test_a_refusal_while_the_body_goes() -> None:
 
     data = bytes(20_000_000)
     with scripted(answer, early="PATCH") as server, pytest.raises(RegistryError, match="too large") as caught:
-        Client(server.host, patience=QUICK).push_blob("a", digest_of(data), len(data), opener(data))
+        Client(server.host, plain_http=True, patience=QUICK).push_blob("a", digest_of(data), len(data), opener(data))
     assert caught.value.status == 413

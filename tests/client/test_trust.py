@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from registry.client.approach import choose, ways
 from registry.client.client import Client
+from registry.client.endpoint import Origin
 from registry.client.errors import InvalidAnswer, TlsFiles, Untrusted
+from registry.client.transport import Transport
+from registry.client.trust import context
 from tests.client.certificates import Pair
 from tests.client.debian import docker_registry, tls
 from tests.client.pushed import QUICK, push_image
+from tests.protocol.server import Server
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +27,7 @@ def host(keys: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_unknown(host: str, tmp_path: Path) -> None:
-    with pytest.raises(Untrusted, match="the certificate is not trusted, self-signed certificate"):
+    with pytest.raises(Untrusted, match="is not trusted: self-signed certificate"):
         Client(host, plain_http=False, certs=tmp_path).login()
 
 
@@ -47,8 +52,37 @@ def test_dockers_folder(host: str, keys: Pair, tmp_path: Path) -> None:
 def test_another_name(host: str, keys: Pair) -> None:
     """The certificate is for 127.0.0.1; localhost is somebody else."""
     port = host.rpartition(":")[2]
-    with pytest.raises(Untrusted, match="the certificate is not trusted"):
+    with pytest.raises(Untrusted, match=r"the certificate of localhost:\d+ is not trusted"):
         Client(f"localhost:{port}", plain_http=False, ca_file=str(keys.certificate), patience=QUICK).login()
+
+
+def test_a_registry_of_this_machine_may_speak_tls(host: str, keys: Pair) -> None:
+    """Plain HTTP is tried first, and answered that it is not the way."""
+    Client(host, ca_file=str(keys.certificate)).login()
+    with pytest.raises(Untrusted):
+        Client(host).login()
+
+
+def test_an_insecure_registry_may_speak_plain_http(server: Server, host: str, tmp_path: Path) -> None:
+    plain = (Origin("https", "127.0.0.1", server.port), Origin("http", "127.0.0.1", server.port))
+    transport = Transport(lambda: context(host, insecure=True, certs=tmp_path), insecure=True)
+    assert choose(plain, transport) == plain[1]
+    nobody = (Origin("https", "127.0.0.1", 1), Origin("http", "127.0.0.1", 1))
+    assert choose(nobody, transport) is None
+    assert choose(nobody[:1], transport) == nobody[0]
+    Client(host, insecure=True, certs=tmp_path).login()
+
+
+def test_the_ways_to_a_registry() -> None:
+    def schemes(host: str, plain_http: bool | None = None, *, insecure: bool = False) -> list[str]:
+        return [origin.scheme for origin in ways(host, plain_http, insecure=insecure)]
+
+    for tls_alone in (("example.com",), ("localhost", False)):
+        assert schemes(*tls_alone) == ["https"]
+    assert schemes("example.com", False, insecure=True) == ["https"]
+    assert schemes("example.com", True) == schemes("localhost", True) == ["http"]
+    assert schemes("localhost:5000") == schemes("localhost:5000", insecure=True) == ["http", "https"]
+    assert schemes("example.com", insecure=True) == ["https", "http"]
 
 
 def test_insecure(host: str, tmp_path: Path) -> None:

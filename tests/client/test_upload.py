@@ -168,7 +168,7 @@ def test_locations() -> None:
         return Reply(202, b"", [("Location", f"http://{asked.headers['host']}/elsewhere/{asked.method}?_state=a%2Fb")])
 
     with scripted(answer) as server:
-        Client(server.host).push_blob("a/b", DIGEST, len(DATA), opener(DATA))
+        Client(server.host, plain_http=True).push_blob("a/b", DIGEST, len(DATA), opener(DATA))
         assert [asked.target for asked in server.asked] == [
             "/v2/a/b/blobs/uploads/",
             "/elsewhere/POST?_state=a%2Fb",
@@ -189,7 +189,9 @@ def test_a_location_on_another_host_gets_no_credentials() -> None:
             return Reply(202, b"", [("Location", f"{elsewhere.url}/up")])
 
         with scripted(registry) as server:
-            Client(server.host, credentials=Basic("u", "p")).push_blob("a", DIGEST, len(DATA), opener(DATA))
+            Client(server.host, plain_http=True, credentials=Basic("u", "p")).push_blob(
+                "a", DIGEST, len(DATA), opener(DATA)
+            )
             assert ["authorization" in asked.headers for asked in server.asked] == [False, True]
         assert [asked.method for asked in elsewhere.asked] == ["PATCH", "PUT"]
         assert all("authorization" not in asked.headers for asked in elsewhere.asked)
@@ -205,7 +207,7 @@ def test_what_is_sent_again_says_where_it_belongs() -> None:
         return Reply(201) if asked.method == "PUT" else Reply(202, b"", [("Location", "/up")])
 
     with scripted(answer) as server:
-        Client(server.host, patience=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA))
+        Client(server.host, plain_http=True, patience=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA))
         places = [asked.headers.get("content-range") for asked in server.asked if asked.method == "PATCH"]
         assert places == [None, "0-2999999"]
 
@@ -222,14 +224,16 @@ def test_a_close_without_an_answer() -> None:
 
     told: list[int] = []
     with scripted(answer) as server:
-        Client(server.host, patience=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA), told.append)
+        Client(server.host, plain_http=True, patience=QUICK).push_blob(
+            "a", DIGEST, len(DATA), opener(DATA), told.append
+        )
         assert [asked.method for asked in server.asked] == ["POST", "PATCH", "PUT", "HEAD"]
     assert told[-1] == len(DATA)
 
 
 def test_no_location() -> None:
     with scripted(lambda _: Reply(202)) as server, pytest.raises(InvalidAnswer, match="no location"):
-        Client(server.host).push_blob("a", DIGEST, len(DATA), opener(DATA))
+        Client(server.host, plain_http=True).push_blob("a", DIGEST, len(DATA), opener(DATA))
 
 
 def test_the_least_size_of_chunks() -> None:
@@ -239,7 +243,7 @@ def test_the_least_size_of_chunks() -> None:
         return Reply(202, b"", [("Location", "/up"), ("OCI-Chunk-Min-Length", "1500000")])
 
     with scripted(answer) as server:
-        Client(server.host).push_blob("a", DIGEST, len(DATA), opener(DATA), chunk=100)
+        Client(server.host, plain_http=True).push_blob("a", DIGEST, len(DATA), opener(DATA), chunk=100)
         ranges = [asked.headers["content-range"] for asked in server.asked if asked.method == "PATCH"]
         assert ranges == ["0-1499999", "1500000-2999999"]
 
@@ -258,7 +262,7 @@ def test_a_session_that_is_gone(tmp_path: Path) -> None:
         return Reply(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}')
 
     with scripted(answer) as server:
-        client = Client(server.host, patience=QUICK)
+        client = Client(server.host, plain_http=True, patience=QUICK)
         client.push_blob("a", DIGEST, len(DATA), opener(DATA))
         assert [asked.method for asked in server.asked].count("POST") == 3
         with pytest.raises(RegistryError, match="gone"):
