@@ -4,6 +4,8 @@
     insecure_registries = ["10.0.0.5:5000"]        any certificate; behind http:// it is plain HTTP
     [mirrors]
     "docker.io" = ["mirror.example"]               asked first, in their order
+    [registry_roots]
+    "127.0.0.1:5000" = "/srv/entrepot"             the folder of a registry on this machine: its blobs are shared
 
 /etc/entrepot/runtime.toml, then that in the user's ~/.config/entrepot, or the one file ENTREPOT_RUNTIME_CONFIG names.
 """
@@ -32,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_registry: str = "docker.io"
     insecure_registries: list[str] = []
     mirrors: dict[str, list[str]] = {}
+    registry_roots: dict[str, str] = {}
 
 
 def settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -10,6 +10,7 @@ from runtime.images import locks, paths
 from runtime.images.errors import BadImage, Interrupted
 from runtime.images.image import short
 from runtime.images.images import Images
+from runtime.images.neighbour import Neighbour
 from runtime.images.progress import Progress, Status
 from storage.content import Ingest, IngestState
 from storage.digest import Digest
@@ -28,13 +29,24 @@ class Opener(Protocol):
 
 
 class Download:
-    """Blobs into the content of `images`; `check` is called between blocks and may raise to end it, resumably."""
+    """Blobs into the content of `images`; `check` is called between blocks and may raise to end it, resumably.
 
-    def __init__(self, images: Images, opener: Opener, progress: Progress, check: Callable[[], None]) -> None:
+    What a `neighbour` has is shared, and not fetched.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        opener: Opener,
+        progress: Progress,
+        check: Callable[[], None],
+        neighbour: Neighbour | None = None,
+    ) -> None:
         self._images = images
         self._open = opener
         self._progress = progress
         self._check = check
+        self._neighbour = neighbour
 
     def fetch(self, blob: Descriptor) -> bool:
         """Have the blob here; whether bytes had to be fetched.
@@ -46,6 +58,9 @@ class Download:
         with locks.held(paths.busy(self._images.root, digest), lambda: self._wait(blob)):
             if self._images.has_blob(blob.digest, blob.size):
                 return False
+            if self._neighbour is not None and self._neighbour.share(self._images, blob, self._check):
+                self._progress.layer(short(blob.digest), Status.SHARED)
+                return True
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
                     self._try(blob, digest)

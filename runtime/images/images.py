@@ -69,7 +69,8 @@ class Images:
     def all(self) -> list[Image]:
         """All images, the newest first."""
         found = index.read(self.root)
-        return sorted((self.image(found, one) for one in found.images), key=lambda image: image.created, reverse=True)
+        known = [self.image(found, one, damaged=True) for one in found.images]
+        return sorted(known, key=lambda image: image.created, reverse=True)
 
     def resolve(self, found: Index, text: str) -> str:
         """The id that a name or id means in an index. Raises NoSuchImage, Ambiguous."""
@@ -94,14 +95,20 @@ class Images:
             return ""
         return str(name._replace(tag="") if name.digest else name)
 
-    def image(self, found: Index, image_id: str) -> Image:
-        """Raises BadImage when its config is not what it was."""
+    def image(self, found: Index, image_id: str, *, damaged: bool = False) -> Image:
+        """Raises BadImage when its config cannot be read; with `damaged` it is then one that runs nothing."""
         record = found.images[image_id]
+        try:
+            read = config.read(self.bytes_of(image_id, config.LARGEST))
+        except BadImage:
+            if not damaged:
+                raise
+            read = config.Config({}, [], "")
         names = [name for name, named in found.names.items() if named.image == image_id]
         return Image(
             id=image_id,
             manifest=record.manifest,
-            config=config.read(self.bytes_of(image_id, config.LARGEST)),
+            config=read,
             names=sorted(name for name in names if "@" not in name),
             digests=sorted(name for name in names if "@" in name),
             size=record.size,

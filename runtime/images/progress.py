@@ -15,6 +15,7 @@ class Status(StrEnum):
     DOWNLOADED = "Download complete"
     EXTRACTING = "Extracting"
     PULLED = "Pull complete"
+    SHARED = "Shared with the registry"
     EXISTS = "Already exists"
     PREPARING = "Preparing"
     COMPRESSING = "Compressing"

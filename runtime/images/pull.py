@@ -20,6 +20,7 @@ from runtime.images.errors import BadImage, ImagesError, NoPlatform
 from runtime.images.image import Image, short
 from runtime.images.images import Images
 from runtime.images.names import Name
+from runtime.images.neighbour import Neighbour
 from runtime.images.platform import Platform
 from runtime.images.progress import Progress, Silent, Status
 from runtime.images.source import Source
@@ -45,9 +46,17 @@ class _Wanted(NamedTuple):
     manifest: Manifest
 
 
-def pull(images: Images, source: Source, name: Name, progress: Progress, wanted: Platform | None = None) -> Pulled:
+def pull(
+    images: Images,
+    source: Source,
+    name: Name,
+    progress: Progress,
+    wanted: Platform | None = None,
+    neighbour: Neighbour | None = None,
+) -> Pulled:
     """Have the image that `name` (with a tag or digest) means in its registry; for this machine unless `wanted` says.
 
+    `neighbour` is that registry's folder on this machine, if it has one here.
     Raises ImagesError, registry.client's ClientError, StorageError; what has come by then is kept for another try.
     """
     progress.say(f"{name.reference}: Pulling from {name.repository}")
@@ -62,7 +71,7 @@ def pull(images: Images, source: Source, name: Name, progress: Progress, wanted:
         read = config.read(_small(images, Download(images, opener, Silent(), _never), configured))
         _check(read, layers, name, wanted)
         with images.lease(chain_ids(read.diff_ids)):
-            _Layers(images, opener, progress).fetch(layers, read)
+            _Layers(images, opener, progress, neighbour).fetch(layers, read)
             images.put_small(found.fetched.payload)
             names = {name._replace(digest=""), name._replace(tag="", digest=found.top)}
             image = images.add(configured.digest, found.fetched.digest, [one for one in names if one.reference])
@@ -113,8 +122,9 @@ def _never() -> None:
 class _Layers:
     """The layers of one image on their way in."""
 
-    def __init__(self, images: Images, opener: Opener, progress: Progress) -> None:
+    def __init__(self, images: Images, opener: Opener, progress: Progress, neighbour: Neighbour | None) -> None:
         self._images = images
+        self._neighbour = neighbour
         self._opener = opener
         self._progress = progress
 
@@ -124,7 +134,7 @@ class _Layers:
         missing = [layer for layer in layers if not self._images.has_blob(layer.digest, layer.size)]
         _check_space(self._images.root, missing)
         with Workers(_AT_ONCE) as workers:
-            download = Download(self._images, self._opener, self._progress, workers.check)
+            download = Download(self._images, self._opener, self._progress, workers.check, self._neighbour)
             coming: dict[str, Future[bool]] = {}
             for layer, chain in zip(layers, chains, strict=True):
                 here = layer not in missing

@@ -34,7 +34,7 @@ class Removed(NamedTuple):
 def remove(images: Images, text: str, users: Users, *, force: bool = False) -> Removed:
     """Take a name from its image, and with the last one the image. Raises NoSuchImage, Ambiguous, InUse."""
     with images.changing() as found:
-        image = images.image(found, images.resolve(found, text))
+        image = images.image(found, images.resolve(found, text), damaged=True)
         by_name = images.key(text) in found.names
         names = _names(images, image, text, by_name=by_name, force=force)
         last = not (set(image.names) - set(names))
@@ -86,7 +86,7 @@ def prune(
     deleted: list[str] = []
     with images.changing() as found:
         for image_id in list(found.images):
-            image = images.image(found, image_id)
+            image = images.image(found, image_id, damaged=True)
             if users.get(image_id) or (image.names and not unused) or not fits(image):
                 continue
             untagged += [familiar(parse(name), images.default) for name in [*image.names, *image.digests]]

@@ -109,6 +109,16 @@ def test_what_nobody_expected_is_a_line_and_a_traceback_only_for_the_curious(tmp
     assert "Traceback" in program(text, ENTREPOT_LOG_LEVEL="debug").stderr
 
 
+@pytest.mark.parametrize(("words", "found"), [("s", "serve"), ("image pu", "push"), ("pull --plat", "--platform")])
+def test_a_shell_completes_both_halves(words: str, found: str) -> None:
+    typed = {
+        "COMP_WORDS": f"entrepot {words}",
+        "COMP_CWORD": str(len(words.split())),
+        "_ENTREPOT_COMPLETE": "bash_complete",
+    }
+    assert f"plain,{found}" in entrepot.run(command=COMMAND, environ=typed).stdout.splitlines()
+
+
 def test_the_installed_command_is_the_front_door() -> None:
     done = entrepot.run("image", "--help", command=(str(Path(sys.executable).with_name("entrepot")),))
     assert done.returncode == 0

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_a_pull_goes_on_where_a_killed_one_was(registry: Registry, host: Host) -
         host.run("image", "inspect", name)
 
 
+def test_an_interrupt_ends_a_pull_that_stalls_and_keeps_what_came(registry: Registry, host: Host) -> None:
+    with slow_way(registry.server.port) as way:
+        way.limit = LARGE // 2
+        pulling = host.start("pull", f"127.0.0.1:{way.port}/team/plain:1")
+        assert way.stalled.wait(20)
+        pulling.send_signal(signal.SIGINT)
+        _, said = pulling.communicate(timeout=20)
+    assert (pulling.returncode, said.strip()) == (130, b"")
+    [partial] = (host.root / "content/partial").iterdir()
+    assert partial.stat().st_size > 0
+
+
 def test_what_a_killed_pull_left_may_be_wrong(registry: Registry, host: Host) -> None:
     [large] = [layer for layer in registry.layers if layer.descriptor["size"] > LARGE // 2]
     partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-")
@@ -153,3 +166,29 @@ def test_what_we_pull_skopeo_reads(registry: Registry, host: Host, tmp_path: Pat
     host.run("save", "-o", tmp_path / "app.tar", f"{registry.host}/team/app:1")
     digest = run([system_tool("skopeo"), "inspect", "-f", "{{.Digest}}", f"oci-archive:{tmp_path / 'app.tar'}:1"]).out
     assert digest.strip() == registry.layout.digest_of("app")
+
+
+def test_a_registry_on_this_machine_shares_its_blobs(registry: Registry, host: Host) -> None:
+    push(registry, "plain", "team/shared:1")
+    name, root = f"{registry.host}/team/shared:1", registry.server.root
+    lines = host.run("pull", "--registry-root", root, name).splitlines()
+    assert sum(line.endswith(": Shared with the registry") for line in lines) == 3
+    # The config alone: it is small, and read before anything is decided.
+    assert len(registry.requests("GET", "/team/shared/blobs/")) == 1
+    large = registry.layers[1].descriptor["digest"]
+    ours, theirs = host.blob(large), registry.server.blob_file(large)
+    assert ours.read_bytes() == theirs.read_bytes()
+    host.run("rmi", name)
+    assert theirs.exists()
+    assert not ours.exists()
+    assert "is not the folder" in host.refused("pull", "--registry-root", "/etc", name)
+
+
+def test_a_damaged_blob_of_a_registry_here_is_not_shared(registry: Registry, host: Host, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    large = registry.layers[1].descriptor["digest"]
+    file = copy / registry.server.blob_file(large).relative_to(registry.server.root / "storage")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x" * registry.layers[1].descriptor["size"])
+    host.run("pull", "-q", "--registry-root", copy, f"{registry.host}/team/plain:1")
+    assert host.blob(large).read_bytes() == registry.layout.bytes_of(large)

@@ -94,6 +94,17 @@ def test_names_go_one_by_one_and_the_image_with_the_last(made: Host) -> None:
     assert list(made.root.glob("snapshots/*/committed/*")) == []
 
 
+def test_an_image_whose_content_is_gone_is_listed_and_removed(made: Host) -> None:
+    made.blob(made.inspect("two:1")["Id"]).unlink()
+    assert "not here any more" in made.refused("image", "inspect", "two:1").splitlines()[-1]
+    assert names(made) == ["one:1", "team/one:2", "two:1"]
+    made.run("rmi", "two:1")
+    assert names(made) == ["one:1", "team/one:2"]
+    made.run("image", "prune", "-a", "-f")
+    assert made.content() == set()
+    assert list(made.root.glob("snapshots/*/committed/*")) == []
+
+
 def test_a_name_that_moves_leaves_an_image_without_one(made: Host) -> None:
     one = made.inspect("one:1")["Id"]
     made.run("tag", "two:1", "one:1")
