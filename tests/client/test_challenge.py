@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.client.challenge import Challenge, parse
 
@@ -51,3 +53,20 @@ def test_scopes() -> None:
 
 def test_a_long_one_costs_no_time() -> None:
     parse(["a " * 100_000, 'Bearer realm="' + "\\" * 100_000, "," * 100_000])
+
+
+@given(st.text(max_size=200) | st.text('Bearer realm="\\,= \t', max_size=200))
+def test_anything_is_read(text: str) -> None:
+    for challenge in parse([text]):
+        assert challenge.scheme == challenge.scheme.lower() != ""
+
+
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=255)), st.text(st.characters(codec="ascii", min_codepoint=32))
+)
+def test_what_is_quoted_is_found_again(realm: str, service: str) -> None:
+    def quoted(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    header = f"Bearer service={quoted(service)},realm={quoted(realm)},scope=a, Basic realm={quoted(realm)}"
+    assert parse([header]) == [Challenge("bearer", realm, service, "a"), Challenge("basic", realm)]
