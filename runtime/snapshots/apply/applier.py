@@ -66,6 +66,7 @@ class _Applier:
             return
         parent = self._tree.resolve(path, entry.mtime, shown(entry.name))
         assert parent is not None, "missing folders are made"
+        parent.claim()
         if entry.kind == kinds.REGULAR:
             self._regular(parent, base, entry)
         elif entry.kind == kinds.DIRECTORY:
@@ -88,7 +89,8 @@ class _Applier:
         if isinstance(child, Directory):
             child.attributes = wanted
         else:
-            self._tree.make(parent, base, wanted, shown(entry.name))
+            child = self._tree.make(parent, base, wanted, shown(entry.name))
+        child.own = True
 
     def _regular(self, parent: Directory, base: bytes, entry: Entry) -> None:
         name = shown(entry.name)
@@ -201,9 +203,7 @@ class _Applier:
         if base == OPAQUE_NAME:
             directory = self._tree.resolve(path, None, shown(entry.name))
             if directory is not None:
-                directory.cut = True
-                for copied in list(directory.copied):
-                    self._tree.clear(directory, copied)
+                self._tree.cut(directory)
         else:
             self._hide(path, names.hidden(base, entry.name), entry)
 
@@ -213,11 +213,11 @@ class _Applier:
         if directory is None:
             return
         directory.whiteouts.add(base)
-        if base in directory.copied:
-            self._tree.clear(directory, base)
         child = directory.children.get(base)
-        if isinstance(child, Directory):
-            child.cut = True
+        if base in directory.copied or (isinstance(child, Directory) and not child.own):
+            self._tree.clear(directory, base)
+        elif isinstance(child, Directory):
+            self._tree.cut(child)
 
 
 def _finish(tree: Tree, marks: Marks | None, owner: tuple[int, int]) -> None:

@@ -36,6 +36,7 @@ class Directory:
         "cut",
         "descriptor",
         "name",
+        "own",
         "parent",
         "path",
         "whiteouts",
@@ -53,6 +54,8 @@ class Directory:
         self.whiteouts: set[bytes] = set()
         self.copied: set[bytes] = set()
         """What was copied from the layers below, for a hard link to it: it is not this layer's own."""
+        self.own = False
+        """Whether an entry of the layer made it or something in it: else it is only here for what it shows below."""
         self.cut = False
         """Whether it hides all it holds in the layers below."""
         self.descriptor = -1
@@ -60,6 +63,13 @@ class Directory:
     def lower(self) -> Merged | None:
         """The same folder in the layers below, unless this layer hides it."""
         return None if any(node.cut for node in self.lineage()) else self.below
+
+    def claim(self) -> None:
+        """Something in it is the layer's own."""
+        for each in self.lineage():
+            if each.own:
+                return
+            each.own = True
 
     def lineage(self) -> Iterator[Directory]:
         """The folder, and those it is in."""
@@ -172,6 +182,23 @@ class Tree:
             remove_below(self.descriptor(parent), base)
         else:
             os.unlink(base, dir_fd=self.descriptor(parent))
+
+    def cut(self, directory: Directory) -> None:
+        """Hide all that a folder holds below, and remove what is here only because of that."""
+        if any(each.cut for each in directory.lineage()):
+            directory.cut = True  # and that was done
+            return
+        directory.cut = True
+        left = [directory]
+        while left:
+            each = left.pop()
+            for base in list(each.copied):
+                self.clear(each, base)
+            for base, child in list(each.children.items()):
+                if isinstance(child, Directory) and not child.own:
+                    self.clear(each, base)
+                elif isinstance(child, Directory) and not child.cut:
+                    left.append(child)
 
     def _keep(self, directory: Directory, descriptor: int) -> None:
         directory.descriptor = descriptor

@@ -110,6 +110,9 @@ def test_what_was_copied_for_a_hard_link_is_still_what_is_below(snapshots: Snaps
     assert sorted(os.listdir(root)) == ["d", "x", "y"]
     assert os.listdir(root / "d") == []
     assert ((root / "x").read_bytes(), (root / "y").read_bytes()) == (b"a", b"b")
+    gone = tar(Item("d/.wh.c"), Item("d/e/.wh.none"), Item("x", "hard", link="d/b"), Item(".wh.d"))
+    root = mounted(unpack(snapshots, tar(Item("d/b"), Item("d/c"), Item("d/e/f")), gone))
+    assert os.listdir(root) == ["x"]
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["at the end", "at the front"])
