@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ import pytest
 from tests.faults.fleet import Fleet
 from tests.faults.judges import busy_or_503
 from tests.faults.scene import until
+from tests.faults.tally import FAULTS
 from tests.postgres.server import Cluster
 
 pytestmark = pytest.mark.faults
@@ -59,7 +60,9 @@ def answers(cluster: Cluster) -> bool:
 
 
 @pytest.mark.timeout(120)
-def test_database_troubled_under_load(cluster: Cluster, seed: str, tmp_path: Path) -> None:
+def test_database_troubled_under_load(
+    cluster: Cluster, seed: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     environment = {"ENTREPOT_DATABASE_URL": cluster.empty_database(), "ENTREPOT_ACCESS_ANONYMOUS": "full"}
     rng = random.Random(seed)
     with Fleet(tmp_path, seed, environment, replicas=1, workers=2) as fleet:
@@ -73,4 +76,5 @@ def test_database_troubled_under_load(cluster: Cluster, seed: str, tmp_path: Pat
             fleet.wait_ready(10)
             fleet.look()
         print(dict(sorted(fleet.record.counts.items())))
+        record_property(FAULTS, sum(n for name, n in fleet.record.counts.items() if name.startswith("database ")))
         fleet.stop()

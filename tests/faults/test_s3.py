@@ -15,6 +15,7 @@ from tests.faults.fleet import BUCKET, Fleet, settings
 from tests.faults.judges import any_503, busy_or_503
 from tests.faults.oracle import Oracle
 from tests.faults.record import BLOB, Key
+from tests.faults.tally import FAULTS
 from tests.postgres.server import shared
 from tests.s3.calls import (
     CUT,
@@ -57,6 +58,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             yield Scene(fleet, proxy, storage)
             print(f"{sum(proxy.faults.values())} faults: {dict(sorted(proxy.faults.items()))}")
             fleet.stop()
+
+
+@pytest.fixture(autouse=True)
+def tallied(scene: Scene, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    before = scene.proxy.faults.total()
+    yield
+    record_property(FAULTS, scene.proxy.faults.total() - before)
 
 
 def single(client: Client, content: Blob) -> bool:

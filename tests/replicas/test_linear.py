@@ -2,14 +2,18 @@
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults.fleet import Fleet, settings
+from tests.faults.tally import FAULTS
 from tests.postgres.server import shared
 from tests.replicas.hammer import Hammer
 from tests.s3.servers import S3Server
+
+KILLS = 8
 
 
 def judged(hammer: Hammer) -> None:
@@ -34,8 +38,10 @@ def test_two_replicas_are_one(replicas: Fleet, seed: str) -> None:
 
 
 @pytest.mark.faults
-def test_replicas_that_die(storage: S3Server, tmp_path: Path, seed: str) -> None:
-    """kill -9, eight times; each time one lives on."""
+def test_replicas_that_die(
+    storage: S3Server, tmp_path: Path, seed: str, record_property: Callable[[str, object], None]
+) -> None:
+    """kill -9; each time one lives on."""
     rng = random.Random(seed)
     with Fleet(tmp_path, seed, settings(shared().empty_database(), storage), replicas=2, workers=2) as fleet:
         fleet.start()
@@ -43,11 +49,12 @@ def test_replicas_that_die(storage: S3Server, tmp_path: Path, seed: str) -> None
         hammer.prepare()
 
         def kills() -> None:
-            for _ in range(8):
+            for _ in range(KILLS):
                 time.sleep(rng.uniform(0.1, 0.4))
                 fleet.kill_and_restart(rng.choice(fleet.servers))
 
         hammer.run(0.5, meanwhile=kills)
         judged(hammer)
+        record_property(FAULTS, KILLS)
         assert hammer.counts["answers lost"] > 10
         fleet.stop()
