@@ -37,15 +37,16 @@ def test_a_pull_has_everything_verified_and_unpacked(registry: Registry, host: H
 
 
 def test_what_is_here_is_not_fetched_again(registry: Registry, host: Host) -> None:
-    host.run("pull", "-q", f"{registry.host}/team/app:1")
-    before = len(registry.requests("GET", "/blobs/"))
-    lines = host.run("pull", f"{registry.host}/team/app:1").splitlines()
-    assert lines[-2] == f"Status: Image is up to date for {registry.host}/team/app:1"
-    assert sum(line.endswith(": Already exists") for line in lines) == len({layer.diff_id for layer in registry.layers})
-    host.run("pull", f"{registry.host}/team/multi:1")
-    assert len(registry.requests("GET", "/blobs/")) == before
-    [row] = host.run("images", "team/nothing", "-q").splitlines() or [""]
-    assert row == ""
+    for name in ("team/again:1", "team/other:1"):
+        push(registry, "plain", name)
+    host.run("pull", "-q", f"{registry.host}/team/again:1")
+    fetched = len(registry.requests("GET", "/team/again/blobs/"))
+    lines = host.run("pull", f"{registry.host}/team/again:1").splitlines()
+    assert lines[-2] == f"Status: Image is up to date for {registry.host}/team/again:1"
+    assert sum(line.endswith(": Already exists") for line in lines) == 3
+    host.run("pull", f"{registry.host}/team/other:1")
+    assert len(registry.requests("GET", "/team/again/blobs/")) == fetched == 4
+    assert registry.requests("GET", "/team/other/blobs/") == []
     assert len(host.run("images", "-q").splitlines()) == 1
     assert len(host.run("images").splitlines()) == 3
 

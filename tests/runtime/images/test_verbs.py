@@ -14,14 +14,26 @@ from tests.runtime.images.conftest import Registry, write_tar
 from tests.runtime.images.hosts import COMMAND, Host
 
 
-@pytest.fixture
-def made(host: Host, tmp_path: Path) -> Host:
-    """A host with two images: one:1 (also team/one:2) with a label, and two:1."""
+def make(host: Host, folder: Path) -> Host:
+    """Give a host two images: one:1 (also team/one:2), and two:1, with labels."""
     for name in ("one", "two"):
-        file = write_tar(tmp_path / f"{name}.tar", {"same": b"x" * 5000, name: name.encode() * 1000})
+        file = write_tar(folder / f"{name}.tar", {"same": b"x" * 5000, name: name.encode() * 1000})
         host.run("import", "-c", f"LABEL name={name} kind=test", file, f"{name}:1")
     host.run("tag", "one:1", "team/one:2")
     return host
+
+
+@pytest.fixture
+def made(host: Host, tmp_path: Path) -> Host:
+    """A host with two images, for a test that changes them."""
+    return make(host, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    """A host with two images, for tests that only look."""
+    folder = tmp_path_factory.mktemp("shown")
+    return make(Host(folder / "host"), folder)
 
 
 def names(host: Host, *words: str) -> list[str]:
@@ -47,33 +59,35 @@ def names(host: Host, *words: str) -> list[str]:
         (("-f", "dangling=false", "t*"), ["two:1"]),
     ],
 )
-def test_filters(made: Host, words: tuple[str, ...], listed: list[str]) -> None:
-    assert names(made, *words) == listed
+def test_filters(shown: Host, words: tuple[str, ...], listed: list[str]) -> None:
+    assert names(shown, *words) == listed
 
 
-def test_forms(made: Host) -> None:
-    lines = made.run("images").splitlines()
+def test_forms(shown: Host) -> None:
+    lines = shown.run("images").splitlines()
     assert re.split(r" {3,}", lines[0]) == ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"]
-    assert lines == made.run("image", "ls").splitlines() == made.run("image", "list").splitlines()
-    ids = made.run("images", "-q", "--no-trunc").split()
+    assert lines == shown.run("image", "ls").splitlines() == shown.run("image", "list").splitlines()
+    ids = shown.run("images", "-q", "--no-trunc").split()
     assert len(ids) == len(set(ids)) == 2
-    assert made.inspect(ids[0][7:20])["Id"] == ids[0]
-    rows = [json.loads(line) for line in made.run("images", "--format", "json").splitlines()]
+    assert shown.inspect(ids[0][7:20])["Id"] == ids[0]
+    rows = [json.loads(line) for line in shown.run("images", "--format", "json").splitlines()]
     assert {row["ID"] for row in rows} == {one[7:19] for one in ids}
-    assert re.split(r" {3,}", made.run("images", "--digests").splitlines()[0])[2] == "DIGEST"
-    assert made.run("images", "--format", "table {{.Tag}}\\t{{.ID}}").startswith("TAG   IMAGE ID\n")
-    assert "not known" in made.refused("images", "-f", "colour=red")
-    assert "neither" in made.refused("images", "-f", "dangling=maybe")
-    assert "no field Nome" in made.refused("images", "--format", "{{.Nome}}", code=125)
+    assert re.split(r" {3,}", shown.run("images", "--digests").splitlines()[0])[2] == "DIGEST"
+    assert shown.run("images", "--format", "table {{.Tag}}\\t{{.ID}}").startswith("TAG   IMAGE ID\n")
+    assert "not known" in shown.refused("images", "-f", "colour=red")
+    assert "neither" in shown.refused("images", "-f", "dangling=maybe")
+    assert "no field Nome" in shown.refused("images", "--format", "{{.Nome}}", code=125)
 
 
-def test_history_and_inspect(made: Host) -> None:
-    lines = made.run("history", "one:1").splitlines()
+def test_history_and_inspect(shown: Host) -> None:
+    lines = shown.run("history", "one:1").splitlines()
     assert re.split(r" {3,}", lines[0])[:2] == ["IMAGE", "CREATED"]
     assert "Imported from" in lines[1]
-    assert made.run("history", "-q", "--no-trunc", "one:1").strip() == made.inspect("one:1")["Id"]
-    assert json.loads(made.run("image", "inspect", "-f", "{{json .Config.Labels}}", "one:1"))["name"] == "one"
-    done = subprocess.run([*COMMAND, "image", "inspect", "one:1", "nothing"], env=made.environment, capture_output=True)
+    assert shown.run("history", "-q", "--no-trunc", "one:1").strip() == shown.inspect("one:1")["Id"]
+    assert json.loads(shown.run("image", "inspect", "-f", "{{json .Config.Labels}}", "one:1"))["name"] == "one"
+    done = subprocess.run(
+        [*COMMAND, "image", "inspect", "one:1", "nothing"], env=shown.environment, capture_output=True
+    )
     assert done.returncode == 1
     assert len(json.loads(done.stdout)) == 1
     assert b"no such image: nothing" in done.stderr
