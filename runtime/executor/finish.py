@@ -69,8 +69,7 @@ def finish(plan: Plan, channel: Channel) -> None:
     close_range(3 + plan.preserved, flags=CLOSE_RANGE_CLOEXEC)
     for each in range(3, 3 + plan.preserved):
         os.set_inheritable(each, True)
-    if plan.fifo >= 0 and not plan.start_hooks:
-        os.set_inheritable(plan.fifo, True)
+    os.set_inheritable(plan.gate, True)
     default_signals()
     _execute(plan.stub, [program, *arguments], environment)
 

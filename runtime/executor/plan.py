@@ -43,6 +43,8 @@ class Plan:
         self.init = -1
         self.pid_of_init = 0
         self.stub = -1
+        # What the stub reads its byte from: the fifo, or a pipe that has it already.
+        self.gate = -1
         self.preserved = 0
         self.new_keyring = True
         self.pivot = True
@@ -71,7 +73,12 @@ class Plan:
         program, flags = b"", 0
         if self.filter is not None and not self.filter_early:
             program, flags = self.filter.program, self.filter.flags
-        self.stub = sealed(image(-1 if self.start_hooks else self.fifo, program, flags))
+        self.gate = self.fifo
+        if self.fifo < 0 or self.start_hooks:
+            self.gate, write = os.pipe()
+            os.write(write, b"0")
+            os.close(write)
+        self.stub = sealed(image(self.gate, program, flags))
 
     def send_listener(self, listener: int, pid: int) -> None:
         """Give the descriptor that answers seccomp to the agent at `listenerPath`, as the specification frames it."""

@@ -8,10 +8,10 @@ the container can open what it is made of.
 
 What the stub does, in C (the bytes are this, assembled with binutils):
 
-    if (fifo >= 0) {                                   // a created container waits for `start` here
-        while ((n = read(fifo, stack, 1)) == -EINTR);
+    if (gate >= 0) {                                   // a created container waits for `start` here
+        while ((n = read(gate, stack, 1)) == -EINTR);
         if (n != 1) exit_group(1);
-        close(fifo);
+        close(gate);
     }
     if (program.length) error = seccomp(SET_MODE_FILTER, flags, &program);
     if (!error) error = execve(argv[0], argv + 1, envp);
@@ -19,8 +19,9 @@ What the stub does, in C (the bytes are this, assembled with binutils):
     write(2, "exec ", 5); write(2, argv[0], strlen(argv[0])); write(2, m->text, m->length);
     exit_group(1);
 
-The parameters stand behind the code: fifo, flags, the filter's length and address, and the messages (errno, address,
-length), the last with errno 0.
+The gate opens once: a program that is the stub again, by `#!/proc/self/exe`, finds it closed and ends. The parameters
+stand behind the code: gate, flags, the filter's length and address, and the messages (errno, address, length), the
+last with errno 0.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ _MESSAGES = {
 }
 
 
-def image(fifo: int = -1, program: bytes = b"", flags: int = 0, machine: str = MACHINE) -> bytes:
-    """The stub as an ELF file: `fifo` to wait at or -1, and a seccomp filter to load or none.
+def image(gate: int = -1, program: bytes = b"", flags: int = 0, machine: str = MACHINE) -> bytes:
+    """The stub as an ELF file: `gate` is the descriptor to wait at or -1, and a seccomp filter to load or none.
 
     Raise StartFailed on a machine it was not written for.
     """
@@ -90,7 +91,7 @@ def image(fifo: int = -1, program: bytes = b"", flags: int = 0, machine: str = M
     for errno, text in zip(_MESSAGES, texts, strict=True):
         table += struct.pack("<QQQ", errno, place, len(text))
         place += len(text)
-    body = struct.pack("<qQQQ", fifo, flags, len(program) // 8, place) + table + b"".join(texts) + program
+    body = struct.pack("<qQQQ", gate, flags, len(program) // 8, place) + table + b"".join(texts) + program
     size = _HEADERS + len(code) + len(body)
     ident = b"\x7fELF\x02\x01\x01" + bytes(9)
     elf = ident + struct.pack("<HHIQQQIHHHHHH", 2, number, 1, _BASE + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0)
