@@ -135,9 +135,21 @@ def _exec(oci: Oci, of: Of, words: list[str], stdio: dict[int, int]) -> int:
     try:
         oci.run(*words, of.id, stdio=stdio)
     except RuntimeFailed as error:
+        _reap(of.id)
         raise StartFailed(f"OCI runtime exec failed: {error}", error.code) from None
     with open(words[words.index("--pid-file") + 1], encoding="ascii") as file:
         return int(file.read())
+
+
+def _reap(id: str) -> None:
+    """Take the exit codes of processes of the container that became ours; as long as they wait it cannot end."""
+    with contextlib.suppress(OSError):
+        with open("/proc/thread-self/children", encoding="ascii") as file:
+            children = file.read().split()
+        for child in children:
+            with contextlib.suppress(OSError), open(f"/proc/{child}/cgroup", encoding="utf-8") as file:
+                if id in file.read():
+                    os.waitpid(int(child), os.WNOHANG)
 
 
 def _with_pipes(oci: Oci, of: Of, words: list[str], stdin: bool) -> Running:
