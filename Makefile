@@ -53,9 +53,9 @@ e2e: $(STAMP) ## push and pull real images with real clients
 	@tests/install-system-packages e2e
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-slow: $(STAMP) ## run the tests of S3 storage on OpenStack Swift
+slow: $(STAMP) ## run the tests of S3 storage on OpenStack Swift, and with a layer over 5 GB
 	@tests/install-system-packages slow
-	$(BIN)/python -m pytest -m slow tests/storage $(ARGS)
+	$(BIN)/python -m pytest -m slow tests/storage tests/s3 $(ARGS)
 
 fuzz: $(STAMP) $(FUZZ_STAMP) ## fuzz the parsers and a running server
 	$(BIN)/python -m tests.fuzz.run $(ARGS)
