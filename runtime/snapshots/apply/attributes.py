@@ -7,7 +7,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from runtime.snapshots.errors import InvalidLayer, printable
+from runtime.snapshots.errors import InvalidLayer, Unsupported, printable
 from runtime.snapshots.marks import INTERNAL
 from runtime.snapshots.tar.entry import Entry
 
@@ -74,7 +74,7 @@ def put_on_open(file: int, attributes: Attributes, owner: tuple[int, int], name:
     The order is the kernel's: changing the owner drops capabilities and the set-user-id bit.
     """
     if (attributes.uid, attributes.gid) != owner:
-        os.chown(file, attributes.uid, attributes.gid)
+        _give(file, attributes, None)
     for key, value in attributes.xattrs.items():
         _set(file, key, value, name)
     os.chmod(file, attributes.mode)
@@ -83,7 +83,7 @@ def put_on_open(file: int, attributes: Attributes, owner: tuple[int, int], name:
 
 def put_on_name(directory: int, base: bytes, attributes: Attributes, kind: int, name: str) -> None:
     """On what was just made in a folder and cannot be opened: a link, a device, a FIFO."""
-    os.chown(base, attributes.uid, attributes.gid, dir_fd=directory, follow_symlinks=False)
+    _give(base, attributes, directory)
     for key, value in attributes.xattrs.items():
         _set(by_descriptor(directory, base), key, value, name)
     if kind != stat.S_IFLNK:
@@ -94,6 +94,22 @@ def put_on_name(directory: int, base: bytes, attributes: Attributes, kind: int, 
 def by_descriptor(directory: int, path: bytes) -> bytes:
     """A path for calls that take no descriptor of a folder."""
     return b"/proc/self/fd/%d/%s" % (directory, path or b".")
+
+
+def _give(target: int | bytes, attributes: Attributes, directory: int | None) -> None:
+    """Change the owner; in a folder, that of what has the name there, not of what it links to."""
+    try:
+        if directory is None:
+            os.chown(target, attributes.uid, attributes.gid)
+        else:
+            os.chown(target, attributes.uid, attributes.gid, dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EPERM):
+            raise
+        raise Unsupported(
+            f"user {attributes.uid}, group {attributes.gid} of an image cannot own files here ({error.strerror}), "
+            "run as root or map more ids into this user namespace (/etc/subuid, /etc/subgid)"
+        ) from error
 
 
 def _set(target: int | bytes, key: bytes, value: bytes, name: str) -> None:

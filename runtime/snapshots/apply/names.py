@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 from runtime.snapshots.errors import InvalidLayer, LimitExceeded
 from runtime.snapshots.marks import OPAQUE_NAME, WHITEOUT_PREFIX
@@ -16,26 +17,38 @@ def split(name: bytes) -> tuple[bytes, bytes]:
 
     An absolute path is one from the image's root. Raises InvalidLayer for one that leads out of it by `..`.
     """
+    folder, _, base = name.rpartition(b"/")
+    if base in (b"", b".", b".."):
+        parts = _parts(name)
+        base = parts.pop() if parts else b""
+        folder = b"/".join(parts)
+    longest = _LONGEST + len(WHITEOUT_PREFIX) if base.startswith(WHITEOUT_PREFIX) else _LONGEST
+    if len(base) > longest:
+        raise LimitExceeded(f"its last name is longer than {_LONGEST} bytes", shown(name))
+    return _folder(folder), base
+
+
+@lru_cache(256)  # entries come folder by folder
+def _folder(path: bytes) -> bytes:
+    parts = _parts(path)
+    for part in parts:
+        if len(part) > _LONGEST:
+            raise LimitExceeded(f"a name in its path is longer than {_LONGEST} bytes", shown(path))
+        if part.startswith(WHITEOUT_PREFIX) and not part.startswith(AUFS_PREFIX):
+            raise InvalidLayer("a folder has the name of a whiteout", shown(path))
+    return b"/".join(parts)
+
+
+def _parts(path: bytes) -> list[bytes]:
     parts: list[bytes] = []
-    for part in name.split(b"/"):
+    for part in path.split(b"/"):
         if part == b"..":
             if not parts:
-                raise InvalidLayer("it leads out of the image", shown(name))
+                raise InvalidLayer("it leads out of the image", shown(path))
             parts.pop()
         elif part not in (b"", b"."):
             parts.append(part)
-    if not parts:
-        return b"", b""
-    for part in parts:
-        if len(part) > _LONGEST + len(WHITEOUT_PREFIX) or (
-            len(part) > _LONGEST and not part.startswith(WHITEOUT_PREFIX)
-        ):
-            raise LimitExceeded(f"a name in its path is longer than {_LONGEST} bytes", shown(name))
-    base = parts.pop()
-    for part in parts:
-        if part.startswith(WHITEOUT_PREFIX) and not part.startswith(AUFS_PREFIX):
-            raise InvalidLayer("a folder has the name of a whiteout", shown(name))
-    return b"/".join(parts), base
+    return parts
 
 
 def is_aufs(directory: bytes, base: bytes) -> bool:

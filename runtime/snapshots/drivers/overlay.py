@@ -84,11 +84,10 @@ class OverlaySnapshots(LayeredSnapshots):
 
 def features() -> tuple[str, ...]:
     """The options to mount with: those that this kernel knows."""
-    options = [f"{name}=off" for name in _SWITCHED_OFF if os.path.exists(f"{_PARAMETERS}/{name}")]
     with open("/proc/self/uid_map", encoding="ascii") as mapped:
         if mapped.read().split() != ["0", "0", "4294967295"]:
-            options.append("userxattr")  # since Linux 5.11, in user namespaces
-    return tuple(options)
+            return ("userxattr",)  # since Linux 5.11, in user namespaces; it switches off the others itself
+    return tuple(f"{name}=off" for name in _SWITCHED_OFF if os.path.exists(f"{_PARAMETERS}/{name}"))
 
 
 def probe(place: Paths, marks: KernelMarks, options: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from runtime.snapshots.chain import chain_id
 from runtime.snapshots.drivers import choose, load
-from runtime.snapshots.errors import DiffMismatch, Exists, InUse, InvalidKey, NotFound, SnapshotError
+from runtime.snapshots.errors import DiffMismatch, Exists, InUse, InvalidKey, NotFound, SnapshotError, Unsupported
 from runtime.snapshots.snapshots import Snapshots
 from tests.runtime.snapshots.conftest import Mounted
 from tests.runtime.snapshots.layers import Item, diff_id, folder, packed, tar, unpack
@@ -140,6 +140,19 @@ def test_the_diff_unpacks_to_the_same_tree(snapshots: Snapshots, mounted: Mounte
     here, there = tree(root), tree(again)
     here.pop("."), there.pop(".")
     assert there == here
+
+
+def test_ids_that_cannot_own_files_here(snapshots: Snapshots, mounted: Mounted) -> None:
+    layer = tar(Item("x", uid=12_345), Item("null", "char", device=(1, 3)))
+    with open("/proc/self/uid_map", encoding="ascii") as mapped:
+        ids = int(mapped.read().split()[2])
+    if ids > 12_345:
+        assert (mounted(unpack(snapshots, layer)) / "x").stat().st_uid == 12_345
+    else:
+        with pytest.raises(Unsupported, match="map more ids"):
+            unpack(snapshots, layer)
+        layer = tar(Item("x"), Item("null", "char", device=(1, 3)))  # nobody can make devices there
+        assert os.listdir(mounted(unpack(snapshots, layer))) == ["x"]
 
 
 def test_names_that_no_layer_can_hold(snapshots: Snapshots, mounted: Mounted) -> None:
