@@ -59,8 +59,8 @@ def pull(
     `neighbour` is that registry's folder on this machine, if it has one here.
     Raises ImagesError, registry.client's ClientError, StorageError; what has come by then is kept for another try.
     """
-    progress.say(f"{name.reference}: Pulling from {name.repository}")
     found = _manifest(source, name, wanted or platform.host())
+    progress.say(f"{name.reference}: Pulling from {name.repository}")
     layers, configured = found.manifest.layers, found.manifest.config
     if configured is None or configured.media_type not in _CONFIGS:
         kind = found.manifest.artifact_type or "unknown"
@@ -73,8 +73,9 @@ def pull(
         with images.lease(chain_ids(read.diff_ids)):
             _Layers(images, opener, progress, neighbour).fetch(layers, read)
             images.put_small(found.fetched.payload)
-            names = {name._replace(digest=""), name._replace(tag="", digest=found.top)}
-            image = images.add(configured.digest, found.fetched.digest, [one for one in names if one.reference])
+            by_digest = name._replace(tag="", digest=found.top)
+            names = [by_digest] if name.digest else [name, by_digest]
+            image = images.add(configured.digest, found.fetched.digest, names)
     origins.note(images.root, name, [configured.digest, *(layer.digest for layer in layers)])
     return Pulled(image, found.top, not before)
 
