@@ -101,8 +101,11 @@ def leave_namespaces(plan: Plan, channel: Channel) -> None:
     new = plan.namespaces.new & ~plan.born_in
     if new & n.CLONE_NEWUSER:
         n.unshare(n.CLONE_NEWUSER)
+        if plan.rootless:  # our caller may write the maps only of a process that is not closed to it
+            prctl(PR_SET_DUMPABLE, 1)
         channel.send(USER)
         channel.wait()
+        prctl(PR_SET_DUMPABLE, 0)
         new &= ~n.CLONE_NEWUSER
     if plan.namespaces.has("user"):
         os.setresgid(0, 0, 0)

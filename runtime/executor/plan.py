@@ -42,6 +42,7 @@ class Plan:
         # A container to join: its first process, as pidfd and as number.
         self.init = -1
         self.pid_of_init = 0
+        self.rootless = os.geteuid() != 0
         self.stub = -1
         # What the stub reads its byte from: the fifo, or a pipe that has it already.
         self.gate = -1
