@@ -96,8 +96,8 @@ class Host:
         return seconds
 
     def inside(self, command: Command) -> list[str]:
-        """The command line that runs a command in the namespace."""
-        return ["ip", "netns", "exec", NAMESPACE, *map(str, command)]
+        """The command line that runs a command in the namespace; `ip netns exec` would hide the cgroups."""
+        return ["nsenter", f"--net=/run/netns/{NAMESPACE}", *map(str, command)]
 
     def ours(self, *words: str) -> list[str | Path]:
         """A command line of `entrepot`, over the bench's folders."""
