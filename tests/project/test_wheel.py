@@ -43,10 +43,22 @@ def entrepot(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_it_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    rooms = {name.partition("/")[0] for name in names}
-    assert {room for room in rooms if not room.endswith(".dist-info")} == {"registry", "storage", "runtime", "migrations"}
+    rooms = {name.partition("/")[0] for name in names if ".data/" not in name}
+    assert {room for room in rooms if not room.endswith(".dist-info")} == {
+        "registry",
+        "storage",
+        "runtime",
+        "migrations",
+    }
+    scripts = [name.partition(".data/")[2] for name in names if ".data/" in name]
+    assert scripts == ["scripts/entrepot-oci"]
     assert any(name.startswith("migrations/versions/0001") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+def test_its_launcher_finds_the_runtime(entrepot: str) -> None:
+    done = run("--version", command=(f"{entrepot}-oci",))
+    assert done.stdout.startswith("entrepot-oci version")
 
 
 def test_it_migrates(entrepot: str, tmp_path: Path) -> None:
