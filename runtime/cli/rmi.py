@@ -2,7 +2,8 @@
 
 import click
 
-from runtime.cli.library import library, users
+from runtime.cli.library import library
+from runtime.cli.users import users
 from runtime.images.errors import ImagesError, NoSuchImage
 from runtime.images.remove import remove
 

@@ -4,8 +4,9 @@ import click
 
 from runtime.cli import units
 from runtime.cli.asking import confirm
-from runtime.cli.library import library, users
+from runtime.cli.library import library
 from runtime.cli.pruning import fitting
+from runtime.cli.users import users
 from runtime.images.remove import Removed, prune
 
 _DANGLING = "This will remove all images without a tag."

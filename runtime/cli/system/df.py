@@ -6,9 +6,10 @@ from typing import NamedTuple
 import click
 
 from runtime.cli import units
-from runtime.cli.library import library, users
+from runtime.cli.library import library
 from runtime.cli.listing import aligned, write_rows
 from runtime.cli.machine import machine
+from runtime.cli.users import users
 from runtime.engine import volumes
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record

@@ -5,8 +5,9 @@ import click
 from runtime.cli import units
 from runtime.cli.asking import confirm
 from runtime.cli.image.prune import report
-from runtime.cli.library import library, users
+from runtime.cli.library import library
 from runtime.cli.machine import machine
+from runtime.cli.users import users
 from runtime.engine import volumes
 from runtime.engine.prune import prune as prune_containers
 from runtime.images.remove import prune
