@@ -5,7 +5,6 @@ from importlib import import_module
 import click
 
 from runtime.cli.library import library
-from runtime.cli.progress import progress
 from runtime.cli.run_request import Asked
 from runtime.engine.create import create
 from runtime.engine.machine import Machine
@@ -60,6 +59,7 @@ def _pulled(images: Images, name: str, wanted: platform.Platform | None, *, quie
     # A run of an image that is here must not pay for the client of registries.
     source = import_module("runtime.cli.registries").source()
     pull = import_module("runtime.images.pull").pull
+    progress = import_module("runtime.cli.progress").progress
     parsed = names.tagged(name, images.default)
     if not quiet:
         click.echo(f"Unable to find image '{name}' locally", err=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
-from runtime.engine import networking, rootfs, volumes
+from runtime.engine import folders, networking, rootfs, volumes
 from runtime.engine.machine import Machine
 
 
@@ -14,4 +12,4 @@ def clear(machine: Machine, id: str) -> None:
     networking.disconnect(machine, id)
     volumes.release(machine, id)
     rootfs.unmount(machine, of)
-    shutil.rmtree(of.run, ignore_errors=True)
+    folders.remove(of.run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +32,7 @@ def create(
     merged = image.merge(request.config, image.read(run))
     request = replace(request, config=merged, host_config=_resolved(machine, request.host_config))
     warnings = checks.check(request, host.read())
-    id = secrets.token_hex(32)
+    id = os.urandom(32).hex()
     record = Record(
         id=id,
         name="",

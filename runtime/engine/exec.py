@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -102,7 +101,7 @@ def _prepared(machine: Machine, id: str, wanted: Wanted) -> tuple[Oci, Of, list[
         program = json.load(file)["runtime"]
     with open(of.spec, "rb") as file:
         process = json.load(file)["process"]
-    name = f"{of.run}/exec-{secrets.token_hex(8)}"
+    name = f"{of.run}/exec-{os.urandom(8).hex()}"
     with open(f"{name}.json", "w", encoding="utf-8", errors="surrogateescape") as file:
         json.dump(_process(process, wanted, of), file, ensure_ascii=False)
     oci = Oci(program, machine.paths.oci, id, f"{name}.log")
@@ -178,7 +177,7 @@ def _with_pipes(oci: Oci, of: Of, words: list[str], stdin: bool) -> Running:
 def _with_terminal(oci: Oci, of: Of, words: list[str]) -> Running:
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        with listening(of.run, f"tty-{secrets.token_hex(8)}") as (listener, path):
+        with listening(of.run, f"tty-{os.urandom(8).hex()}") as (listener, path):
             pid = _exec(oci, of, [*words, "--console-socket", path], {0: null, 1: null, 2: null})
             listener.settimeout(PATIENCE)
             connection, _ = listener.accept()

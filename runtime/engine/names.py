@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Final
 
 _ADJECTIVES: Final = (
@@ -28,5 +28,9 @@ _SURNAMES: Final = (
 
 def name(attempt: int = 0) -> str:
     """A name; after some attempts that were taken, with a number behind it."""
-    made = f"{secrets.choice(_ADJECTIVES.split())}_{secrets.choice(_SURNAMES.split())}"
-    return made if attempt < 6 else f"{made}{secrets.randbelow(10**attempt)}"
+    made = f"{_one(_ADJECTIVES.split())}_{_one(_SURNAMES.split())}"
+    return made if attempt < 6 else f"{made}{int.from_bytes(os.urandom(4)) % 10**attempt}"
+
+
+def _one(words: list[str]) -> str:
+    return words[int.from_bytes(os.urandom(4)) % len(words)]

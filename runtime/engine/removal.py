@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
-from runtime.engine import events, networking, planning, rootfs, volumes
+from runtime.engine import events, folders, networking, planning, rootfs, volumes
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
 from runtime.engine.state import State
@@ -26,7 +24,7 @@ def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
     except BaseException as error:
         _failed(machine, id, now, error)
         raise
-    shutil.rmtree(of.run, ignore_errors=True)
+    folders.remove(of.run)
     machine.store.forget(id, record.name)
     events.append(machine.paths.events, "destroy", id, planning.attributes(record))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Final
 
+from runtime.engine import folders
 from runtime.engine.errors import NoRuntime
 
 KNOWN: Final = ("entrepot-oci", "runc", "crun")
@@ -19,7 +19,7 @@ def find(asked: str) -> str:
             return os.path.abspath(asked)
         raise NoRuntime(f"the OCI runtime {asked} is not a program")
     for name in (asked,) if asked else KNOWN:
-        if program := shutil.which(name):
+        if program := folders.program(name):
             return program
     raise NoRuntime(
         f"no OCI runtime {asked or 'was found'}, install one of {', '.join(KNOWN)} or name it with --runtime"

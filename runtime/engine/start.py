@@ -5,14 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from typing import Any, NamedTuple
 
 from runtime.bundle import host, user
 from runtime.bundle.given import Given
 from runtime.bundle.grammar import mode
 from runtime.bundle.spec import hostname, spec
-from runtime.engine import clearing, lifecycle, locks, networking, planning, reconcile, rootfs, runtimes, state, volumes
+from runtime.engine import (
+    clearing,
+    folders,
+    lifecycle,
+    locks,
+    networking,
+    planning,
+    reconcile,
+    rootfs,
+    runtimes,
+    state,
+    volumes,
+)
 from runtime.engine.connection import Connection
 from runtime.engine.errors import EngineError, MonitorLost, StartFailed, WrongState
 from runtime.engine.launch import launch
@@ -120,7 +131,7 @@ def _given(machine: Machine, record: Record, of: Of, connected: Connected) -> Gi
 
 def _init() -> str:
     for name in _INITS:
-        if program := shutil.which(name):
+        if program := folders.program(name):
             return os.path.realpath(program)
     raise EngineError(f"--init needs one of {', '.join(_INITS)} on this machine; install tini")
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 
 import msgspec
 
-from runtime.engine import lifecycle, state
+from runtime.engine import folders, lifecycle, state
 from runtime.engine.errors import Ambiguous, EngineError, NameInvalid, NameTaken, NoSuchContainer
 from runtime.engine.paths import Paths
 from runtime.engine.record import Record
 from runtime.engine.state import State
 
-_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}").fullmatch
+_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}").fullmatch
 _id = re.compile(r"[0-9a-f]{64}").fullmatch
 _digits = re.compile(r"[0-9a-f]{1,64}").fullmatch
 _decoder = msgspec.json.Decoder(Record)
@@ -130,7 +129,7 @@ class Store:
             os.unlink(of.config)
         if name:
             self.drop_name(name, id)
-        shutil.rmtree(of.folder, ignore_errors=True)
+        folders.remove(of.folder)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(of.lock)
 

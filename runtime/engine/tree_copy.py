@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from typing import BinaryIO
 
@@ -104,7 +103,7 @@ class _aside:  # noqa: N801 - a context, used as a noun
     def __init__(self, folder: int, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._part = f".{secrets.token_hex(8)}.part"
+        self._part = f".{os.urandom(8).hex()}.part"
 
     def __enter__(self) -> str:
         return self._part
