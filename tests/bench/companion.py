@@ -26,6 +26,9 @@ MANY, AT_A_TIME = 50, 4
 MOST_MEMORY = 8_000_000
 """Bytes that an idle container's monitor may take, shared pages counted once."""
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What is compiled once is not compiled for every command, as with any installed program."""
+
 Command = Sequence[str | Path]
 
 
@@ -88,7 +91,7 @@ class Host:
         """Run it inside; the seconds it took. Raises CannotBuild with what it said when it fails."""
         started = time.perf_counter()
         done = subprocess.run(
-            self.inside(command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+            self.inside(command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, env=ENVIRONMENT
         )
         seconds = time.perf_counter() - started
         if check and done.returncode:
