@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _socket
 import ctypes
 import os
 import stat
@@ -14,23 +13,17 @@ from runtime.syscall.libc import LIBC, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from typing import Any
 
     from runtime.executor.resolve import Root
 
+_SOL_SOCKET, _SCM_RIGHTS = 1, 1
 _TIOCSCTTY = 0x540E
 _TIOCSPTLCK = 0x40045431
 _TIOCGPTN = 0x80045430
 _TIOCGPTPEER = 0x5441
 _TIOCSWINSZ = 0x5414
-
-
-def connect(path: str) -> _socket.socket:
-    """A connection to the caller's socket, made before the container is entered. Raise OSError."""
-
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    connection.connect(path)
-    return connection
 
 
 def open_console(root: Root, connection: _socket.socket, process: dict[str, Any], *, on_dev: bool) -> None:
@@ -53,19 +46,15 @@ def open_console(root: Root, connection: _socket.socket, process: dict[str, Any]
         _ioctl(master, _TIOCSWINSZ, ctypes.byref(window))
     if on_dev:
         _bind(root, slave)
-    send(connection, f"/dev/pts/{number.value}", master)
+    name = f"/dev/pts/{number.value}".encode()
+    connection.sendmsg([name], [(_SOL_SOCKET, _SCM_RIGHTS, master.to_bytes(4, "little"))])
+    connection.close()
     os.close(master)
     os.fchown(slave, int((process.get("user") or {}).get("uid") or 0), -1)
     check(LIBC.ioctl(slave, ctypes.c_ulong(_TIOCSCTTY), ctypes.c_ulong(0)), "make the terminal ours")
     for stream in range(3):
         os.dup2(slave, stream)
     os.close(slave)
-
-
-def send(connection: _socket.socket, name: str, descriptor: int) -> None:
-    """Send one descriptor with a name, in one message."""
-    connection.sendmsg([name.encode()], [(1, 1, descriptor.to_bytes(4, "little"))])
-    connection.close()
 
 
 def _bind(root: Root, slave: int) -> None:

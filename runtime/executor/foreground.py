@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
-import _socket
 import os
-import select
 
-from runtime.executor.terminal import make_raw, resize
+from runtime.executor.loading import module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable
     from types import FrameType
 
-_CHUNK_BYTES = 65536
 _KEPT = ("SIGCHLD", "SIGKILL", "SIGSTOP", "SIGURG", "SIGPIPE")
-_SCM_RIGHTS = 1
 
 
 class Foreground:
@@ -24,10 +22,12 @@ class Foreground:
     def __init__(self, *, terminal: bool) -> None:
         self._pid = 0
         self._pending: list[int] = []
+        self._carry: Callable[[_socket.socket], None]
         self._here: _socket.socket | None = None
         self.console: _socket.socket | None = None
         if terminal:
-            self._here, self.console = _pair()
+            self._here, self.console = module("sockets").pair()
+            self._carry = module("terminal").carry
 
     def watch(self) -> None:
         """Pass on every signal from now on."""
@@ -50,42 +50,9 @@ class Foreground:
         for number in self._pending:
             self._signalled(number, None)
         if self._here is not None:
-            self._carry(self._here, pid)
+            self._carry(self._here)
         status = _wait(pid)
         return status if status >= 0 else 128 - status
-
-    def _carry(self, here: _socket.socket, pid: int) -> None:
-        """Carry bytes between our streams and the terminal's master until the last process has closed it."""
-        _, extra, _, _ = here.recvmsg(4096, 64)
-        master = int.from_bytes(extra[0][2][:4], "little")
-        here.close()
-        saved = make_raw()
-        try:
-            if saved is not None:
-                resize(master)
-                _signal.signal(_signal.SIGWINCH, lambda *_: resize(master))
-            watched = [master, 0]
-            while True:
-                try:
-                    ready, _, _ = select.select(watched, [], [])
-                    if 0 in ready:
-                        data = os.read(0, _CHUNK_BYTES)
-                        os.write(master, data or b"\x04")
-                        if not data:
-                            watched = [master]
-                    if master in ready:
-                        _write_all(os.read(master, _CHUNK_BYTES))
-                except OSError:
-                    return  # the terminal's other end is closed
-        finally:
-            os.close(master)
-            if saved is not None:
-                saved()
-
-
-def _pair() -> tuple[_socket.socket, _socket.socket]:
-    first, second = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    return first, second
 
 
 def _wait(pid: int) -> int:
@@ -94,8 +61,3 @@ def _wait(pid: int) -> int:
         ended, status = os.waitpid(-1, 0)
         if ended == pid:
             return os.waitstatus_to_exitcode(status)
-
-
-def _write_all(data: bytes) -> None:
-    while data:
-        data = data[os.write(1, data) :]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from runtime.executor.console import connect, send
 from runtime.executor.documents import compact
 from runtime.executor.errors import InvalidSpec
 from runtime.executor.identity import capability_sets
+from runtime.executor.loading import module
 from runtime.executor.namespaces import Namespaces
-from runtime.executor.seccomp import compile_filter
 from runtime.executor.stub import image, sealed
 from runtime.executor.version import SPEC
 from runtime.syscall.files import PROC_MAGIC, filesystem_type
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.cgroups.cgroup import Cgroup
+    from runtime.executor.seccomp import Filter
 
 
 class Plan:
@@ -34,7 +34,7 @@ class Plan:
         self.sets = capability_sets(process.get("capabilities"))
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         rules = self.linux.get("seccomp")
-        self.filter = compile_filter(rules) if rules else None
+        self.filter: Filter | None = module("seccomp").compile_filter(rules) if rules else None
         self.console: _socket.socket | None = None
         self.fifo = -1
         # The namespaces the process was forked into.
@@ -86,5 +86,6 @@ class Plan:
         rules = self.linux.get("seccomp") or {}
         metadata = str(rules.get("listenerMetadata") or "")
         state = {"ociVersion": SPEC, "fds": ["seccompFd"], "pid": pid, "metadata": metadata}
-        container = self.state | {"pid": pid}
-        send(connect(str(rules.get("listenerPath"))), compact({**state, "state": container}), listener)
+        text = compact({**state, "state": self.state | {"pid": pid}})
+        sockets = module("sockets")
+        sockets.send(sockets.connect(str(rules.get("listenerPath"))), text, listener)

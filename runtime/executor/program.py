@@ -6,6 +6,7 @@ import os
 
 from runtime.executor import arguments
 from runtime.executor.errors import ExecutorError, UsageError, describe
+from runtime.executor.loading import module
 from runtime.executor.log import Log
 from runtime.executor.paths import default_root
 from runtime.executor.version import text as version_text
@@ -36,11 +37,10 @@ VERBS = {
 class Call:
     """What every verb is given: the root of states, the log, and its own arguments."""
 
-    def __init__(self, root: str, log: Log, given: arguments.Arguments, systemd: bool) -> None:
+    def __init__(self, root: str, log: Log, given: arguments.Arguments) -> None:
         self.root = root
         self.log = log
         self.given = given
-        self.systemd = systemd
 
 
 def main(words: list[str]) -> NoReturn:
@@ -60,13 +60,13 @@ def _run(words: list[str]) -> int:
         if verb not in VERBS:
             raise UsageError(f"no help topic for {verb!r}; the verbs are {', '.join(VERBS)}")
         # A verb is a module, and only the one that is asked for is loaded.
-        module = __import__(f"runtime.executor.verbs.{verb}", fromlist=["run"])
-        given = arguments.parse(rest, module.FLAGS | {"help": arguments.SWITCH}, module.SHORT, module.STOP)
+        chosen = module(f"verbs.{verb}")
+        given = arguments.parse(rest, chosen.FLAGS | {"help": arguments.SWITCH}, chosen.SHORT, chosen.STOP)
         if given.has("help"):
-            flags = "".join(f"   --{name} ({kind})\n" for name, kind in module.FLAGS.items())
+            flags = "".join(f"   --{name} ({kind})\n" for name, kind in chosen.FLAGS.items())
             return _print(f"entrepot-oci {verb} - {VERBS[verb]}\n\nflags:\n{flags}")
         root = os.path.abspath(options.text("root") or default_root())
-        status: int = module.run(Call(root, log, given, options.has("systemd-cgroup")))
+        status: int = chosen.run(Call(root, log, given))
         return status
     except (ExecutorError, OSError) as error:
         log.error(_message(verb, error))

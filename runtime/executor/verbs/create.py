@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from runtime.executor.arguments import SWITCH, VALUE
-from runtime.executor.console import connect
 from runtime.executor.creation import Creation
 from runtime.executor.errors import ExecutorError
+from runtime.executor.loading import module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(call: Call) -> int:
     if socket and not terminal:
         raise ExecutorError("cannot use console socket if runc will not detach or allocate tty")
     if socket:
-        creation.console = connect(socket)
+        creation.console = module("sockets").connect(socket)
     creation.make()
     return 0
 

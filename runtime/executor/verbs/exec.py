@@ -6,13 +6,13 @@ import os
 
 from runtime.executor import specification
 from runtime.executor.arguments import LIST, SWITCH, VALUE
-from runtime.executor.console import connect
 from runtime.executor.creation import check_preserved
 from runtime.executor.documents import read
 from runtime.executor.errors import NotRunning, UsageError
 from runtime.executor.foreground import Foreground
 from runtime.executor.joining import arrive, join_container
 from runtime.executor.launch import Launch
+from runtime.executor.loading import module
 from runtime.executor.paths import replace
 from runtime.executor.plan import Plan
 from runtime.executor.state import load
@@ -70,7 +70,7 @@ def run(call: Call) -> int:
     if not state.alive():
         raise NotRunning("container not running")
     if given.text("console-socket"):
-        plan.console = connect(given.text("console-socket"))
+        plan.console = module("sockets").connect(given.text("console-socket"))
     plan.seal()
     return _launch(call, plan, detach=detach)
 

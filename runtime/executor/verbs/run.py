@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from runtime.executor.arguments import SWITCH
-from runtime.executor.console import connect
 from runtime.executor.ending import destroy
 from runtime.executor.errors import ExecutorError
 from runtime.executor.foreground import Foreground
 from runtime.executor.hooks import run_hooks
+from runtime.executor.loading import module
 from runtime.executor.verbs import create
 from runtime.syscall.processes import PR_SET_CHILD_SUBREAPER, prctl
 
@@ -31,7 +31,7 @@ def run(call: Call) -> int:
     check_console(call, detach=detach, terminal=terminal)
     socket = call.given.text("console-socket")
     if detach:
-        creation.console = connect(socket) if socket else None
+        creation.console = module("sockets").connect(socket) if socket else None
         _start(call, creation)
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
