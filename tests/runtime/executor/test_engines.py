@@ -146,6 +146,24 @@ def test_docker_joins_stops_and_restarts(docker: Command) -> None:
     assert docker("ps", "--all", "--quiet") == ""
 
 
+def test_containerd_runs_it(docker: Command, short: Path, runtime: str, image: Path) -> None:
+    """By containerd's own client, at the containerd that belongs to the daemon of these tests."""
+    rootfs = short / "rootfs"
+    rootfs.mkdir()
+    subprocess.run(["tar", "-xf", image, "-C", rootfs], check=True)
+    ctr = Command("ctr", "--address", f"{short}/docker/exec/containerd/containerd.sock", "--namespace", "entrepot")
+    asked = ("run", "--rootfs", "--runc-binary", runtime, "--cgroup", f"/eo-docker-{os.getpid()}/ctr")
+    assert ctr(*asked, "--rm", str(rootfs), "once", "/bin/echo", "hi") == "hi"
+    ctr(*asked, "--detach", str(rootfs), "here", "/bin/sleep", "100")
+    assert "uid=0" in ctr("task", "exec", "--exec-id", "1", "here", "/bin/id")
+    ctr("task", "pause", "here")
+    ctr("task", "resume", "here")
+    assert "memory.usage_in_bytes" in ctr("task", "metrics", "here")
+    ctr("task", "kill", "--signal", "KILL", "here")
+    ctr.run("task", "delete", "here")  # tells of the signal by its own exit status
+    ctr("container", "delete", "here")
+
+
 def test_podman_runs_it(short: Path, runtime: str, image: Path) -> None:
     folder = short / "podman"
     podman = Command(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -146,6 +147,22 @@ def test_a_terminal_is_sent_as_one_message(bundle: Bundle, ours: Runtime, tmp_pa
         said += os.read(descriptors[0], 4096)
     assert said == b"/dev/pts/0\r\n88:0\r\n"
     os.close(descriptors[0])
+
+
+def test_a_terminal_in_the_foreground_is_carried(bundle: Bundle, ours: Runtime) -> None:
+    bundle.write(args=["sh", "-c", "tty; read x; echo got $x; exit 6"], terminal=True)
+    master, slave = pty.openpty()
+    command = [*ours.command, "run", "-b", str(bundle.directory), "box"]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave) as running:
+        os.close(slave)
+        said = b""
+        while b"/dev/pts/0\r\n" not in said:
+            said += os.read(master, 4096)
+        os.write(master, b"word\r")
+        while b"got word\r\n" not in said:
+            said += os.read(master, 4096)
+        assert running.wait(timeout=10) == 6
+    os.close(master)
 
 
 def test_descriptors_are_passed_on_only_if_asked(bundle: Bundle, ours: Runtime) -> None:
