@@ -13,7 +13,7 @@ from runtime.bundle import checks, host, image
 from runtime.bundle.container import HostConfig, Request
 from runtime.bundle.grammar import mode
 from runtime.bundle.mount_points import collect
-from runtime.engine import clock, events, locks, names, planning, volumes
+from runtime.engine import clock, events, locks, names, planning, reconcile, volumes
 from runtime.engine.errors import NameTaken
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
@@ -29,6 +29,7 @@ def create(
     `run` is the image's config of that name and `chain` what its layers are; request.config.image is the image as it
     was asked for. Nothing is left behind by an error. Raises EngineError, BundleError, VolumeError.
     """
+    reconcile.remains(machine)
     merged = image.merge(request.config, image.read(run))
     request = replace(request, config=merged, host_config=_resolved(machine, request.host_config))
     warnings = checks.check(request, host.read())

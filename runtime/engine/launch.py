@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from runtime.engine import frames
 from runtime.engine.connection import Connection
 from runtime.engine.paths import Of
 
@@ -25,11 +26,27 @@ def finisher(*arguments: str) -> list[str]:
     return [sys.executable, "-I", "-c", _BOOT.format(_FINISH), _ROOT, *arguments]
 
 
-def launch(of: Of) -> Connection:
-    """Start the monitor of a container whose plan is written; the connection is there before the container runs.
+class Waiting:
+    """A monitor that is there and does nothing yet: it comes up while its container is made ready."""
 
-    Raises OSError.
-    """
+    def __init__(self, pid: int, connection: Connection) -> None:
+        self._pid = pid
+        self._connection = connection
+
+    def go(self) -> Connection:
+        """Have it read its plan, which is written by now; the connection is there before the container runs."""
+        self._connection.send(frames.GO)
+        os.waitpid(self._pid, 0)
+        return self._connection
+
+    def cancel(self) -> None:
+        """Have it end; it has touched nothing."""
+        self._connection.close()
+        os.waitpid(self._pid, 0)
+
+
+def launch(of: Of) -> Waiting:
+    """Start the monitor of a container whose run folder is there. Raises OSError."""
     ours, theirs = socket.socketpair()
     with theirs:
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -51,5 +68,4 @@ def launch(of: Of) -> Connection:
         finally:
             os.close(null)
             os.close(said)
-    os.waitpid(pid, 0)
-    return Connection(ours)
+    return Waiting(pid, Connection(ours))

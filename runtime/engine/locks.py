@@ -33,6 +33,24 @@ def _opened(path: str) -> int:
         os.close(descriptor)
 
 
+@contextmanager
+def tried(path: str) -> Iterator[bool]:
+    """Hold a lock if nobody else does; whether that is so."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield _ours(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _ours(path: str, descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.stat(path).st_ino == os.fstat(descriptor).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
 def is_held(path: str) -> bool:
     """Whether anybody holds it now."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from runtime.engine import clearing, clock, events, finish, lifecycle, locks, planning, runtimes
+from runtime.engine import clearing, clock, events, finish, lifecycle, locks, planning, removal, runtimes
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.monitor.oci import Oci, RuntimeFailed
@@ -54,6 +54,29 @@ def mend(machine: Machine, id: str) -> None:
     machine.store.write_state(id, now)
     events.append(machine.paths.events, "die", id, {**planning.attributes(record), "exitCode": str(LOST)})
     clearing.clear(machine, id)
+
+
+def remains(machine: Machine) -> None:
+    """Finish runs that have ended and that nobody finished: their command or their monitor was killed before it could.
+
+    Cheap, and done whenever containers are listed or made: only what is set up now is looked at.
+    """
+    for id in os.listdir(machine.paths.running):
+        of = machine.paths.of(id)
+        if locks.is_held(of.monitor):
+            continue
+        with locks.tried(of.lock) as ours, contextlib.suppress(NoSuchContainer):
+            if not ours or locks.is_held(of.monitor):
+                continue
+            if not os.path.exists(of.config):
+                clearing.clear(machine, id)
+                continue
+            mend(machine, id)
+            if os.path.isdir(of.run) and not is_alive(machine.store.state(id)):
+                clearing.clear(machine, id)
+                record = machine.store.record(id)
+                if record.host_config.auto_remove:
+                    removal.take_away(machine, record, with_volumes=True)
 
 
 def all(machine: Machine) -> None:

@@ -39,6 +39,7 @@ def filters(texts: Iterable[str]) -> dict[str, list[str]]:
 
 def select(machine: Machine, wanted: Filters, *, everything: bool, last: int = 0) -> list[Found]:
     """Those that fit, the newest first: the running ones, or all, or the `last` ones. Raises EngineError."""
+    reconcile.remains(machine)
     found: list[Found] = []
     for record, _ in machine.store.all():
         try:

@@ -65,7 +65,9 @@ def start(machine: Machine, id: str, attach: Attach | None = None) -> Connection
         lifecycle.move(now.status, "start")
         if not locks.until_free(of.monitor, LAST_WORDS):
             raise WrongState(f"container {id[:12]} has ended, but somebody still reads its output; try again later")
-        os.makedirs(of.run, mode=0o700, exist_ok=True)
+        if os.path.exists(of.run):  # of a start whose command was killed
+            clearing.clear(machine, id)
+        os.makedirs(of.run, mode=0o700)
         try:
             connection = _started(machine, record, of, attach or Attach())
         except BaseException as error:
@@ -77,15 +79,13 @@ def start(machine: Machine, id: str, attach: Attach | None = None) -> Connection
 
 def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connection:
     runtime = runtimes.find(record.host_config.runtime or machine.runtime)
-    connected = _ready(machine, record, of)
-    here = host.read()
-    given = _given(machine, record, of, connected)
-    made = spec(record.config, record.host_config, given, here)
-    networking.write_files(record, of, connected, hostname(record.config, record.host_config, given, here))
-    os.makedirs(of.bundle, mode=0o700, exist_ok=True)
-    _write(of.spec, made)
-    _write(of.plan, planning.plan(machine, record, runtime, made["process"], attach.size))
-    connection = launch(of)
+    monitor = launch(of)
+    try:
+        _write_bundle(machine, record, of, runtime, attach)
+    except BaseException:
+        monitor.cancel()
+        raise
+    connection = monitor.go()
     try:
         if attach.stdin or attach.stdout or attach.stderr or attach.custodian:
             connection.attach(
@@ -99,6 +99,17 @@ def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connec
         locks.until_free(of.monitor, LAST_WORDS)
         raise
     return connection
+
+
+def _write_bundle(machine: Machine, record: Record, of: Of, runtime: str, attach: Attach) -> None:
+    connected = _ready(machine, record, of)
+    here = host.read()
+    given = _given(machine, record, of, connected)
+    made = spec(record.config, record.host_config, given, here)
+    networking.write_files(record, of, connected, hostname(record.config, record.host_config, given, here))
+    os.makedirs(of.bundle, mode=0o700, exist_ok=True)
+    _write(of.spec, made)
+    _write(of.plan, planning.plan(machine, record, runtime, made["process"], attach.size))
 
 
 def _ready(machine: Machine, record: Record, of: Of) -> Connected:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 
+from runtime.engine import frames
 from runtime.engine.monitor import plan as plans
 from runtime.engine.monitor.clients import Clients
 from runtime.engine.monitor.container import Container
@@ -35,7 +36,9 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "cannot adopt the container's processes")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _watch(plans.read(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))
+    first = socket.socket(fileno=int(sys.argv[2]))
+    if first.recv(frames.HEADER, socket.MSG_WAITALL) == frames.frame(frames.GO):
+        _watch(plans.read(sys.argv[1]), first)
 
 
 def _watch(plan: plans.Plan, first: socket.socket) -> None:

@@ -23,6 +23,8 @@ from runtime.engine.machine import Machine
 from runtime.engine.pump import Pump
 from runtime.engine.remove import remove
 from runtime.engine.rename import rename
+from runtime.engine.rootfs import mount
+from runtime.engine.select import select
 from runtime.engine.start import Attach, start
 from runtime.images.image import Image
 from tests.runtime.engine.images import install, made
@@ -65,6 +67,11 @@ def started(machine: Machine, id: str) -> None:
     """Start one and leave it alone."""
     if connection := start(machine, id):
         connection.close()
+
+
+def rootfs_of(machine: Machine, id: str) -> None:
+    """Mount its files, as a start does first."""
+    mount(machine, machine.paths.of(id))
 
 
 def monitor_of(machine: Machine, id: str) -> int:
@@ -160,6 +167,17 @@ def test_a_command_that_is_killed_leaves_the_finishing_to_the_monitor(machine: M
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     until(lambda: machine.store.ids() == [])
     until(lambda: machine.snapshots.keys() == [])
+
+
+def test_what_a_killed_start_left_is_cleared(machine: Machine, image: Image) -> None:
+    record, other = made(machine, image, "sleep", "1000"), made(machine, image, "true", rm=True)
+    for id in (record.id, other.id):
+        os.makedirs(machine.paths.of(id).run)
+        rootfs_of(machine, id)
+    started(machine, record.id)
+    assert Path("/proc/self/mountinfo").read_text().count(machine.paths.of(record.id).rootfs) == 1
+    assert [found.id for found, _ in select(machine, {}, everything=True)] == [record.id]
+    assert not os.path.ismount(machine.paths.of(other.id).rootfs)
 
 
 def test_after_a_boot_what_should_run_does(machine: Machine, image: Image) -> None:

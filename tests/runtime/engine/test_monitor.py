@@ -164,6 +164,7 @@ def test_pause_and_unpause(bundle: Make) -> None:
         connection.started()
         connection.command(frames.PAUSED, paused=True)
         assert made.state().status == "paused"
+        time.sleep(0.1)
         size = os.stat(made.of.log).st_size
         time.sleep(0.2)
         assert os.stat(made.of.log).st_size == size
