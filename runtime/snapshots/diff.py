@@ -15,6 +15,7 @@ from runtime.snapshots.marks import WHITEOUT_PREFIX
 from runtime.snapshots.tar import entry as kinds
 from runtime.snapshots.tar.entry import Entry
 from runtime.snapshots.tar.writer import pad, write_end, write_header
+from runtime.snapshots.within import open_file, open_folder
 
 _CHUNK = 1 << 20
 _KINDS = {
@@ -28,7 +29,7 @@ _KINDS = {
 
 
 def write_diff(tree: int, differences: Iterable[Difference], out: BinaryIO) -> None:
-    """Raises SnapshotError for what no layer can hold, and for a file that shrinks while it is read."""
+    """Raises SnapshotError for what no layer can hold, and for a file that changes while it is read."""
     seen: dict[tuple[int, int], bytes] = {}
     for difference in differences:
         folder, _, base = difference.path.rpartition(b"/")
@@ -40,15 +41,21 @@ def write_diff(tree: int, differences: Iterable[Difference], out: BinaryIO) -> N
             raise SnapshotError(
                 f"{shown(difference.path)!r} has the name of a whiteout, which no layer can hold: rename it"
             )
-        _write(tree, difference.path, difference.status, seen, out)
+        here = open_folder(tree, folder)
+        try:
+            _write(here, base, difference.path, difference.status, seen, out)
+        finally:
+            os.close(here)
     write_end(out)
 
 
-def _write(tree: int, path: bytes, status: os.stat_result, seen: dict[tuple[int, int], bytes], out: BinaryIO) -> None:
+def _write(
+    here: int, base: bytes, path: bytes, status: os.stat_result, seen: dict[tuple[int, int], bytes], out: BinaryIO
+) -> None:
     kind = _KINDS.get(stat.S_IFMT(status.st_mode))
     if kind is None:
         return  # a socket is nothing without who listens on it, and no tar has any
-    entry = _entry(tree, path, status, kind)
+    entry = _entry(here, base, path, status, kind)
     inode = (status.st_dev, status.st_ino)
     if status.st_nlink > 1 and kind != kinds.DIRECTORY:
         if inode in seen:
@@ -56,18 +63,21 @@ def _write(tree: int, path: bytes, status: os.stat_result, seen: dict[tuple[int,
             write_header(out, entry)
             return
         seen[inode] = path
-    write_header(out, entry)
     if kind == kinds.REGULAR:
-        _write_data(tree, path, entry.size, out)
+        with open(open_file(here, base, status), "rb") as file:
+            write_header(out, entry)
+            _write_data(file, entry, out)
+    else:
+        write_header(out, entry)
 
 
-def _entry(tree: int, path: bytes, status: os.stat_result, kind: bytes) -> Entry:
-    have = attributes.of_file(tree, path, status)
+def _entry(here: int, base: bytes, path: bytes, status: os.stat_result, kind: bytes) -> Entry:
+    have = attributes.of_file(here, base, status)
     entry = Entry(path, kind, have.mode, have.uid, have.gid, 0, have.mtime, xattrs=have.xattrs)
     if kind == kinds.DIRECTORY:
         entry.name += b"/"
     elif kind == kinds.SYMLINK:
-        entry.link = os.readlink(path, dir_fd=tree)
+        entry.link = os.readlink(base, dir_fd=here)
     elif kind == kinds.REGULAR:
         entry.size = status.st_size
     elif kind != kinds.FIFO:
@@ -75,13 +85,12 @@ def _entry(tree: int, path: bytes, status: os.stat_result, kind: bytes) -> Entry
     return entry
 
 
-def _write_data(tree: int, path: bytes, size: int, out: BinaryIO) -> None:
-    left = size
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tree), "rb") as file:
-        while left:
-            chunk = file.read(min(left, _CHUNK))
-            if not chunk:
-                raise SnapshotError(f"{shown(path)!r} shrank while it was read, stop or pause who writes to it")
-            out.write(chunk)
-            left -= len(chunk)
-    pad(out, size)
+def _write_data(file: BinaryIO, entry: Entry, out: BinaryIO) -> None:
+    left = entry.size
+    while left:
+        chunk = file.read(min(left, _CHUNK))
+        if not chunk:
+            raise SnapshotError(f"{shown(entry.name)!r} shrank while it was read, stop or pause who writes to it")
+        out.write(chunk)
+        left -= len(chunk)
+    pad(out, entry.size)
