@@ -1,16 +1,12 @@
 """`entrepot pull`: an image, or all tags of a repository, from a registry."""
 
-from pathlib import Path
-
 import click
 
 from runtime.cli.library import library
 from runtime.cli.progress import progress
 from runtime.cli.registries import source
-from runtime.cli.settings import settings
 from runtime.images import names, platform
 from runtime.images.names import Name
-from runtime.images.neighbour import Neighbour
 from runtime.images.pull import pull
 
 
@@ -22,12 +18,11 @@ from runtime.images.pull import pull
 @click.option("-q", "--quiet", is_flag=True, help="Print the name alone.")
 def command(name: str, all_tags: bool, wanted: str | None, registry_root: str | None, quiet: bool) -> None:
     """Pull an image."""
-    images, registries, told = library(), source(), progress(quiet)
+    images, told = library(), progress(quiet)
     parsed = names.parse(name, images.default)
     if all_tags and (parsed.tag or parsed.digest):
         raise click.UsageError("a tag cannot be given with --all-tags", click.get_current_context())
-    root = registry_root or settings().registry_roots.get(parsed.registry)
-    neighbour = Neighbour(Path(root)) if root else None
+    registries = source({parsed.registry: registry_root} if registry_root else None)
     wanted_tags = list(registries.registry(parsed).tags(parsed.repository)) if all_tags else [parsed.tag]
     if not all_tags and not parsed.tag and not parsed.digest:
         wanted_tags = ["latest"]
@@ -35,7 +30,7 @@ def command(name: str, all_tags: bool, wanted: str | None, registry_root: str | 
     for tag in wanted_tags:
         chosen = Name(parsed.registry, parsed.repository, tag, parsed.digest)
         asked = platform.parse(wanted) if wanted else None
-        pulled = pull(images, registries, chosen, told, asked, neighbour)
+        pulled = pull(images, registries, chosen, told, asked)
         shown = names.familiar(chosen, images.default)
         told.say(f"Digest: {pulled.digest}")
         told.say(f"Status: {'Downloaded newer image' if pulled.newer else 'Image is up to date'} for {shown}")

@@ -1,5 +1,7 @@
 """Registries as this user reaches them: with docker's logins, and the settings of this machine."""
 
+from collections.abc import Mapping
+
 from registry.client.client import Client
 from registry.client.credentials import Credentials
 from registry.client.docker_config import DockerConfig
@@ -7,11 +9,12 @@ from runtime.cli.settings import Settings, settings
 from runtime.images.source import Source
 
 
-def source() -> Source:
-    """Every registry that a name can lead to, and its mirrors."""
+def source(folders: Mapping[str, str] | None = None) -> Source:
+    """Every registry that a name can lead to, its mirrors, and its folder on this machine: as set, or as said here."""
     chosen = settings()
     logins = DockerConfig()
-    return Source(lambda host: client(host, chosen, logins.credentials(host)), chosen.mirrors)
+    known = {**chosen.registry_roots, **(folders or {})}
+    return Source(lambda host: client(host, chosen, logins.credentials(host)), chosen.mirrors, known)
 
 
 def client(host: str, chosen: Settings, credentials: Credentials | None) -> Client:

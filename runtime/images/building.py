@@ -1,6 +1,5 @@
 """Images made here: a layer is taken in as it comes, a config and a manifest are written around it."""
 
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,7 +63,7 @@ def taking(images: Images) -> Iterator[set[str]]:
 
 def store(images: Images, stream: BinaryIO) -> tuple[str, int]:
     """Take bytes into the content; their digest and size."""
-    ingest = images.content.begin(f"{paths.PARTIAL}/{secrets.token_hex(16)}")
+    ingest = images.content.begin(paths.new_partial())
     try:
         while data := stream.read(_BLOCK):
             ingest.write(data)

@@ -116,4 +116,4 @@ def blobs(images: Images) -> Iterator[str]:
 
 def partials(images: Images) -> list[str]:
     """Stored paths of what came in and was cut off."""
-    return [f"{paths.PARTIAL}/{name}" for name in images.driver.list(paths.PARTIAL)]
+    return [f"{paths.PARTIAL}/{name}/data" for name in images.driver.list(paths.PARTIAL)]

@@ -1,6 +1,5 @@
 """Layers that are here as plain tars (loaded, imported, committed) are compressed once, when they are pushed."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -37,7 +36,7 @@ def compressed(
 
 def _compress(images: Images, layer: Descriptor) -> tuple[str, int]:
     """The digest and size of the layer as gzip: without name and time, so that the same layer gives the same bytes."""
-    ingest = images.content.begin(f"{paths.PARTIAL}/{secrets.token_hex(16)}")
+    ingest = images.content.begin(paths.new_partial())
     packing = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
     try:
         with images.content.open(Digest.parse(layer.digest), layer.size) as reader:

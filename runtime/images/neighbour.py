@@ -7,8 +7,8 @@ before it is believed. The registry never changes a blob's file, and it may remo
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,7 @@ class Neighbour:
     def share(self, images: Images, blob: Descriptor, check: Callable[[], None]) -> bool:
         """Have the blob here without copying it; False when it is not there whole, or cannot be shared."""
         digest = Digest.parse(blob.digest)
-        path = f"{paths.PARTIAL}/{secrets.token_hex(16)}"
+        path = paths.new_partial()
         local = images.content.local_path(digest, place=path)
         if local is None:
             return False
@@ -49,6 +49,8 @@ class Neighbour:
             images.driver.move(path, stored.blob_data(digest))
         finally:
             aside.unlink(missing_ok=True)
+            with suppress(OSError):  # gone with the file, when that was moved
+                aside.parent.rmdir()
         return True
 
 

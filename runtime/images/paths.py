@@ -2,7 +2,8 @@
 
 <root>/
   content/                           bytes by digest, laid out as a registry's storage folder (storage/paths.py)
-    partial/<algorithm>-<hex>        a blob that is coming in
+    partial/<algorithm>-<hex>/data   a blob that is coming in; a folder for each, as emptied folders are removed
+    partial/<random>/data            one whose digest is not known yet
     quarantine/...                   (storage's own)
   images/
     index.json                       names, and the image each means
@@ -13,6 +14,7 @@
   snapshots/                         unpacked layers (runtime/snapshots)
 """
 
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -51,4 +53,9 @@ def leases(root: Path) -> Path:
 
 def partial(digest: Digest) -> str:
     """A stored path of the content's driver."""
-    return f"{PARTIAL}/{digest.algorithm}-{digest.hex}"
+    return f"{PARTIAL}/{digest.algorithm}-{digest.hex}/data"
+
+
+def new_partial() -> str:
+    """The same, for bytes whose digest is not known yet."""
+    return f"{PARTIAL}/{secrets.token_hex(16)}/data"

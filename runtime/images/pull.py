@@ -52,11 +52,9 @@ def pull(
     name: Name,
     progress: Progress,
     wanted: Platform | None = None,
-    neighbour: Neighbour | None = None,
 ) -> Pulled:
     """Have the image that `name` (with a tag or digest) means in its registry; for this machine unless `wanted` says.
 
-    `neighbour` is that registry's folder on this machine, if it has one here.
     Raises ImagesError, registry.client's ClientError, StorageError; what has come by then is kept for another try.
     """
     found = _manifest(source, name, wanted or platform.host())
@@ -71,7 +69,7 @@ def pull(
         read = config.read(_small(images, Download(images, opener, Silent(), _never), configured))
         _check(read, layers, name, wanted)
         with images.lease(chain_ids(read.diff_ids)):
-            _Layers(images, opener, progress, neighbour).fetch(layers, read)
+            _Layers(images, opener, progress, source.neighbour(name)).fetch(layers, read)
             images.put_small(found.fetched.payload)
             by_digest = name._replace(tag="", digest=found.top)
             names = [by_digest] if name.digest else [name, by_digest]

@@ -1,6 +1,7 @@
 """Where images are pulled from: the registry of a name or its mirrors, and the URLs of layers that live elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from registry.client.distribution import Distribution, Fetched
@@ -8,17 +9,27 @@ from registry.client.errors import NotFound, RegistryError, Unreachable
 from registry.oci.descriptor import Descriptor
 from runtime.images import foreign
 from runtime.images.names import Name
+from runtime.images.neighbour import Neighbour
 
 Connect = Callable[[str], Distribution]
 """A client of the registry at a host."""
 
 
 class Source:
-    """The registries that names lead to. `mirrors` are hosts by registry, asked first and in their order."""
+    """The registries that names lead to.
 
-    def __init__(self, connect: Connect, mirrors: Mapping[str, Sequence[str]] | None = None) -> None:
+    By registry, `mirrors` are hosts that are asked first, in their order, and `folders` its data on this machine.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        mirrors: Mapping[str, Sequence[str]] | None = None,
+        folders: Mapping[str, str] | None = None,
+    ) -> None:
         self._connect = connect
         self._mirrors = dict(mirrors or {})
+        self._folders = dict(folders or {})
         self._clients: dict[str, Distribution] = {}
         self._answered: dict[str, str] = {}
         """By registry, the host that had the last manifest: its blobs are asked for there first."""
@@ -32,6 +43,11 @@ class Source:
     def registry(self, name: Name) -> Distribution:
         """The registry itself, never a mirror."""
         return self.client(name.registry)
+
+    def neighbour(self, name: Name) -> Neighbour | None:
+        """The registry's folder, if it is one of this machine. Raises ImagesError when it is none."""
+        folder = self._folders.get(name.registry)
+        return Neighbour(Path(folder)) if folder else None
 
     def manifest(self, name: Name, reference: str) -> Fetched:
         """A manifest or an index, of the first mirror that has it, or of the registry."""

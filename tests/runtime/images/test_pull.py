@@ -76,7 +76,7 @@ def test_a_pull_goes_on_where_a_killed_one_was(registry: Registry, host: Host) -
         pulling = host.start("pull", name)
         assert way.stalled.wait(20)
         [large] = [layer for layer in registry.layers if layer.descriptor["size"] > LARGE // 2]
-        partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-")
+        partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-") / "data"
         wait_until(lambda: partial.exists() and partial.stat().st_size > LARGE // 4, "bytes to come")
         kill(pulling)
         kept = partial.stat().st_size
@@ -97,13 +97,13 @@ def test_an_interrupt_ends_a_pull_that_stalls_and_keeps_what_came(registry: Regi
         pulling.send_signal(signal.SIGINT)
         _, said = pulling.communicate(timeout=20)
     assert (pulling.returncode, said.strip()) == (130, b"")
-    [partial] = (host.root / "content/partial").iterdir()
+    [partial] = (host.root / "content/partial").glob("*/data")
     assert partial.stat().st_size > 0
 
 
 def test_what_a_killed_pull_left_may_be_wrong(registry: Registry, host: Host) -> None:
     [large] = [layer for layer in registry.layers if layer.descriptor["size"] > LARGE // 2]
-    partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-")
+    partial = host.root / "content/partial" / large.descriptor["digest"].replace(":", "-") / "data"
     partial.parent.mkdir(parents=True)
     partial.write_bytes(b"not what it should be")
     host.run("pull", f"{registry.host}/team/app:1")
@@ -179,6 +179,11 @@ def test_a_registry_on_this_machine_shares_its_blobs(registry: Registry, host: H
     large = registry.layers[1].descriptor["digest"]
     ours, theirs = host.blob(large), registry.server.blob_file(large)
     assert ours.read_bytes() == theirs.read_bytes()
+    host.run("rmi", name)
+    settings = host.folder / "runtime.toml"
+    settings.write_text(f'[registry_roots]\n"{registry.host}" = "{root}"\n')
+    host.environment["ENTREPOT_RUNTIME_CONFIG"] = str(settings)
+    assert "Shared with the registry" in host.run("pull", name)
     host.run("rmi", name)
     assert theirs.exists()
     assert not ours.exists()
