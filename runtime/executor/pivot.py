@@ -39,8 +39,12 @@ def enter(kernel: Kernel, root: int, *, pivot: bool) -> None:
     """Make a directory that is a mount the root of this mount namespace and stand in it."""
     os.fchdir(root)
     if pivot:
+        old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         kernel.pivot_root(".", ".")
-        # The old root lies on the new one now. What happens to it must not be told to the host.
+        # The old root lies on the new one now; it is entered so that "." is the old one for sure. What happens to it
+        # must not be told to the host, whose mounts would be taken away with it.
+        os.fchdir(old)
+        os.close(old)
         kernel.mount(None, ".", None, m.MS_SLAVE | m.MS_REC)
         kernel.umount2(".", m.MNT_DETACH)
     else:
