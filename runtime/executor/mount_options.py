@@ -38,7 +38,7 @@ PROPAGATION = {
     "runbindable": (m.MS_UNBINDABLE, True),
 }
 # Flags of the filesystem, not of the mount: the kernel is told them by name.
-_SUPERBLOCK = ("sync", "dirsync", "mand", "lazytime", "async", "nomand", "nolazytime", "iversion", "noiversion")
+_SUPERBLOCK = ("sync", "dirsync", "mand", "lazytime", "async", "nomand", "nolazytime")
 _IGNORED = ("defaults", "silent", "loud")
 _SPECIAL = ("bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap")
 
