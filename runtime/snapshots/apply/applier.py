@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from typing import NoReturn
 
 from runtime.snapshots.apply import attributes, names
 from runtime.snapshots.apply.copying import NEW, copy
@@ -234,8 +235,8 @@ def _finish(tree: Tree, marks: Marks | None, owner: tuple[int, int]) -> None:
         attributes.put_on_open(descriptor, directory.attributes, owner, shown(directory.path))
 
 
-def _explain(error: OSError, entry: Entry) -> None:
-    """Raise what the system said with the entry it was about; a name that it does not take is the layer's fault."""
+def _explain(error: OSError, entry: Entry) -> NoReturn:
+    """A name that the system does not take is the layer's fault; the rest is raised as it is: it may be of reading."""
     if error.errno in (errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
         raise InvalidLayer(f"it cannot be made ({error.strerror})", shown(entry.name)) from error
-    raise OSError(error.errno, error.strerror, shown(entry.name)) from error
+    raise error
