@@ -5,7 +5,7 @@ import click
 from runtime.bundle.grammar import detach_keys
 from runtime.cli.attached import Streams, attached
 from runtime.cli.machine import machine
-from runtime.engine import lifecycle, reconcile
+from runtime.engine import lifecycle, looking
 from runtime.engine.errors import WrongState
 from runtime.engine.stop import to_monitor
 
@@ -19,7 +19,7 @@ def command(container: str, no_stdin: bool, sig_proxy: bool, keys: str) -> int:
     """Attach to a container; its exit code."""
     here, read = machine(), detach_keys.read(keys)
     id = here.store.find(container)
-    config, now = here.store.record(id).config, reconcile.looked_at(here, id)
+    config, now = here.store.record(id).config, looking.looked_at(here, id)
     if now.status == lifecycle.PAUSED:
         raise WrongState("you cannot attach to a paused container, unpause it first")
     if now.status != lifecycle.RUNNING:

@@ -3,7 +3,7 @@
 import click
 
 from runtime.cli.machine import machine
-from runtime.engine import reconcile
+from runtime.engine import looking
 from runtime.engine.describe import endpoints_of
 from runtime.engine.errors import EngineError
 from runtime.engine.networking import published
@@ -16,7 +16,7 @@ def command(container: str, wanted: str) -> None:
     """Show ports."""
     here = machine()
     id = here.store.find(container)
-    found = published(endpoints_of(here, here.store.record(id), reconcile.looked_at(here, id)))
+    found = published(endpoints_of(here, here.store.record(id), looking.looked_at(here, id)))
     if wanted:
         name = wanted if "/" in wanted else f"{wanted}/tcp"
         if name not in found:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.engine import events, lifecycle, locks, planning, reconcile
+from runtime.engine import events, lifecycle, locks, looking, planning
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
 from runtime.engine.stop import pause
@@ -51,7 +51,7 @@ def commit(
     """
     record = machine.store.record(id)
     run = changes.apply(_config(record), instructions)
-    paused = pausing and reconcile.looked_at(machine, id).status == lifecycle.RUNNING
+    paused = pausing and looking.looked_at(machine, id).status == lifecycle.RUNNING
     if paused:
         pause(machine, id, paused=True)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.engine import lifecycle, networking, reconcile
+from runtime.engine import lifecycle, looking, networking
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
 from runtime.engine.state import State
@@ -17,7 +17,7 @@ _MOUNT = ("Type", "Name", "Source", "Destination", "Driver", "Mode", "RW", "Prop
 
 def describe(machine: Machine, id: str) -> dict[str, Any]:
     """All that is known of a container. Raises NoSuchContainer."""
-    now, record, of = reconcile.looked_at(machine, id), machine.store.record(id), machine.paths.of(id)
+    now, record, of = looking.looked_at(machine, id), machine.store.record(id), machine.paths.of(id)
     path, *args = record.args or ("",)
     endpoints = endpoints_of(machine, record, now)
     kept = record.host_config.log_config.type != "none"

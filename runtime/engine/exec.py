@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from runtime.bundle import capabilities, user
 from runtime.bundle.grammar import environment
-from runtime.engine import lifecycle, reconcile, rootfs
+from runtime.engine import lifecycle, looking, rootfs
 from runtime.engine.errors import EngineError, StartFailed, WrongState
 from runtime.engine.listening import listening
 from runtime.engine.machine import Machine
@@ -92,7 +92,7 @@ def started(machine: Machine, id: str, wanted: Wanted) -> Iterator[Running]:
 
 
 def _prepared(machine: Machine, id: str, wanted: Wanted) -> tuple[Oci, Of, list[str]]:
-    now, of = reconcile.looked_at(machine, id), machine.paths.of(id)
+    now, of = looking.looked_at(machine, id), machine.paths.of(id)
     if now.status == lifecycle.PAUSED:
         raise WrongState(f"container {id[:12]} is paused, unpause the container before exec")
     if now.status != lifecycle.RUNNING:

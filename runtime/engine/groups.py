@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runtime.cgroups.cgroup import Cgroup
 from runtime.cgroups.hierarchies import group
-from runtime.engine import lifecycle, reconcile
+from runtime.engine import lifecycle, looking
 from runtime.engine.errors import WrongState
 from runtime.engine.machine import Machine
 
@@ -29,7 +29,7 @@ class Usage(NamedTuple):
 
 def of(machine: Machine, id: str) -> Cgroup:
     """The control group of a container that runs. Raises WrongState."""
-    if reconcile.looked_at(machine, id).status not in (lifecycle.RUNNING, lifecycle.PAUSED):
+    if looking.looked_at(machine, id).status not in (lifecycle.RUNNING, lifecycle.PAUSED):
         raise WrongState(f"container {id[:12]} is not running")
     with open(machine.paths.of(id).spec, "rb") as file:
         return group(json.load(file)["linux"].get("cgroupsPath", ""), id)

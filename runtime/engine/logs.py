@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from runtime.engine import reconcile
+from runtime.engine import looking
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.store import is_alive
@@ -97,6 +97,6 @@ def _replaced(path: str, file: BinaryIO) -> bool:
 
 def _lives(machine: Machine, id: str) -> bool:
     try:
-        return is_alive(reconcile.looked_at(machine, id)) or reconcile.is_watched(machine, id)
+        return is_alive(looking.looked_at(machine, id)) or looking.is_watched(machine, id)
     except NoSuchContainer:
         return False

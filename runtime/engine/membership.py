@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from runtime.bundle.container import Endpoint, NetworkingConfig
 from runtime.bundle.grammar import mode
-from runtime.engine import events, locks, networking, reconcile
+from runtime.engine import events, locks, looking, networking
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.networking import Connected
@@ -18,7 +18,7 @@ from runtime.engine.store import is_alive
 def join(machine: Machine, container: str, network: str, asked: Endpoint) -> None:
     """Connect a container to one more network. Raises EngineError, NetworkError."""
     id = machine.store.find(container)
-    reconcile.looked_at(machine, id)
+    looking.looked_at(machine, id)
     found = machine.networks.inspect(network)
     with locks.held(machine.paths.of(id).lock):
         record, of = machine.store.record(id), machine.paths.of(id)

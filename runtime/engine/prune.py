@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from runtime.engine import reconcile
+from runtime.engine import looking
 from runtime.engine.errors import NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
@@ -19,7 +19,7 @@ def prune(machine: Machine, wanted: Callable[[Record], bool] = lambda _: True) -
     gone, freed = [], 0
     for record, _ in machine.store.all():
         with contextlib.suppress(NoSuchContainer, WrongState):
-            if is_alive(reconcile.looked_at(machine, record.id)) or not wanted(record):
+            if is_alive(looking.looked_at(machine, record.id)) or not wanted(record):
                 continue
             size = 0
             with contextlib.suppress(NotFound):

@@ -1,6 +1,6 @@
 """Bringing what is written down in line with what is: after a monitor, a command or the whole machine died.
 
-`looked_at` is cheap and called by every command that looks at a container; `all` mends everything.
+See `looking` for what every command does that looks at a container; `all` mends everything.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from runtime.engine import clearing, clock, events, finish, lifecycle, locks, planning, removal, runtimes
+from runtime.engine import clearing, clock, events, finish, lifecycle, locks, looking, planning, removal, runtimes
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.monitor.oci import Oci, RuntimeFailed
@@ -19,25 +19,10 @@ LOST = 137
 """The exit code of a container whose monitor died: what is left of it is killed."""
 
 
-def is_watched(machine: Machine, id: str) -> bool:
-    """Whether its monitor lives."""
-    return locks.is_held(machine.paths.of(id).monitor)
-
-
-def looked_at(machine: Machine, id: str) -> State:
-    """The state of a container, mended if it was wrong. Raises NoSuchContainer."""
-    now = machine.store.state(id)
-    if is_alive(now) and not is_watched(machine, id):
-        with locks.held(machine.paths.of(id).lock):
-            mend(machine, id)
-        now = machine.store.state(id)
-    return now
-
-
 def mend(machine: Machine, id: str) -> None:
     """Mend one container whose lock the caller holds. Raises NoSuchContainer."""
     now = machine.store.state(id)
-    if not is_alive(now) or is_watched(machine, id):
+    if not is_alive(now) or looking.is_watched(machine, id):
         return
     now = machine.store.state(id)  # the monitor's last word came before it let go of its lock
     if not is_alive(now):
@@ -86,7 +71,7 @@ def all(machine: Machine) -> None:
             _sweep(machine, id)
             continue
         with contextlib.suppress(NoSuchContainer):
-            now = looked_at(machine, id)
+            now = looking.looked_at(machine, id)
             if now.status in (lifecycle.REMOVING, lifecycle.DEAD) or _remains(machine, id, now):
                 finish.finish(machine, id)
     for id in os.listdir(machine.paths.namespaces):
@@ -106,4 +91,4 @@ def _sweep(machine: Machine, id: str) -> None:
 
 
 def _remains(machine: Machine, id: str, now: State) -> bool:
-    return not is_alive(now) and os.path.isdir(machine.paths.of(id).run) and not is_watched(machine, id)
+    return not is_alive(now) and os.path.isdir(machine.paths.of(id).run) and not looking.is_watched(machine, id)

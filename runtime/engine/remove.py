@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from runtime.engine import locks, reconcile, removal, stop
+from runtime.engine import locks, looking, reconcile, removal, stop
 from runtime.engine.errors import NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.store import is_alive
@@ -16,7 +16,7 @@ def remove(machine: Machine, id: str, *, force: bool = False, with_volumes: bool
     Raises WrongState, NoSuchContainer.
     """
     now = machine.store.state(id)
-    if is_alive(now) and reconcile.is_watched(machine, id):
+    if is_alive(now) and looking.is_watched(machine, id):
         if not force:
             raise WrongState(
                 f'cannot remove container "/{machine.store.record(id).name}": container is {now.status}: stop the'

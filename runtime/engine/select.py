@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from runtime.engine import lifecycle, networking, reconcile
+from runtime.engine import lifecycle, looking, networking, reconcile
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
@@ -43,7 +43,7 @@ def select(machine: Machine, wanted: Filters, *, everything: bool, last: int = 0
     found: list[Found] = []
     for record, _ in machine.store.all():
         try:
-            found.append((record, reconcile.looked_at(machine, record.id)))
+            found.append((record, looking.looked_at(machine, record.id)))
         except NoSuchContainer:
             continue
     found = _around(machine, found, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from runtime.engine import frames, lifecycle, planning, reconcile
+from runtime.engine import frames, lifecycle, looking, planning
 from runtime.engine.connection import Connection, connect
 from runtime.engine.errors import MonitorLost, NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
@@ -17,7 +17,7 @@ def stop(machine: Machine, id: str, *, signal: int | None = None, timeout: float
     None is what the container says. Nothing happens to one that does not run. Returns when its end is written down.
     """
     record = machine.store.record(id)
-    if not is_alive(reconcile.looked_at(machine, id)):
+    if not is_alive(looking.looked_at(machine, id)):
         return
     number = planning.stop_signal(record) if signal is None else signal
     seconds = planning.stop_timeout(record) if timeout is None else timeout
@@ -46,7 +46,7 @@ def wait(machine: Machine, id: str) -> int:
             _, said = connection.until(frames.EXITED)
             return int(said["code"])
     try:
-        return reconcile.looked_at(machine, id).exit_code
+        return looking.looked_at(machine, id).exit_code
     except NoSuchContainer:
         return 0
 
@@ -57,7 +57,7 @@ def to_monitor(machine: Machine, id: str) -> Connection:
     try:
         return connect(of.run, "socket")
     except MonitorLost:
-        status = reconcile.looked_at(machine, id).status
+        status = looking.looked_at(machine, id).status
         if status in lifecycle.ALIVE:
             return connect(of.run, "socket")
         raise WrongState(f"container {id[:12]} is not running") from None
@@ -65,4 +65,4 @@ def to_monitor(machine: Machine, id: str) -> Connection:
 
 def _settle(machine: Machine, id: str) -> None:
     with contextlib.suppress(NoSuchContainer):
-        reconcile.looked_at(machine, id)
+        looking.looked_at(machine, id)

@@ -7,7 +7,7 @@ from runtime.engine.record import Record
 from runtime.engine.service import boot
 
 
-@click.command(help="Start the containers that should run after a boot; for a service manager, see deploy/entrepot-containers.service.")
+@click.command(help="Start the containers that should run after a boot; see deploy/entrepot-containers.service.")
 def command() -> int:
     """Start them."""
     failed = 0

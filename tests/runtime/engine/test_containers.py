@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.bundle.container import HostConfig, Mount, RestartPolicy
-from runtime.engine import archive, copy, frames, lifecycle, locks, reconcile, service, stop
+from runtime.engine import archive, copy, frames, lifecycle, locks, looking, service, stop
 from runtime.engine.describe import describe
 from runtime.engine.errors import Ambiguous, BadPath, NameInvalid, NameTaken, NoSuchContainer, StartFailed, WrongState
 from runtime.engine.exec import Wanted
@@ -147,7 +147,7 @@ def test_a_monitor_that_is_killed_takes_its_container_along(machine: Machine, im
     pid = machine.store.state(record.id).pid
     os.kill(monitor_of(machine, record.id), signal.SIGKILL)
     until(lambda: not locks.is_held(machine.paths.of(record.id).monitor))
-    now = reconcile.looked_at(machine, record.id)
+    now = looking.looked_at(machine, record.id)
     assert (now.status, now.exit_code, now.pid) == (lifecycle.EXITED, 137, 0)
     until(lambda: not os.path.exists(f"/proc/{pid}"))
     assert not os.path.ismount(machine.paths.of(record.id).rootfs)
