@@ -112,8 +112,8 @@ def ends(given: tuple[str | None, dict[str, str]], to: str) -> Iterator[Ends]:
     except (DatabaseError, StorageError) as error:
         raise click.ClickException(str(error)) from None
     finally:
+        destination.close()  # first: its thread reads the source, also when nobody waits for it any more
         source.close()
-        destination.close()
 
 
 def copied(copy: BlobCopy) -> None:

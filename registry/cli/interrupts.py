@@ -18,11 +18,15 @@ class Interrupts:
         self._came = False
         self._settled = False
 
+    def check(self) -> None:
+        """Raises Refused when it came. Any thread."""
+        if self._came:
+            raise Refused("it was interrupted")
+
     def settle(self) -> None:
         """From now on it comes too late. Raises Refused when it came already. Any thread."""
         with self._lock:
-            if self._came:
-                raise Refused("it was interrupted")
+            self.check()
             self._settled = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -19,6 +19,8 @@ from registry.metadata.statement import Statement, limited, named
 Places = Callable[[str], str | None] | None
 """The place at the destination of the bytes of a digest, None where those were left out; None where all stay."""
 
+Look = Callable[[Session], list[Row]]
+
 LEFT_OUT = "its bytes were damaged where it was copied from"
 """Why a blob whose bytes were left out is out of sight at the destination, until it is pushed again."""
 
@@ -62,7 +64,7 @@ class _Steps:
         self.insert = Statement(insert(table).values(named(self.columns)))
         self.clear = Statement(delete(table))
 
-    def pages(self, read: Callable[[Callable[[Session], list[Row]]], list[Row]]) -> Iterator[list[Row]]:
+    def pages(self, read: Callable[[Look], list[Row]]) -> Iterator[list[Row]]:
         """All rows in the order of their key; `read` runs each look."""
         rows = read(lambda s: s.all(self.first, limit=self.page))
         while rows:
@@ -77,21 +79,36 @@ _ALL = [_Steps(table) for table in models.metadata.sorted_tables]
 
 
 def copy(
-    source: Database, destination: Database, places: Places, *, replace: bool, still: Callable[[], None]
+    source: Database,
+    destination: Database,
+    places: Places,
+    *,
+    replace: bool,
+    still: Callable[[], None],
+    go_on: Callable[[], None] = lambda: None,
 ) -> list[Copied]:
     """Copy every table and compare; what was copied. Blocks.
 
     Nothing may write to the source meanwhile: `still` is called before the end, and raises if something could have.
-    Raises Refused where the destination holds something and `replace` is not said, or has other rows in the end.
+    `go_on` is called before each look, in another thread, and raises to end it all. Raises Refused where there is
+    something at the destination and `replace` is not said, or other rows in the end.
     """
     ids = source.read_now(sequences.last_ids)
 
+    def here(look: Look) -> list[Row]:
+        go_on()
+        return source.read_now(look)
+
+    def there(s: Session, look: Look) -> list[Row]:
+        go_on()
+        return look(s)
+
     def run(s: Session) -> list[Copied]:
         _make_room(s, replace=replace)
-        copied = [_copy(source, s, steps, places) for steps in TABLES]
+        copied = [_copy(here, s, steps, places) for steps in TABLES]
         sequences.go_on_after(s, ids)
         for steps, expected in zip(TABLES, copied, strict=True):
-            found = _sum(steps.name, steps.pages(lambda look: look(s)))
+            found = _sum(steps.name, steps.pages(lambda look: there(s, look)))
             if found != expected:
                 raise Refused(
                     f"table {steps.name} has {found.rows} rows with checksum {found.checksum[:12]} at the destination "
@@ -103,9 +120,9 @@ def copy(
     return destination.write_now(run, always=True)
 
 
-def _copy(source: Database, s: Session, steps: _Steps, places: Places) -> Copied:
+def _copy(read: Callable[[Look], list[Row]], s: Session, steps: _Steps, places: Places) -> Copied:
     def moved() -> Iterator[list[Row]]:
-        for page in steps.pages(source.read_now):
+        for page in steps.pages(read):
             rows = [row for row in (_moved(steps, row, places) for row in page) if row is not None]
             s.many(steps.insert, [dict(zip(steps.columns, row, strict=True)) for row in rows])
             yield rows

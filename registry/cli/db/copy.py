@@ -72,5 +72,7 @@ def _copy_tables(pair: Ends, blobs: BlobCopy | None, moment: Moment, interrupts:
         interrupts.settle()  # what follows is the commit
 
     places = None if blobs is None else blobs.place
-    for table, rows, checksum in transfer.copy(pair.source, pair.destination, places, replace=replace, still=still):
+    for table, rows, checksum in transfer.copy(
+        pair.source, pair.destination, places, replace=replace, still=still, go_on=interrupts.check
+    ):
         click.echo(f"{table}: {rows} rows, the same in both, checksum {checksum[:16]}")
