@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Final
 
 from runtime.engine import folders
@@ -19,8 +20,14 @@ def find(asked: str) -> str:
             return os.path.abspath(asked)
         raise NoRuntime(f"the OCI runtime {asked} is not a program")
     for name in (asked,) if asked else KNOWN:
-        if program := folders.program(name):
+        if program := _beside_us(name) or folders.program(name):
             return program
     raise NoRuntime(
         f"no OCI runtime {asked or 'was found'}, install one of {', '.join(KNOWN)} or name it with --runtime"
     )
+
+
+def _beside_us(name: str) -> str:
+    """Where ours was installed with this program, whose folder need not be in PATH; empty for others."""
+    path = os.path.join(os.path.dirname(sys.executable), name)
+    return path if name == KNOWN[0] and os.access(path, os.X_OK) else ""
