@@ -137,6 +137,11 @@ class Container:
             self.loop.cancel(self._deadline)
             self._deadline = self.loop.after(timeout, lambda: self._signal(9))
 
+    def retire(self) -> None:
+        """End it for the machine's end: it is not started again now, and will be after the boot if it should."""
+        self._policy = {}
+        self.stop(self.plan.stop_signal, self.plan.stop_timeout, by_command=False)
+
     def close(self) -> None:
         """Let go of the log."""
         if self._log:

@@ -51,7 +51,7 @@ def _watch(plan: plans.Plan, first: socket.socket) -> None:
     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     clients.listen(_listener(container.of.run, container.of.socket))
     client = clients.take(first)
-    loop.on_signal(signal.SIGTERM, lambda: container.stop(plan.stop_signal, plan.stop_timeout, by_command=False))
+    loop.on_signal(signal.SIGTERM, container.retire)
     try:
         container.start()
         finishing = True

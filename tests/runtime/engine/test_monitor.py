@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -156,6 +157,18 @@ def test_always_ends_when_somebody_stops_it(bundle: Make) -> None:
         connection.command(frames.STOP, signal=15, timeout=1)
         assert locks.until_free(made.of.monitor, 5)
     assert made.state().status == "exited"
+
+
+def test_a_monitor_that_is_told_to_end_ends_its_container_for_now(bundle: Make) -> None:
+    made = bundle("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.02; done")
+    with made.start(restart={"name": "always", "maximum": 0}) as connection:
+        connection.started()
+        time.sleep(0.2)
+        monitor = int(Path(f"/proc/{made.state().pid}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(monitor, signal.SIGTERM)
+        assert collect(connection)[1] == {"code": 5, "oom": False, "again": False}
+    assert locks.until_free(made.of.monitor, 5)
+    assert not made.state().stopped
 
 
 def test_pause_and_unpause(bundle: Make) -> None:
