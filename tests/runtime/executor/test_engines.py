@@ -14,7 +14,7 @@ import pytest
 from tests.runtime.executor.bundles import APPLETS, BUSYBOX, MAIN
 from tests.runtime.executor.test_launcher import launcher
 
-SCRIPT = "trap 'exit 3' TERM; echo up; while true; do sleep 0.05; done"
+SCRIPT = "trap 'exit 3' TERM; while true; do echo up; sleep 0.05; done"
 
 
 class Command:
@@ -134,9 +134,11 @@ def test_docker_joins_stops_and_restarts(docker: Command) -> None:
     docker("update", "--memory", "100m", "--memory-swap", "200m", "here")
     assert "100MiB" in docker("stats", "--no-stream", "here")
     assert "sleep" in docker("top", "here")
-    with subprocess.Popen([*docker.words, "attach", "--no-stdin", "here"], stdout=subprocess.DEVNULL) as attached:
-        time.sleep(0.3)
+    with subprocess.Popen([*docker.words, "attach", "--no-stdin", "here"], stdout=subprocess.PIPE) as attached:
+        assert attached.stdout is not None
+        assert attached.stdout.readline() == b"up\n"
         docker("stop", "here")
+        attached.stdout.read()
         assert attached.wait(timeout=20) == 3
     assert docker("inspect", "--format", "{{.State.ExitCode}} {{.State.Status}}", "here") == "3 exited"
     docker("start", "here")

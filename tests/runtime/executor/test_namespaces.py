@@ -57,6 +57,21 @@ def test_namespaces_of_another_are_joined(bundle: Bundle, ours: Runtime, kinds: 
         other.stdin.close()
 
 
+def test_users_of_its_own(bundle: Bundle, ours: Runtime) -> None:
+    """By root: ids mapped, the host's devices bound, because a user namespace may not make any."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["linux"]["namespaces"].append({"type": "user"})
+        mapping = [{"containerID": 0, "hostID": 0, "size": 65536}]
+        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = mapping
+
+    script = "id -u; cat /proc/self/uid_map; stat -c %t:%T /dev/null /dev/urandom; grep CapEff /proc/self/status"
+    bundle.write(change, args=["sh", "-c", script])
+    lines = ours.ok("run", "-b", bundle.directory, "box").splitlines()
+    assert [line.split() for line in lines[:2]] == [["0"], ["0", "0", "65536"]]
+    assert lines[2:] == ["1:3", "1:9", "CapEff:\t0000000020000421"]
+
+
 def test_a_clock_of_its_own(bundle: Bundle, ours: Runtime) -> None:
     def change(config: dict[str, Any]) -> None:
         config["linux"]["namespaces"].append({"type": "time"})
