@@ -138,7 +138,7 @@ def _host_config(values: Values) -> HostConfig:
         dns_search=tuple(_each(values, "dns_search", host.read_search)),
         extra_hosts=tuple(_each(values, "add_host", host.read_extra)),
         group_add=tuple(values["group_add"]),
-        **{f"{kind}_mode": mode.read(kind, values[kind] or "") for kind in ("pid", "ipc", "uts", "userns", "cgroupns")},
+        **_modes(values),
         oom_score_adj=values["oom_score_adj"] or 0,
         privileged=values["privileged"],
         publish_all_ports=values["publish_all"],
@@ -153,9 +153,14 @@ def _host_config(values: Values) -> HostConfig:
     )
 
 
+def _modes(values: Values) -> dict[str, Any]:
+    return {f"{kind}_mode": mode.read(kind, values[kind] or "") for kind in ("pid", "ipc", "uts", "userns", "cgroupns")}
+
+
 def _resources(values: Values) -> dict[str, Any]:
+    nothing: frozenset[int] = frozenset()
     for name in ("cpuset_cpus", "cpuset_mems"):
-        _read(values, name, cpus.read_set, frozenset())
+        _read(values, name, cpus.read_set, nothing)
     rules = values["device_cgroup_rule"]
     _each(values, "device_cgroup_rule", device.read_rule)
     return {

@@ -165,6 +165,7 @@ def _host(folder: Path, port: int) -> Iterator[Host]:
             try:
                 yield host
             finally:
+                host.run(*host.ours("rm", "-f", "idle"), check=False)
                 host.run(*host.ours("system", "prune", "-a", "-f"), check=False)
     finally:
         subprocess.run(["ip", "netns", "delete", NAMESPACE], check=True)
