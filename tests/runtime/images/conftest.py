@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ class Registry:
         return f"127.0.0.1:{self.server.port}"
 
     def requests(self, method: str, part: str) -> list[dict[str, object]]:
-        """What the access log has of requests whose target has this part."""
+        """What the access log has of requests whose target has this part; it is written ten times a second."""
+        time.sleep(0.3)
         lines = [json.loads(line) for line in self.server.log.splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("method") == method and part in line.get("target", "")]
 
