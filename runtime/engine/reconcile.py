@@ -77,6 +77,23 @@ def all(machine: Machine) -> None:
     for id in os.listdir(machine.paths.namespaces):
         if not os.path.isdir(machine.paths.of(id).folder):
             clearing.clear(machine, id)
+    machine.networks.reconcile(_Connected(machine))
+
+
+class _Connected:
+    """The containers that may be on networks: those that are alive, and those that somebody is about to start."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def __contains__(self, id: object) -> bool:
+        of = self._machine.paths.of(str(id))
+        if locks.is_held(of.lock):
+            return True
+        try:
+            return is_alive(self._machine.store.state(str(id)))
+        except EngineError:
+            return False
 
 
 def _sweep(machine: Machine, id: str) -> None:

@@ -134,6 +134,10 @@ def test_a_published_port_and_a_volume(command: Command) -> None:
     fetch = ["nsenter", f"--net={command.network}", "/bin/busybox", "wget", "-qO-", "http://127.0.0.1:8088/"]
     until(lambda: subprocess.run(fetch, capture_output=True).stdout == b"hello\n")
     assert "127.0.0.1:8088->80/tcp" in command("ps", "--format", "{{.Ports}}")
+    subprocess.run(["nsenter", f"--net={command.network}", "nft", "flush", "ruleset"], check=True)
+    assert subprocess.run([*fetch[:2], "timeout", "1", *fetch[2:]], capture_output=True).stdout == b""
+    command("system", "service")  # which brings the rules back that somebody has flushed
+    assert subprocess.run(fetch, capture_output=True).stdout == b"hello\n"
     command("rm", "-f", "web")
     command("volume", "rm", "site")
     assert command("run", "--rm", "busybox", "sh", "-c", "ip addr | grep -c eth0").strip() != "0"
