@@ -2,7 +2,7 @@
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
 from runtime.engine.commit import commit
 from runtime.images import names
@@ -17,7 +17,7 @@ from runtime.images import names
 @click.option("-p", "--pause/--no-pause", "pausing", default=True, help="Whether it is paused meanwhile.")
 def command(container: str, name: str, author: str, instructions: tuple[str, ...], message: str, pausing: bool) -> None:
     """Commit a container."""
-    here, images = machine(), library()
+    here, images = machine(), local_images()
     made = commit(
         here,
         images,

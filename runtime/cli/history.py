@@ -3,8 +3,8 @@
 import click
 
 from runtime.cli import units
-from runtime.cli.library import library
 from runtime.cli.listing import write_rows
+from runtime.cli.local_images import local_images
 from runtime.images.describe import MISSING, history
 from runtime.images.image import short
 
@@ -21,7 +21,7 @@ _WIDEST = 45
 @click.option("-q", "--quiet", is_flag=True, help="Show ids alone.")
 def command(image: str, form: str | None, human: bool, no_trunc: bool, quiet: bool) -> None:
     """Show the history of an image."""
-    images = library()
+    images = local_images()
     rows: list[dict[str, object]] = []
     for step in history(images, images.get(image)):
         whole = no_trunc or step["ID"] == MISSING

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import click
 
 from runtime.cli import units
-from runtime.cli.library import library
 from runtime.cli.listing import write_rows
+from runtime.cli.local_images import local_images
 from runtime.images.image import short
 from runtime.images.select import NONE, Row, filters, select
 
@@ -33,7 +33,7 @@ def command(
     quiet: bool,
 ) -> None:
     """List images."""
-    rows = [_fields(row, whole=no_trunc) for row in select(library(), filters(given), repository)]
+    rows = [_fields(row, whole=no_trunc) for row in select(local_images(), filters(given), repository)]
     if quiet and not form:
         form = "{{.ID}}"
         rows = list({row["ID"]: row for row in rows}.values())

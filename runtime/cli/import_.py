@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.images import changes, foreign, names, platform
 from runtime.images.building import Step, commit
 
@@ -20,7 +20,7 @@ from runtime.images.building import Step, commit
 @click.option("--platform", "wanted", metavar="OS/ARCH", help="The platform, when it is not this machine's.")
 def command(source: str, name: str, instructions: tuple[str, ...], message: str, wanted: str | None) -> None:
     """Import an image."""
-    images = library()
+    images = local_images()
     run = changes.apply({}, instructions)
     given = [names.tagged(name, images.default)] if name else []
     step = Step.now(comment=message or f"Imported from {source}")

@@ -6,8 +6,8 @@ from importlib import import_module
 
 import click
 
-from runtime.cli.library import library
 from runtime.cli.listing import write_documents
+from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
 from runtime.engine import lifecycle, runtimes
 from runtime.engine.errors import NoRuntime
@@ -59,7 +59,7 @@ def _found() -> dict[str, object]:
         "ContainersRunning": running,
         "ContainersPaused": paused,
         "ContainersStopped": len(states) - running - paused,
-        "Images": len(library().all()),
+        "Images": len(local_images().all()),
         "ServerVersion": import_module("registry.cli.release").release(),
         "Driver": here.snapshots.name,
         "LoggingDriver": "json-file",

@@ -6,8 +6,8 @@ from typing import Final
 import click
 
 from runtime.cli.container.inspect import document
-from runtime.cli.library import library
 from runtime.cli.listing import write_documents
+from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
 from runtime.engine.errors import NoSuchContainer
 from runtime.engine.machine import Machine
@@ -22,7 +22,7 @@ def _container(here: Machine, name: str) -> Mapping[str, object]:
 
 
 def _image(_: Machine, name: str) -> Mapping[str, object]:
-    images = library()
+    images = local_images()
     return describe_image(images, images.get(name))
 
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.progress import progress
 from runtime.images import names
 from runtime.images.archive.load import load
@@ -15,7 +15,7 @@ from runtime.images.archive.load import load
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(path: str | None, quiet: bool) -> None:
     """Load images."""
-    images = library()
+    images = local_images()
     if path is None:
         if sys.stdin.isatty():
             raise click.UsageError("nothing comes from a terminal, use --input or a pipe", click.get_current_context())

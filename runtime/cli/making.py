@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.run_request import Asked
 from runtime.engine.create import create
 from runtime.engine.machine import Machine
@@ -45,7 +45,7 @@ def _refuse_file(path: str) -> None:
 
 
 def _image(asked: Asked) -> Image:
-    images, name = library(), asked.request.config.image
+    images, name = local_images(), asked.request.config.image
     wanted = platform.parse(asked.platform) if asked.platform else None
     found = images.find(name) if asked.pull != "always" else None
     if found is not None:

@@ -2,7 +2,7 @@
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.progress import progress
 from runtime.cli.registries import source
 from runtime.images import names, platform
@@ -18,7 +18,7 @@ from runtime.images.pull import pull
 @click.option("-q", "--quiet", is_flag=True, help="Print the name alone.")
 def command(name: str, all_tags: bool, wanted: str | None, registry_root: str | None, quiet: bool) -> None:
     """Pull an image."""
-    images, told = library(), progress(quiet)
+    images, told = local_images(), progress(quiet)
     parsed = names.parse(name, images.default)
     if all_tags and (parsed.tag or parsed.digest):
         raise click.UsageError("a tag cannot be given with --all-tags", click.get_current_context())

@@ -2,7 +2,7 @@
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.progress import progress
 from runtime.cli.registries import source
 from runtime.images import names
@@ -16,7 +16,7 @@ from runtime.images.push import push
 @click.option("-q", "--quiet", is_flag=True, help="Print the name alone.")
 def command(name: str, all_tags: bool, quiet: bool) -> None:
     """Push an image."""
-    images, registries, told = library(), source(), progress(quiet)
+    images, registries, told = local_images(), source(), progress(quiet)
     parsed = names.parse(name, images.default)
     if parsed.digest or (all_tags and parsed.tag):
         raise click.UsageError("a digest cannot be pushed to, nor a tag with --all-tags", click.get_current_context())

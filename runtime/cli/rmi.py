@@ -2,7 +2,7 @@
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.users import users
 from runtime.images.errors import ImagesError, NoSuchImage
 from runtime.images.remove import remove
@@ -13,7 +13,7 @@ from runtime.images.remove import remove
 @click.option("-f", "--force", is_flag=True, help="Also with several names, or with containers that are stopped.")
 def command(images: tuple[str, ...], force: bool) -> int:
     """Remove images; every one is tried."""
-    found, failed = library(), 0
+    found, failed = local_images(), 0
     for name in images:
         try:
             removed = remove(found, name, users(), force=force)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.images.archive.save import save
 
 
@@ -16,7 +16,7 @@ from runtime.images.archive.save import save
 @click.option("-o", "--output", metavar="FILE", help="Write there, and not to standard output.")
 def command(images: tuple[str, ...], output: str | None) -> None:
     """Save images."""
-    found = library()
+    found = local_images()
     if output is None:
         if sys.stdout.isatty():
             raise click.UsageError(

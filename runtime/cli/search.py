@@ -2,8 +2,8 @@
 
 import click
 
-from runtime.cli.library import library
 from runtime.cli.listing import write_rows
+from runtime.cli.local_images import local_images
 from runtime.cli.registries import source
 
 _COLUMNS = ("Name",)
@@ -15,7 +15,7 @@ _COLUMNS = ("Name",)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="How many at most.")
 def command(term: str, form: str | None, limit: int) -> None:
     """Search a registry."""
-    default = library().default
+    default = local_images().default
     first, slash, rest = term.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
     host, word = (first, rest) if named else (default, term)

@@ -2,7 +2,7 @@
 
 import click
 
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 
 
 @click.command(help="Give an image one more name.")
@@ -10,4 +10,4 @@ from runtime.cli.library import library
 @click.argument("target", metavar="TARGET[:TAG]")
 def command(source: str, target: str) -> None:
     """Tag an image."""
-    library().tag(source, target)
+    local_images().tag(source, target)

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from runtime.cli.library import library
 from runtime.cli.listing import write_documents
+from runtime.cli.local_images import local_images
 from runtime.images.describe import inspect
 from runtime.images.errors import Ambiguous, NoSuchImage
 
@@ -15,7 +15,7 @@ from runtime.images.errors import Ambiguous, NoSuchImage
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each.")
 def command(names: tuple[str, ...], form: str | None) -> int:
     """Inspect images; those that are here are shown even when others are not."""
-    images = library()
+    images = local_images()
     documents: list[dict[str, Any]] = []
     failed: list[str] = []
     for name in names:

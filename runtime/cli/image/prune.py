@@ -4,7 +4,7 @@ import click
 
 from runtime.cli import units
 from runtime.cli.asking import confirm
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.pruning import fitting
 from runtime.cli.users import users
 from runtime.images.remove import Removed, prune
@@ -21,7 +21,7 @@ def command(unused: bool, given: tuple[str, ...], force: bool) -> None:
     """Prune images."""
     fits = fitting(given)
     confirm(_UNUSED if unused else _DANGLING, force)
-    removed = prune(library(), users(), unused=unused, fits=lambda image: fits(image.created, image.config.labels))
+    removed = prune(local_images(), users(), unused=unused, fits=lambda image: fits(image.created, image.config.labels))
     report(removed)
     click.echo(f"Total reclaimed space: {units.size(removed.freed)}")
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import click
 
 from runtime.cli import units
-from runtime.cli.library import library
 from runtime.cli.listing import aligned, write_rows
+from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
 from runtime.cli.users import users
 from runtime.engine import volumes
@@ -39,7 +39,7 @@ class _Container(NamedTuple):
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
 def command(verbose: bool, form: str | None) -> None:
     """Show what is used."""
-    images, engine = library(), machine()
+    images, engine = local_images(), machine()
     used = usage(images, users())
     containers = _containers(engine)
     kept = engine.volumes.usages(lambda name: volumes.users(engine, name))

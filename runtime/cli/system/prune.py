@@ -5,7 +5,7 @@ import click
 from runtime.cli import units
 from runtime.cli.asking import confirm
 from runtime.cli.image.prune import report
-from runtime.cli.library import library
+from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
 from runtime.cli.users import users
 from runtime.engine import volumes
@@ -31,7 +31,7 @@ def command(unused: bool, with_volumes: bool, force: bool) -> None:
         gone = engine.volumes.prune(lambda name: volumes.users(engine, name), lambda volume: volume.anonymous)
         _named("Volumes", [one.name for one in gone])
         freed += sum(one.size for one in gone)
-    removed = prune(library(), users(), unused=unused)
+    removed = prune(local_images(), users(), unused=unused)
     report(removed)
     click.echo(f"Total reclaimed space: {units.size(freed + removed.freed)}")
 

@@ -9,7 +9,7 @@ from runtime.images.images import Images
 from runtime.snapshots.snapshots import Snapshots
 
 
-def library() -> Images:
+def local_images() -> Images:
     """The images; unpacked layers are opened when they are first asked for."""
     root = home().root
 
