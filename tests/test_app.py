@@ -50,7 +50,12 @@ async def test_the_express_lane_answers_as_the_long_way_does(tmp_path: Path) -> 
             for name, value in slow.headers.items():
                 if name != "x-request-id":
                     assert said[name.encode()].decode() == value, (target, name)
-        for target in ("/v2/app/manifests/missing", "/v2/app/tags/list", "/v2/UPPER/manifests/x", "/v2/", "/healthz"):
+        missing = express(registry, "/v2/app/manifests/missing")
+        assert missing is not None
+        slow = await registry.get("/v2/app/manifests/missing")
+        assert missing[0] == b"HTTP/1.1 404 Not Found\r\n"
+        assert missing[1].endswith(b"\r\n\r\n" + slow.content)
+        for target in ("/v2/app/tags/list", "/v2/UPPER/manifests/x", "/v2/", "/healthz"):
             assert express(registry, target) is None
         for header in (b"if-match", b"if-none-match", b"range", b"origin"):
             assert express(registry, "/v2/app/manifests/latest", (header, b"x")) is None
