@@ -7,6 +7,7 @@ import stat
 
 from runtime.executor.errors import InvalidSpec, StartFailed
 from runtime.syscall import capabilities
+from runtime.syscall.capability_names import CAPABILITIES
 from runtime.syscall.processes import PR_SET_KEEPCAPS, prctl
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ def capability_sets(asked: dict[str, Any] | None) -> dict[str, int] | None:
     """The five sets as numbers; what the running kernel does not know is left out, as runc does, with no error."""
     if asked is None:
         return None
-    numbers = {name: place for place, name in enumerate(capabilities.CAPABILITIES)}
+    numbers = {name: place for place, name in enumerate(CAPABILITIES)}
     found = {}
     for each in _SETS:
         bits = 0

@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "runtime.syscall": (),
     "runtime.cgroups": ("runtime.syscall",),
     "runtime.executor": ("runtime.syscall", "runtime.cgroups"),  # nothing of the engine: it is a program of its own
-    "runtime.bundle": ("registry.oci",),
+    "runtime.bundle": ("registry.oci", "runtime.syscall.capability_names"),
     "runtime.snapshots": ("storage", "registry.oci", "runtime.syscall"),
     "runtime.images": ("storage", "registry.oci", "registry.client", "runtime.snapshots"),
     "runtime.network": ("runtime.syscall",),

@@ -9,7 +9,7 @@ from runtime.executor.mount_options import KNOWN
 from runtime.executor.namespaces import KINDS
 from runtime.executor.seccomp import ACTIONS, ARCHITECTURES, OPERATORS
 from runtime.executor.version import RELEASE, SPEC
-from runtime.syscall.capabilities import CAPABILITIES
+from runtime.syscall.capability_names import CAPABILITIES
 from runtime.syscall.seccomp import FILTER_FLAGS
 
 TYPE_CHECKING = False
