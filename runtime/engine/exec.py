@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from runtime.bundle import capabilities, user
 from runtime.bundle.grammar import environment
-from runtime.engine import lifecycle, looking, rootfs
+from runtime.engine import lifecycle, looking, rootfs, state
 from runtime.engine.errors import EngineError, StartFailed, WrongState
 from runtime.engine.listening import listening
 from runtime.engine.machine import Machine
@@ -131,24 +132,37 @@ def _last_capability() -> int:
 
 
 def _exec(oci: Oci, of: Of, words: list[str], stdio: dict[int, int]) -> int:
+    before = _children()
     try:
         oci.run(*words, of.id, stdio=stdio)
     except RuntimeFailed as error:
-        _reap(of.id)
+        _reap(state.read(of.state).pid, _children() - before)
         raise StartFailed(f"OCI runtime exec failed: {error}", error.code) from None
     with open(words[words.index("--pid-file") + 1], encoding="ascii") as file:
         return int(file.read())
 
 
-def _reap(id: str) -> None:
-    """Take the exit codes of processes of the container that became ours; as long as they wait it cannot end."""
+def _reap(container: int, children: set[int]) -> None:
+    """End and take those of a container that became ours: its first process cannot end while one of them waits.
+
+    A zombie has no cgroup to be known by, but still its PID namespace.
+    """
     with contextlib.suppress(OSError):
-        with open("/proc/thread-self/children", encoding="ascii") as file:
-            children = file.read().split()
+        namespace = os.readlink(f"/proc/{container}/ns/pid")
         for child in children:
-            with contextlib.suppress(OSError), open(f"/proc/{child}/cgroup", encoding="utf-8") as file:
-                if id in file.read():
-                    os.waitpid(int(child), os.WNOHANG)
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{child}/ns/pid") == namespace:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+
+
+def _children() -> set[int]:
+    """Children of every thread of this process: an orphan comes to whichever the kernel takes."""
+    found: set[int] = set()
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
+            found.update(map(int, file.read().split()))
+    return found
 
 
 def _with_pipes(oci: Oci, of: Of, words: list[str], stdin: bool) -> Running:

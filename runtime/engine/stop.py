@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from signal import SIGKILL
 
 from runtime.engine import frames, lifecycle, looking, planning
 from runtime.engine.connection import Connection, connect
@@ -10,11 +11,15 @@ from runtime.engine.errors import MonitorLost, NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.store import is_alive
 
+AFTER_KILL = 30.0
+"""Seconds after SIGKILL within which a container must have ended, and been cleaned up."""
+
 
 def stop(machine: Machine, id: str, *, signal: int | None = None, timeout: float | None = None) -> None:
     """Have a container end: its stop signal, and SIGKILL after `timeout` seconds (negative: never).
 
     None is what the container says. Nothing happens to one that does not run. Returns when its end is written down.
+    Raises WrongState if SIGKILL does not end it either.
     """
     record = machine.store.record(id)
     if not is_alive(looking.looked_at(machine, id)):
@@ -23,7 +28,7 @@ def stop(machine: Machine, id: str, *, signal: int | None = None, timeout: float
     seconds = planning.stop_timeout(record) if timeout is None else timeout
     with contextlib.suppress(MonitorLost), to_monitor(machine, id) as connection:
         connection.tell(frames.STOP, signal=number, timeout=seconds)
-        connection.until(frames.GONE)
+        _await_end(connection, id, seconds if number != SIGKILL else 0)
     _settle(machine, id)
 
 
@@ -61,6 +66,15 @@ def to_monitor(machine: Machine, id: str) -> Connection:
         if status in lifecycle.ALIVE:
             return connect(of.run, "socket")
         raise WrongState(f"container {id[:12]} is not running") from None
+
+
+def _await_end(connection: Connection, id: str, seconds: float) -> None:
+    try:
+        connection.until(frames.GONE, seconds=None if seconds < 0 else seconds + AFTER_KILL)
+    except TimeoutError:
+        raise WrongState(
+            f"container {id[:12]} was killed but has not ended: one of its processes waits for the kernel or a parent"
+        ) from None
 
 
 def _settle(machine: Machine, id: str) -> None:
