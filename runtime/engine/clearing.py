@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.engine import folders, networking, rootfs, volumes
+from runtime.engine import folders, ipc, networking, rootfs, volumes
 from runtime.engine.machine import Machine
 
 
@@ -11,5 +11,6 @@ def clear(machine: Machine, id: str) -> None:
     of = machine.paths.of(id)
     networking.disconnect(machine, id)
     volumes.release(machine, id)
+    ipc.disconnect(of)
     rootfs.unmount(machine, of)
     folders.remove(of.run)

@@ -15,6 +15,7 @@ RUN/containers/<id>/                 is there while anything of it is set up (mo
                     console          where its monitor receives a terminal
                     oci.log          what the OCI runtime said last
                     init.pid         its first process
+                    shm/             its /dev/shm if others may join it
 RUN/oci/                             the OCI runtime's own state
 RUN/netns/<id>                       its network namespace
 RUN/events                           what happened, one JSON object a line; RUN/events.1 is what was before
@@ -69,4 +70,5 @@ class Of:
         self.console = f"{self.run}/console"
         self.oci_log = f"{self.run}/oci.log"
         self.pid_file = f"{self.run}/init.pid"
+        self.shm = f"{self.run}/shm"
         self.namespace = f"{paths.namespaces}/{id}"

@@ -14,6 +14,7 @@ from runtime.bundle.spec import hostname, spec
 from runtime.engine import (
     clearing,
     folders,
+    ipc,
     lifecycle,
     locks,
     networking,
@@ -121,7 +122,7 @@ def _given(machine: Machine, record: Record, of: Of, connected: Connected) -> Gi
     asked = record.host_config
     passwd, group = rootfs.read(of, "/etc/passwd"), rootfs.read(of, "/etc/group")
     mounts = volumes.resolve(machine, record, of)
-    pid, ipc = mode.joined(asked.pid_mode), mode.joined(asked.ipc_mode)
+    pid, shared = mode.joined(asked.pid_mode), ipc.connect(machine, record, of)
     return Given(
         id=record.id,
         root=of.rootfs,
@@ -131,10 +132,11 @@ def _given(machine: Machine, record: Record, of: Of, connected: Connected) -> Gi
         resolv_conf=of.resolv,
         hosts=of.hosts,
         hostname=of.hostname,
+        shm=shared.shm,
         init=_init() if asked.init else "",
         network_namespace=connected.namespace,
         pid_namespace=networking.process_namespace(machine, pid, "pid") if pid else "",
-        ipc_namespace=networking.process_namespace(machine, ipc, "ipc") if ipc else "",
+        ipc_namespace=shared.namespace,
         devices={each.path_on_host: host.device_nodes(each.path_on_host) for each in asked.devices},
         all_devices=host.all_devices() if asked.privileged else (),
     )
