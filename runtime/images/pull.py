@@ -1,11 +1,12 @@
-"""Pulling: the manifest for the platform, its layers side by side, unpacked in order while later ones still come."""
+"""Pulling: the manifest for the platform, its layers side by side, unpacked in order while their bytes still come."""
 
 import functools
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack, closing
 from os import statvfs
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from registry.client.distribution import Fetched
 from registry.oci import mediatypes
@@ -14,6 +15,7 @@ from registry.oci.errors import ManifestInvalid
 from registry.oci.manifest import Manifest
 from registry.oci.manifest import parse as parse_manifest
 from runtime.images import config, index, origins, platform
+from runtime.images.arriving import Arriving, Gone
 from runtime.images.config import Config, chain_ids
 from runtime.images.download import Download, Opener
 from runtime.images.errors import BadImage, ImagesError, NoPlatform
@@ -25,6 +27,7 @@ from runtime.images.platform import Platform
 from runtime.images.progress import Progress, Silent, Status
 from runtime.images.source import Source
 from runtime.images.workers import Workers
+from runtime.snapshots.errors import InvalidLayer
 from storage.digest import Digest
 
 _AT_ONCE: Final = 3
@@ -118,6 +121,18 @@ def _never() -> None:
     """Nothing ends the fetching of a config but its own failure."""
 
 
+class _Coming(NamedTuple):
+    """A blob that a thread brings in: to be read meanwhile, and to be waited for."""
+
+    arriving: Arriving
+    done: Future[None]
+    unpacking: Workers
+
+    def wait(self) -> None:
+        """Until it is here, verified. Raises what its download did, and Stopped."""
+        self.unpacking.result(self.done)
+
+
 class _Layers:
     """The layers of one image on their way in."""
 
@@ -132,44 +147,84 @@ class _Layers:
         chains = chain_ids(read.diff_ids)
         missing = [layer for layer in layers if not self._images.has_blob(layer.digest, layer.size)]
         _check_space(self._images.root, missing)
-        with Workers(_AT_ONCE) as workers:
+        with ExitStack() as files, Workers(_AT_ONCE) as workers, Workers(1) as unpacking:
             download = Download(self._images, self._opener, self._progress, workers.check, self._neighbour)
-            coming: dict[str, Future[bool]] = {}
+            coming: dict[str, _Coming] = {}
             for layer, chain in zip(layers, chains, strict=True):
                 here = layer not in missing
                 whole = here and self._images.layers.has(chain)
                 self._progress.layer(short(layer.digest), Status.EXISTS if whole else Status.PULLING)
                 if not here and layer.digest not in coming:
-                    coming[layer.digest] = workers.submit(functools.partial(self._download, download, layer))
-            for place, layer in enumerate(layers):
-                if layer.digest in coming:
-                    coming[layer.digest].result()
-                self._unpack(layer, read.diff_ids[place], chains[place], chains[place - 1] if place else None)
+                    arriving = files.enter_context(closing(Arriving(unpacking.check)))
+                    work = functools.partial(self._download, download, layer, arriving)
+                    coming[layer.digest] = _Coming(arriving, workers.submit(work), unpacking)
+            # By a thread of its own, so that whoever interrupts this one need not wait for bytes that do not come.
+            unpacking.submit(functools.partial(self._unpack, layers, read.diff_ids, chains, coming)).result()
 
-    def _download(self, download: Download, layer: Descriptor) -> bool:
-        fetched = download.fetch(layer)
-        self._progress.layer(short(layer.digest), Status.DOWNLOADED)
-        return fetched
+    def _download(self, download: Download, layer: Descriptor, arriving: Arriving) -> None:
+        try:
+            download.fetch(layer, arriving)
+            self._progress.layer(short(layer.digest), Status.DOWNLOADED)
+            arriving.over()
+        finally:
+            arriving.failed()
 
-    def _unpack(self, layer: Descriptor, diff_id: str, chain: str, parent: str | None) -> None:
-        unpack(self._images, layer, diff_id, chain, parent, self._progress)
+    def _unpack(
+        self, layers: Sequence[Descriptor], diff_ids: Sequence[str], chains: Sequence[str], coming: dict[str, _Coming]
+    ) -> None:
+        """All layers, each when its parent is there: from the first bytes on where it still comes in."""
+        for place, layer in enumerate(layers):
+            parent = chains[place - 1] if place else None
+            on_its_way = coming.get(layer.digest)
+            if on_its_way is not None:
+                if not self._images.layers.has(chains[place]):
+                    self._stream(layer, diff_ids[place], parent, on_its_way)
+                on_its_way.wait()
+            unpack(self._images, layer, diff_ids[place], chains[place], parent, self._progress)
+
+    def _stream(self, layer: Descriptor, diff_id: str, parent: str | None, coming: _Coming) -> None:
+        """Unpack a layer while it comes in, if it does. Raises what is wrong with it, the download's own trouble first.
+
+        Nothing is made when the bytes of an earlier try were wrong and it came in once more.
+        """
+        incoming = coming.arriving.opened()
+        if incoming is None:
+            return
+        told = _Extracting(self._progress, layer, coming.arriving)
+        try:
+            self._images.layers.unpack(parent, diff_id, cast(BinaryIO, incoming), told)
+        except (InvalidLayer, Gone):
+            coming.wait()
+            if not coming.arriving.is_other:
+                raise
+        else:
+            self._progress.layer(short(layer.digest), Status.PULLED)
+
+
+class _Extracting:
+    """Tells how much of a layer was unpacked; not while it comes in, which is what there is to see then."""
+
+    def __init__(self, progress: Progress, layer: Descriptor, arriving: Arriving | None = None) -> None:
+        self._progress = progress
+        self._layer = layer
+        self._arriving = arriving
+        self._done = 0
+
+    def __call__(self, more: int) -> None:
+        self._done += more
+        if self._arriving is None or self._arriving.is_over:
+            self._progress.layer(short(self._layer.digest), Status.EXTRACTING, self._done, self._layer.size)
 
 
 def unpack(images: Images, layer: Descriptor, diff_id: str, chain: str, parent: str | None, progress: Progress) -> None:
     """Unpack a layer whose blob is here, unless it is or somebody else does. Raises SnapshotError for a wrong one."""
     if images.layers.has(chain):
         return
-    name, done = short(layer.digest), 0
-
-    def told(more: int) -> None:
-        nonlocal done
-        done += more
-        progress.layer(name, Status.EXTRACTING, done, layer.size)
-
+    told = _Extracting(progress, layer)
     told(0)
     with images.content.open(Digest.parse(layer.digest), layer.size) as reader:
         images.layers.unpack(parent, diff_id, reader, told)
-    progress.layer(name, Status.PULLED)
+    progress.layer(short(layer.digest), Status.PULLED)
 
 
 def _check_space(root: Path, missing: Sequence[Descriptor]) -> None:

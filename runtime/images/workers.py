@@ -3,11 +3,15 @@
 import queue
 import threading
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 _Result = TypeVar("_Result")
+
+_PATIENCE: Final = 0.2
+"""Seconds between two looks whether to stop."""
 
 
 class Stopped(Exception):
@@ -40,6 +44,13 @@ class Workers:
         """Called by work now and then. Raises Stopped."""
         if self.stopping.is_set():
             raise Stopped("stopped")
+
+    def result(self, future: Future[_Result]) -> _Result:
+        """What came of work of whatever workers, for one of these that needs it. Raises Stopped, and what it raised."""
+        while not future.done():
+            self.check()
+            futures.wait([future], _PATIENCE)
+        return future.result()
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
