@@ -120,7 +120,7 @@ class Creation:
         return made
 
     def _plan(self, rootfs: str, group: Cgroup | None, made: State) -> Plan:
-        plan = Plan(self.config, self.config["process"], group)
+        plan = Plan(self.config, self.config["process"], group, self.paths)
         plan.rootfs, plan.bundle = rootfs, self.bundle
         plan.state = made.document("creating")
         plan.pivot, plan.new_keyring, plan.preserved = self.pivot, self.new_keyring, self.preserved

@@ -5,6 +5,7 @@ ROOT/                    --root, default /run/entrepot-oci
         state.json       what the program knows of it: state.py
         config.json      its specification as it was at `create`
         exec.fifo        there from `create` to `start`
+    .filters/DIGEST      compiled filters of system calls: filters.py
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ class Paths:
         self.state = f"{self.directory}/state.json"
         self.config = f"{self.directory}/config.json"
         self.fifo = f"{self.directory}/exec.fifo"
+        self.filters = f"{root}/.filters"
 
 
-def replace(path: str, text: str, mode: int = 0o600) -> None:
+def replace(path: str, content: str | bytes, mode: int = 0o600) -> None:
     """Write a file so that a reader sees it whole or not at all."""
     written = f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)}.{os.getpid()}"
     descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
-        os.write(descriptor, text.encode("utf-8", "surrogateescape"))
+        os.write(descriptor, content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape"))
     finally:
         os.close(descriptor)
     os.rename(written, path)

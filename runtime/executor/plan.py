@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.cgroups.cgroup import Cgroup
-    from runtime.executor.seccomp import Filter
+    from runtime.executor.filters import Filter
+    from runtime.executor.paths import Paths
 
 
 class Plan:
     """One process to start in a container. Descriptors are -1 for none, and closed on exec."""
 
-    def __init__(self, config: dict[str, Any], process: dict[str, Any], group: Cgroup | None) -> None:
+    def __init__(self, config: dict[str, Any], process: dict[str, Any], group: Cgroup | None, paths: Paths) -> None:
         self.config = config
         self.process = process
         self.group = group
@@ -34,7 +35,7 @@ class Plan:
         self.sets = capability_sets(process.get("capabilities"))
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         rules = self.linux.get("seccomp")
-        self.filter: Filter | None = module("seccomp").compile_filter(rules) if rules else None
+        self.filter: Filter | None = module("filters").filter_of(rules, paths.filters) if rules else None
         self.console: _socket.socket | None = None
         self.fifo = -1
         # The namespaces the process was forked into.

@@ -12,6 +12,7 @@ import os
 import struct
 
 from runtime.executor.errors import InvalidSpec
+from runtime.executor.filters import Filter
 from runtime.syscall.libc import MACHINE
 from runtime.syscall.seccomp import FILTER_FLAGS
 
@@ -57,15 +58,6 @@ ARCHITECTURES = ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_X32", "SCMP_AR
 
 class _Argument(ctypes.Structure):
     _fields_ = (("number", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64))
-
-
-class Filter:
-    """A program for the kernel, with its flags; `notifies` if somebody is to be asked about some calls."""
-
-    def __init__(self, program: bytes, flags: int, *, notifies: bool) -> None:
-        self.program = program
-        self.flags = flags
-        self.notifies = notifies
 
 
 def compile_filter(rules: dict[str, Any]) -> Filter:

@@ -63,7 +63,7 @@ def run(call: Call) -> int:
     specification.check_process(process)
     detach = given.has("detach")
     check_console(call, detach=detach, terminal=bool(process.get("terminal")))
-    plan = Plan({"linux": config.get("linux") or {}}, process, state.cgroup())
+    plan = Plan({"linux": config.get("linux") or {}}, process, state.cgroup(), state.paths)
     plan.preserved = given.number("preserve-fds")
     check_preserved(plan.preserved)
     plan.init, plan.pid_of_init = pidfd_open(state.pid), state.pid
