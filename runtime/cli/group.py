@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 
+from runtime.cli.pflag import PflagCommand, spelled
 from runtime.cli.verbs import ALIASES
 
 
@@ -33,11 +34,14 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, but a name that is nearly right is told."""
+        """As click's, but a name that is nearly right is told, and flags may be spelled as docker's."""
         name = args[0] if args else ""
         if name[:1] != "-" and self.get_command(ctx, name) is None:
             ctx.fail(unknown(name, self.list_commands(ctx)))
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group | PflagCommand) and not ctx.resilient_parsing:
+            rest = list(spelled(command, rest))
+        return found, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""

@@ -9,6 +9,7 @@ import click
 from runtime.cli.listing import write_documents
 from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
+from runtime.cli.settings import settings
 from runtime.engine import lifecycle, runtimes
 from runtime.engine.errors import NoRuntime
 
@@ -51,7 +52,7 @@ def _found() -> dict[str, object]:
     running = sum(status in (lifecycle.RUNNING, lifecycle.RESTARTING) for status in states)
     paused = states.count(lifecycle.PAUSED)
     try:
-        runtime = runtimes.find(here.runtime)
+        runtime = runtimes.find(settings().runtime)
     except NoRuntime:
         runtime = ""
     return {

@@ -13,6 +13,10 @@ from runtime.engine.errors import NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.images.describe import inspect as describe_image
 from runtime.images.errors import InvalidName, NoSuchImage
+from runtime.network.errors import NetworkNotFound
+from runtime.network.settings import network_settings
+from runtime.volumes.errors import VolumeNotFound
+from runtime.volumes.volume import settings
 
 Look = Callable[[Machine, str], Mapping[str, object]]
 
@@ -26,10 +30,20 @@ def _image(_: Machine, name: str) -> Mapping[str, object]:
     return describe_image(images, images.get(name))
 
 
-_KINDS: Final[dict[str, Look]] = {"container": _container, "image": _image}
+def _network(here: Machine, name: str) -> Mapping[str, object]:
+    network = here.networks.inspect(name)
+    return network_settings(network, here.networks.endpoints(network))
 
 
-@click.command(help="Show all that is known of containers and images.")
+def _volume(here: Machine, name: str) -> Mapping[str, object]:
+    return settings(here.volumes.inspect(name), str(here.volumes.path(name)))
+
+
+_KINDS: Final[dict[str, Look]] = {"container": _container, "image": _image, "network": _network, "volume": _volume}
+_NOT_THERE: Final = (NoSuchContainer, NoSuchImage, InvalidName, NetworkNotFound, VolumeNotFound)
+
+
+@click.command(help="Show all that is known of containers, images, networks and volumes.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template.")
 @click.option("--type", "kind", type=click.Choice(list(_KINDS)), help="Look for this kind alone.")
@@ -43,7 +57,7 @@ def command(names: tuple[str, ...], form: str | None, kind: str | None, size: bo
             try:
                 found.append(look(here, name))
                 break
-            except (NoSuchContainer, NoSuchImage, InvalidName):
+            except _NOT_THERE:
                 continue
         else:
             click.echo(f"entrepot: no such {kind or 'object'}: {name[:200]}", err=True)

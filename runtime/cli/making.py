@@ -3,9 +3,13 @@
 from importlib import import_module
 
 import click
+from msgspec.structs import replace
 
+from runtime.bundle.container import Request
+from runtime.bundle.errors import Conflict
 from runtime.cli.local_images import local_images
 from runtime.cli.run_request import Asked
+from runtime.cli.settings import settings
 from runtime.engine.create import create
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
@@ -22,7 +26,7 @@ def made(here: Machine, asked: Asked) -> Record:
     image = _image(asked)
     record, warnings = create(
         here,
-        asked.request,
+        _with_runtime(asked.request),
         image_id=image.id,
         chain=image.chains[-1] if image.chains else "",
         run=image.run,
@@ -36,10 +40,16 @@ def made(here: Machine, asked: Asked) -> Record:
     return record
 
 
+def _with_runtime(asked: Request) -> Request:
+    """It stays on the runtime it was made for, whatever the settings say later."""
+    chosen = asked.host_config.runtime or settings().runtime
+    return replace(asked, host_config=replace(asked.host_config, runtime=chosen))
+
+
 def _refuse_file(path: str) -> None:
     try:
         with open(path, "rb"):
-            raise click.ClickException(f"container ID file found, make sure the other container isn't running: {path}")
+            raise Conflict(f"container ID file found, make sure the other container isn't running or delete {path}")
     except FileNotFoundError:
         return
 

@@ -4,7 +4,7 @@ A flag that is on or off takes a value behind '=' (`--rm=false`, `-it=true`), th
 have '=' before its value (`-p=80:80`). Options end at the first word that is none. Everything else is click's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeGuard
 
@@ -43,6 +43,25 @@ class PflagCommand(click.Command):
                 yield from _long(word, options, flags, left)
             else:
                 yield from _short(word, options, flags, left)
+
+
+def spelled(command: click.Command, words: Sequence[str]) -> Iterator[str]:
+    """A line in click's own spelling, for a command whose options may stand anywhere: `--sig-proxy=false`, `-n=3`."""
+    options = {word: param for param in command.params for word in (*param.opts, *param.secondary_opts)}
+    left = iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
+        option = options.get(name)
+        if word == "--":
+            yield word
+            yield from left
+        elif not equals or option is None:
+            yield word
+        elif is_switch(option):
+            meant = option.opts if boolean.read(value, name) == (name in option.opts) else option.secondary_opts
+            yield from meant[:1]
+        else:
+            yield from [word] if name.startswith("--") else [name, value]
 
 
 Options = dict[str, click.Parameter]

@@ -1,12 +1,15 @@
 """`entrepot ps`: the containers of this machine."""
 
+import json
 from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
 from runtime.cli import units
 from runtime.cli.listing import write_rows
 from runtime.cli.machine import machine
+from runtime.cli.port_list import Shown, port_list
 from runtime.cli.status import status_of
 from runtime.engine.describe import endpoints_of
 from runtime.engine.machine import Machine
@@ -42,7 +45,10 @@ def command(
 ) -> None:
     """List containers."""
     here = machine()
-    found = select(here, filters(given), everything=everything, last=1 if latest else last)
+    wanted = filters(given)
+    if "ancestor" in wanted:
+        wanted["ancestor"] = [id for text in wanted["ancestor"] for id in _made_of(text)]
+    found = select(here, wanted, everything=everything, last=1 if latest else last)
     if quiet and not form:
         for record, _ in found:
             click.echo(record.id if no_trunc else record.id[:12])
@@ -52,32 +58,56 @@ def command(
 
 
 def _fields(here: Machine, record: Record, now: State, *, whole: bool, size: bool) -> Mapping[str, object]:
-    command = " ".join(record.args)
+    command = " ".join(f"'{word}'" if place and " " in word else word for place, word in enumerate(record.args))
     if not whole and len(command) > _SHOWN:
         command = f"{command[: _SHOWN - 1]}…"
     volumes = [mount.name or mount.source for mount in record.mounts if mount.type != "tmpfs"]
     return {
         "ID": record.id if whole else record.id[:12],
         "Image": record.image,
-        "Command": f'"{command}"',
+        "Command": json.dumps(command, ensure_ascii=False),
         "CreatedAt": units.stamp(record.created),
         "RunningFor": units.ago(record.created),
         "State": now.status,
         "Status": status_of(now),
         "Ports": ports_of(endpoints_of(here, record, now), record),
         "Names": record.name,
+        "Label": lambda name: record.config.labels.get(name, ""),
         "Labels": ",".join(f"{name}={value}" for name, value in record.config.labels.items()),
         "Mounts": ",".join(volumes),
         "LocalVolumes": str(sum(mount.type == "volume" for mount in record.mounts)),
         "Networks": ",".join(names(record) or [record.host_config.network_mode]),
-        "Size": units.size(here.snapshots.usage(record.id), 3) if size else "0B",
+        "Size": _size(here, record) if size else "0B",
     }
 
 
 def ports_of(endpoints: tuple[Endpoint, ...], record: Record) -> str:
     """Published ports with where they are, and those that are only exposed."""
-    published = [each for endpoint in endpoints for each in endpoint.ports]
-    told = [f"{each.host_ip}:{each.host_port}->{each.port}/{each.protocol}" for each in published]
-    bound = {f"{each.port}/{each.protocol}" for each in published}
-    told += [name for name in record.config.exposed_ports if endpoints and name not in bound]
-    return ", ".join(told)
+    found = [
+        Shown(each.port, each.host_ip, each.host_port, each.protocol)
+        for endpoint in endpoints
+        for each in endpoint.ports
+    ]
+    bound = {(each.private, each.protocol) for each in found}
+    for name in record.config.exposed_ports if endpoints else ():
+        number, _, protocol = name.partition("/")
+        if (int(number), protocol) not in bound:
+            found.append(Shown(int(number), "", 0, protocol))
+    return port_list(found)
+
+
+def _size(here: Machine, record: Record) -> str:
+    own = here.snapshots.usage(record.id)
+    image = import_module("runtime.cli.local_images").local_images().find(record.image_id)
+    shown = units.size(own, 3)
+    return shown if image is None else f"{shown} (virtual {units.size(own + image.size, 3)})"
+
+
+def _made_of(text: str) -> list[str]:
+    """The ids of an image, and of those that were made on top of it; what is no image's name stays as it is."""
+    # A list of containers must not pay for images.
+    images = import_module("runtime.cli.local_images").local_images()
+    image = images.find(text)
+    if image is None:
+        return [text]
+    return [one.id for one in images.all() if one.chains[: len(image.chains)] == image.chains]

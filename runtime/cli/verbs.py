@@ -22,7 +22,7 @@ VERBS: Final = {
     "exec": "Run one more process in a container.",
     "logs": "Show what a container has written.",
     "ps": "List containers.",
-    "inspect": "Show all that is known of containers and images.",
+    "inspect": "Show all that is known of containers, images and more.",
     "rename": "Give a container another name.",
     "cp": "Copy files between a container and this machine.",
     "diff": "Show what a container has changed.",
@@ -52,5 +52,5 @@ VERBS: Final = {
     "system": "The machine as a whole: df, prune and the like.",
 }
 
-ALIASES: Final = {"list": "ls", "remove": "rm"}
+ALIASES: Final = {"list": "ls", "ps": "ls", "remove": "rm"}
 """Names within groups that are typed as often as those shown."""

@@ -56,6 +56,7 @@ def _fields(network: Network, *, whole: bool) -> Mapping[str, object]:
         "IPv4": "true",
         "IPv6": "false",
         "Internal": "true" if network.internal else "false",
+        "Label": lambda name: network.labels.get(name, ""),
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(network.labels.items())),
         "Name": network.name,
         "Scope": "local",

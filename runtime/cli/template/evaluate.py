@@ -75,18 +75,23 @@ class _Filling:
 
     def _command(self, command: Command, dot: object, piped: list[object]) -> object:
         first, *rest = command
-        if not isinstance(first, Function):
-            if rest or piped:
-                raise TemplateError("template: a value was given arguments, only functions take them")
-            return self._operand(first, dot)
-        call: Callable[..., Any] | None = FUNCTIONS.get(first.name)
-        if call is None:
-            raise TemplateError(f"template: function {first.name!r} is not known")
+        call: Callable[..., Any] | None
+        if isinstance(first, Function):
+            name, call = first.name, FUNCTIONS.get(first.name)
+            if call is None:
+                raise TemplateError(f"template: function {name!r} is not known")
+        else:
+            name, value = "a field", self._operand(first, dot)
+            if not callable(value):
+                if rest or piped:
+                    raise TemplateError("template: a value was given arguments, only functions take them")
+                return value
+            call = value
         arguments = [self._operand(one, dot) for one in rest] + piped
         try:
             return call(*arguments)
         except (TypeError, ValueError, AttributeError, IndexError):
-            raise TemplateError(f"template: {first.name} cannot be used with these arguments") from None
+            raise TemplateError(f"template: {name} cannot be used with these arguments") from None
 
     def _operand(self, operand: Operand, dot: object) -> object:
         if isinstance(operand, Literal):

@@ -47,6 +47,7 @@ def _fields(volume: Volume, mountpoint: str) -> Mapping[str, object]:
         "Availability": "N/A",
         "Driver": "local",
         "Group": "N/A",
+        "Label": lambda name: volume.labels.get(name, ""),
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(volume.labels.items())),
         "Links": "N/A",
         "Mountpoint": mountpoint,
