@@ -9,8 +9,11 @@ from registry.metadata.session import Generation, Session
 
 Told = Callable[[Generation | None], None]
 
-GENERATION = "SELECT pg_current_snapshot()::text"
-"""Of two that are equal, on one connection, the second has seen no commit that the first had not."""
+GENERATION = "SELECT pg_current_snapshot()::text || pg_postmaster_start_time()::text"
+"""Of two that are equal, on one connection, the second has seen no commit that the first had not.
+
+A pooler keeps a connection through a failover; another server may count other commits by the same numbers.
+"""
 
 
 class Generations:

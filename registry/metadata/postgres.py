@@ -6,6 +6,10 @@ so when it is written, and there are no conflicts to be tried again. A reader ha
 
 A connection tells which server it wants: one that is no standby, unless the URL says otherwise. Of several hosts in a
 URL libpq takes the first that fits, so a failover is a lost connection and a new one.
+
+A pooler in between may give each transaction to another of the server's processes. It shows: the process that answers
+is not the one that libpq was told of. Nothing is then left in a process for later, neither settings nor prepared
+statements.
 """
 
 import asyncio
@@ -46,7 +50,6 @@ SETTINGS = {
     "lock_timeout": "10s",
     # A process that is stopped in the middle of a transaction would keep all others from writing.
     "idle_in_transaction_session_timeout": "10s",
-    "client_encoding": "UTF8",
 }
 
 _FULL = frozenset(("53100",))
@@ -79,13 +82,14 @@ class Postgres:
             given = conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
             raise ValueError(f"database url cannot be read: {str(error).strip()}") from error
-        self._conninfo = make_conninfo("", **(DEFAULTS | given))
+        self._conninfo = make_conninfo("", **(DEFAULTS | given | {"client_encoding": "UTF8"}))
         self._name = f"{given.get('host', 'local')}/{given.get('dbname', '')}"
         self._dialect: Dialect = psycopg_dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
     def connect(self, *, writer: bool) -> "PostgresConnection":
-        """A new connection; one that is not for the writer refuses to write."""
-        return PostgresConnection(self._wire(writer=writer), self._dialect)
+        """A new connection; one that is not for the writer refuses to write, where no pooler is in between."""
+        wire = self._wire(writer=writer)
+        return PostgresConnection(wire, self._dialect, {} if wire.prepares else self._settings)
 
     def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: Observe) -> Pipeline:
         """Reads on so many connections at most."""
@@ -100,9 +104,9 @@ class Postgres:
         connection = psycopg.connect(self._conninfo, autocommit=True)
         try:
             settings = self._settings if writer else self._settings | {"default_transaction_read_only": "on"}
-            values = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
-            connection.execute(f"SELECT {values}")
-            return Wire(connection, self._answer_within)
+            itself = f"pg_backend_pid() = {connection.info.backend_pid}"
+            direct = connection.execute(f"{_set(settings, local=False)} WHERE {itself}").fetchone() is not None
+            return Wire(connection, self._answer_within, prepares=direct)
         except BaseException:
             connection.close()
             raise
@@ -110,7 +114,9 @@ class Postgres:
     def engine(self) -> Engine:
         """SQLAlchemy's own way to connect, for migrations alone."""
         return create_engine(
-            "postgresql+psycopg://", poolclass=NullPool, creator=lambda: psycopg.connect(self._conninfo)
+            "postgresql+psycopg://",
+            poolclass=NullPool,
+            creator=lambda: psycopg.connect(self._conninfo, prepare_threshold=None),
         )
 
     def translate(self, error: BaseException) -> DatabaseError | None:
@@ -149,15 +155,18 @@ class Postgres:
 
 
 class PostgresConnection:
-    """One connection to the server."""
+    """One connection to the server; `settings` are those that each transaction has to be told."""
 
-    def __init__(self, wire: Wire, dialect: Dialect) -> None:
+    def __init__(self, wire: Wire, dialect: Dialect, settings: Mapping[str, str]) -> None:
         self.wire = wire
         self.session = WireSession(self.wire, dialect)
+        self._settings = _set(settings, local=True) if settings else ""
 
     def begin(self, *, durable: bool) -> None:
         """Begin, and wait for our turn to write. All of it goes out with the first statement that is waited for."""
         self.session.send("BEGIN ISOLATION LEVEL READ COMMITTED")
+        if self._settings:
+            self.session.send(self._settings)
         if not durable:
             self.session.send("SET LOCAL synchronous_commit = off")
         self.session.send(LOCK_SQL)
@@ -187,3 +196,8 @@ class PostgresConnection:
 
     def close(self) -> None:
         self.wire.close()
+
+
+def _set(settings: Mapping[str, str], *, local: bool) -> str:
+    values = (f"set_config('{name}', '{value}', {str(local).lower()})" for name, value in settings.items())
+    return f"SELECT {', '.join(values)}"

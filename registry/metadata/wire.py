@@ -52,9 +52,15 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """A connection in pipeline mode. `send` queues, `finish` ends what is one unit of failure, `receive` waits."""
+    """A connection in pipeline mode. `send` queues, `finish` ends what is one unit of failure, `receive` waits.
 
-    def __init__(self, connection: "psycopg.Connection[Any]", answer_within: float = ANSWER_WITHIN) -> None:
+    `prepares`: what was prepared on it is there the next time, as the same process of the server answers all of it.
+    """
+
+    def __init__(
+        self, connection: "psycopg.Connection[Any]", answer_within: float = ANSWER_WITHIN, *, prepares: bool = True
+    ) -> None:
+        self.prepares = prepares
         self._within = answer_within
         self.connection = connection
         self._pg = connection.pgconn
@@ -73,12 +79,6 @@ class Wire:
 
     def send(self, text: str, params: Iterable[object] = ()) -> None:
         """Send a statement with $1, $2 ... for its parameters."""
-        name = self._names.get(text)
-        if name is None:
-            self._prepared += 1
-            name = self._names[text] = b"s%d" % self._prepared
-            self._pg.send_prepare(name, text.encode())
-            self._expected.append(text)
         values: list[bytes | None] = []
         formats = []
         for value in params:
@@ -89,8 +89,21 @@ class Wire:
                 # As binary, a text with a zero byte is refused and not cut off.
                 values.append(value.encode() if isinstance(value, str) else cast("bytes | None", value))
                 formats.append(_BINARY)
-        self._pg.send_query_prepared(name, values, formats, _BINARY)
+        if self.prepares:
+            self._pg.send_query_prepared(self._name(text), values, formats, _BINARY)
+        else:
+            self._pg.send_query_params(text.encode(), values, None, formats, _BINARY)
         self._expected.append("")
+
+    def _name(self, text: str) -> bytes:
+        """Of the statement, which is sent to be prepared where it was not yet."""
+        name = self._names.get(text)
+        if name is None:
+            self._prepared += 1
+            name = self._names[text] = b"s%d" % self._prepared
+            self._pg.send_prepare(name, text.encode())
+            self._expected.append(text)
+        return name
 
     def finish(self) -> None:
         """A statement that fails takes with it those that were sent after it, up to here."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.fleet import Fleet, settings
 from tests.faults.tally import FAULTS
+from tests.postgres.pooler import pooler
 from tests.postgres.server import shared
 from tests.replicas.hammer import Hammer
 from tests.s3.servers import S3Server
@@ -35,6 +36,22 @@ def test_two_replicas_are_one(replicas: Fleet, seed: str) -> None:
     assert hammer.counts["swaps won"] > 10
     assert hammer.counts["look_at_list"] > 10
     replicas.no_tracebacks()
+
+
+def test_two_replicas_on_processes_of_the_server_that_a_pooler_shares_out(
+    storage: S3Server, tmp_path: Path, seed: str
+) -> None:
+    """PgBouncer gives each transaction to another process, and there are fewer than connections."""
+    with pooler(shared(), "transaction", 3) as between:
+        environment = settings(between.through(shared().empty_database()), storage)
+        with Fleet(tmp_path, seed, environment) as fleet:
+            fleet.start()
+            hammer = Hammer(fleet.ports, seed)
+            hammer.prepare()
+            hammer.run(4)
+            judged(hammer)
+            fleet.no_tracebacks()
+            fleet.stop()
 
 
 @pytest.mark.faults
