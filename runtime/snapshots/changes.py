@@ -12,8 +12,10 @@ from typing import NamedTuple
 from runtime.snapshots.apply.attributes import xattrs_of
 from runtime.snapshots.marks import Marks
 from runtime.snapshots.merged import Found, Merged, listed
+from runtime.snapshots.shift import back
 from runtime.snapshots.snapshots import Kind
 from runtime.snapshots.within import open_file, open_folder
+from runtime.syscall.users import Ids
 
 _CHUNK = 1 << 20
 
@@ -34,14 +36,17 @@ class _Folder(NamedTuple):
     """Whether it has all there is, so that what is only below is gone."""
 
 
-def changes(tree: int, below: Merged | None, marks: Marks | None) -> list[Difference]:
-    """Ordered by path. A folder with changes in it is itself changed, as docker has it; the root is left out."""
+def changes(tree: int, below: Merged | None, marks: Marks | None, ids: Ids | None = None) -> list[Difference]:
+    """Ordered by path. A folder with changes in it is itself changed, as docker has it; the root is left out.
+
+    `ids` are the maps by which the files of the tree were given away, if they were.
+    """
     found: dict[bytes, Difference] = {}
     folders = [_Folder(b"", os.fstat(tree), below, marks is None)]
     for folder in folders:  # it grows
         here = open_folder(tree, folder.path)
         try:
-            folders += _look(here, folder, marks, found)
+            folders += _look(here, folder, marks, found, ids)
         finally:
             os.close(here)
     status = {folder.path: folder.status for folder in folders}
@@ -51,7 +56,9 @@ def changes(tree: int, below: Merged | None, marks: Marks | None) -> list[Differ
     return [found[path] for path in sorted(found)]
 
 
-def _look(here: int, folder: _Folder, marks: Marks | None, found: dict[bytes, Difference]) -> list[_Folder]:
+def _look(
+    here: int, folder: _Folder, marks: Marks | None, found: dict[bytes, Difference], ids: Ids | None
+) -> list[_Folder]:
     """Note what differs in a folder; the folders in it."""
     inner: list[_Folder] = []
     names = listed(here)
@@ -65,7 +72,7 @@ def _look(here: int, folder: _Folder, marks: Marks | None, found: dict[bytes, Di
             continue
         if below is None:
             found[path] = Difference("A", path, status)
-        elif _differs(here, name, status, below, written=marks is not None):
+        elif _differs(here, name, status, below, ids, written=marks is not None):
             found[path] = Difference("C", path, status)
         if stat.S_ISDIR(status.st_mode):
             whole = folder.whole or (marks is not None and marks.opaque(here, name))
@@ -78,19 +85,21 @@ def _look(here: int, folder: _Folder, marks: Marks | None, found: dict[bytes, Di
     return inner
 
 
-def _differs(here: int, name: bytes, status: os.stat_result, below: Merged | Found, *, written: bool) -> bool:
+def _differs(
+    here: int, name: bytes, status: os.stat_result, below: Merged | Found, ids: Ids | None, *, written: bool
+) -> bool:
     """Whether something is other than what is below.
 
     Of folders the times do not count: they change with what is in them. Bytes are compared where the file was opened
     for writing (`written`); else a file with the size and time of before is the file of before.
     """
     old = below.status() if isinstance(below, Merged) else below.status
-    if (status.st_mode, status.st_uid, status.st_gid) != (old.st_mode, old.st_uid, old.st_gid):
+    if (status.st_mode, *back(status, ids)) != (old.st_mode, old.st_uid, old.st_gid):
         return True
     if isinstance(below, Found):
         if status.st_mtime_ns != old.st_mtime_ns or status.st_rdev != old.st_rdev:
             return True
-        if status.st_nlink > (1 if written else old.st_nlink):
+        if status.st_nlink > (1 if written and ids is None else old.st_nlink):
             return True  # the layer must have it, for its new names to be links to it
         if stat.S_ISLNK(status.st_mode) and os.readlink(name, dir_fd=here) != os.readlink(
             below.path, dir_fd=below.layer

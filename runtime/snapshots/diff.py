@@ -12,10 +12,12 @@ from runtime.snapshots.apply.names import shown
 from runtime.snapshots.changes import Difference
 from runtime.snapshots.errors import SnapshotError
 from runtime.snapshots.marks import WHITEOUT_PREFIX
+from runtime.snapshots.shift import back
 from runtime.snapshots.tar import entry as kinds
 from runtime.snapshots.tar.entry import Entry
 from runtime.snapshots.tar.writer import pad, write_end, write_header
 from runtime.snapshots.within import open_file, open_folder
+from runtime.syscall.users import Ids
 
 _CHUNK = 1 << 20
 _KINDS = {
@@ -28,8 +30,11 @@ _KINDS = {
 }
 
 
-def write_diff(tree: int, differences: Iterable[Difference], out: BinaryIO) -> None:
-    """Raises SnapshotError for what no layer can hold, and for a file that changes while it is read."""
+def write_diff(tree: int, differences: Iterable[Difference], out: BinaryIO, ids: Ids | None = None) -> None:
+    """Raises SnapshotError for what no layer can hold, and for a file that changes while it is read.
+
+    `ids` are the maps by which the files of the tree were given away, if they were.
+    """
     seen: dict[tuple[int, int], bytes] = {}
     for difference in differences:
         folder, _, base = difference.path.rpartition(b"/")
@@ -43,27 +48,25 @@ def write_diff(tree: int, differences: Iterable[Difference], out: BinaryIO) -> N
             )
         here = open_folder(tree, folder)
         try:
-            _write(here, base, difference.path, difference.status, seen, out)
+            entry = _entry(here, base, difference.path, difference.status, ids)
+            if entry is not None:
+                _write(here, base, entry, difference.status, seen, out)
         finally:
             os.close(here)
     write_end(out)
 
 
 def _write(
-    here: int, base: bytes, path: bytes, status: os.stat_result, seen: dict[tuple[int, int], bytes], out: BinaryIO
+    here: int, base: bytes, entry: Entry, status: os.stat_result, seen: dict[tuple[int, int], bytes], out: BinaryIO
 ) -> None:
-    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
-    if kind is None:
-        return  # a socket is nothing without who listens on it, and no tar has any
-    entry = _entry(here, base, path, status, kind)
-    inode = (status.st_dev, status.st_ino)
-    if status.st_nlink > 1 and kind != kinds.DIRECTORY:
+    inode, path = (status.st_dev, status.st_ino), entry.name
+    if status.st_nlink > 1 and entry.kind != kinds.DIRECTORY:
         if inode in seen:
             entry.kind, entry.link, entry.size, entry.xattrs = kinds.LINK, seen[inode], 0, {}
             write_header(out, entry)
             return
         seen[inode] = path
-    if kind == kinds.REGULAR:
+    if entry.kind == kinds.REGULAR:
         with open(open_file(here, base, status), "rb") as file:
             write_header(out, entry)
             _write_data(file, entry, out)
@@ -71,9 +74,13 @@ def _write(
         write_header(out, entry)
 
 
-def _entry(here: int, base: bytes, path: bytes, status: os.stat_result, kind: bytes) -> Entry:
+def _entry(here: int, base: bytes, path: bytes, status: os.stat_result, ids: Ids | None) -> Entry | None:
+    """The entry for what is there; None for a socket: it is nothing without who listens on it, and no tar has any."""
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        return None
     have = attributes.of_file(here, base, status)
-    entry = Entry(path, kind, have.mode, have.uid, have.gid, 0, have.mtime, xattrs=have.xattrs)
+    entry = Entry(path, kind, have.mode, *back(status, ids), 0, have.mtime, xattrs=have.xattrs)
     if kind == kinds.DIRECTORY:
         entry.name += b"/"
     elif kind == kinds.SYMLINK:

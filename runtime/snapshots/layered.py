@@ -12,18 +12,19 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from runtime.snapshots import paths
+from runtime.snapshots import paths, shift
 from runtime.snapshots.apply.applier import apply
 from runtime.snapshots.chain import chain_id, checked
 from runtime.snapshots.changes import Difference, changes
 from runtime.snapshots.compression import decompressed
 from runtime.snapshots.diff import write_diff
-from runtime.snapshots.errors import DiffMismatch, Exists
+from runtime.snapshots.errors import DiffMismatch, Exists, Unsupported
 from runtime.snapshots.limits import DEFAULT, Limits
 from runtime.snapshots.locks import locked
 from runtime.snapshots.marks import Marks
 from runtime.snapshots.merged import DIRECTORY, Layers
 from runtime.snapshots.mounted import mount_points, remember
+from runtime.snapshots.owners import Owners
 from runtime.snapshots.paths import is_chain
 from runtime.snapshots.pump import Pump
 from runtime.snapshots.snapshots import Change, Progress
@@ -32,6 +33,7 @@ from runtime.snapshots.tar.reader import TarReader
 from runtime.snapshots.tar.source import Source
 from runtime.syscall.durability import syncfs
 from runtime.syscall.mounts import UMOUNT_NOFOLLOW, umount2
+from runtime.syscall.users import Ids
 from storage.digest import Digest, hasher
 
 EMPTY_ROOT = 0o755
@@ -97,21 +99,42 @@ class LayeredSnapshots:
         """Make a new active snapshot what the driver needs it to be."""
         raise TypeError(f"{type(self).__name__} is not a driver")
 
-    def attach(self, key: str, target: int) -> None:
-        """Mount an active snapshot on the folder that a descriptor is open on."""
+    def attach(self, key: str, target: int, owners: Owners | None) -> None:
+        """Mount an active snapshot on the folder that a descriptor is open on. Raises Unsupported for owners alone."""
         raise TypeError(f"{type(self).__name__} is not a driver")
 
-    def mount(self, key: str, target: str) -> None:
+    def mount(self, key: str, target: str, owners: Owners | None = None) -> None:
         self._store.record(key)
-        place = os.path.realpath(target)
+        place, folder = os.path.realpath(target), self._store.paths.snapshot(key)
         descriptor = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with self._store.lock():  # so that it is not removed between
                 self._store.record(key)
-                remember(f"{self._store.paths.snapshot(key)}/{paths.TARGETS}", place)
-                self.attach(key, descriptor)
+                remember(f"{folder}/{paths.TARGETS}", place)
+                mapped = self._attach(key, descriptor, owners, shifted=os.path.exists(f"{folder}/{paths.IDS}"))
         finally:
             os.close(descriptor)
+        if owners is not None and not mapped:
+            self._shift(f"{folder}/{paths.IDS}", place, owners)
+
+    def _attach(self, key: str, target: int, owners: Owners | None, *, shifted: bool) -> bool:
+        """Mount it; whether its ids were mapped."""
+        if owners is not None and not shifted:
+            with contextlib.suppress(Unsupported):
+                self.attach(key, target, owners)
+                return True
+        self.attach(key, target, None)
+        return False
+
+    def _shift(self, path: str, place: str, owners: Owners) -> None:
+        root = os.open(place, DIRECTORY)
+        try:
+            shift.shift(path, root, owners.ids)
+        except BaseException:
+            os.close(root)
+            self.unmount(place)
+            raise
+        os.close(root)
 
     def unmount(self, target: str) -> None:
         place = os.path.realpath(target)
@@ -119,20 +142,21 @@ class LayeredSnapshots:
             umount2(place, UMOUNT_NOFOLLOW)
 
     def changes(self, key: str) -> list[Change]:
-        with self._differences(key) as (_, found):
+        with self._differences(key) as (_, _, found):
             return [Change(each.kind, "/" + os.fsdecode(each.path)) for each in found]
 
     def write_diff(self, key: str, out: BinaryIO) -> None:
-        with self._differences(key) as (tree, found):
-            write_diff(tree, found, out)
+        with self._differences(key) as (tree, ids, found):
+            write_diff(tree, found, out, ids)
 
     @contextlib.contextmanager
-    def _differences(self, key: str) -> Iterator[tuple[int, list[Difference]]]:
-        record = self._store.record(key)
-        tree = os.open(f"{self._store.paths.snapshot(key)}/{paths.TREE}", DIRECTORY)
+    def _differences(self, key: str) -> Iterator[tuple[int, Ids | None, list[Difference]]]:
+        record, folder = self._store.record(key), self._store.paths.snapshot(key)
+        ids = shift.recorded(f"{folder}/{paths.IDS}")
+        tree = os.open(f"{folder}/{paths.TREE}", DIRECTORY)
         try:
             with Layers(self._store.trees(record.parent), self._marks) as layers:
-                yield tree, changes(tree, layers.top, self.written)
+                yield tree, ids, changes(tree, layers.top, self.written, ids)
         finally:
             os.close(tree)
 

@@ -10,6 +10,7 @@
   active/<key>/                  what is written over a committed snapshot
     record                       its key and its parent's chain id
     targets                      where it was mounted, a line each
+    ids                          with which maps its files were given to the ids of a user namespace, if they were
     tree/                        what is written there; of the copying driver, all that a container sees
     work/                        overlayfs' own
   aside/<random>/                snapshots that come to be or go; locked by who is at it, else swept
@@ -24,7 +25,7 @@ import re
 from runtime.snapshots.chain import checked
 from runtime.snapshots.errors import InvalidKey
 
-RECORD, TREE, WORK, SIZE, TARGETS = "record", "tree", "work", "size", "targets"
+RECORD, TREE, WORK, SIZE, TARGETS, IDS = "record", "tree", "work", "size", "targets", "ids"
 
 _KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", re.ASCII)
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Literal, NamedTuple, Protocol, TypeAlias
 
+from runtime.snapshots.owners import Owners
+
 Progress: TypeAlias = Callable[[int], None]
 """Told how many bytes of a layer, as it came, were read since it was last called."""
 
@@ -66,8 +68,13 @@ class Snapshots(Protocol):
     def mounts(self, key: str) -> list[Mount]:
         """How to mount an active snapshot by other means than `mount`. Raises NotFound."""
 
-    def mount(self, key: str, target: str) -> None:
-        """Mount an active snapshot on a folder, in the caller's mount namespace. Raises NotFound."""
+    def mount(self, key: str, target: str, owners: Owners | None = None) -> None:
+        """Mount an active snapshot on a folder, in the caller's mount namespace. Raises NotFound.
+
+        With `owners`, what belongs to user 0 in the layers belongs to that of their user namespace, and so on; on the
+        disk and in layers that are made of it ids stay as they are inside. Where mounts cannot map ids, the snapshot's
+        files are given away on the disk, once, which copies them.
+        """
 
     def unmount(self, target: str) -> None:
         """Take away what `mount` put there. Nothing happens when nothing is mounted there."""

@@ -9,11 +9,11 @@ from runtime.snapshots import paths
 from runtime.snapshots.apply import attributes
 from runtime.snapshots.apply.attributes import Attributes
 from runtime.snapshots.apply.copying import copy
-from runtime.snapshots.apply.names import shown
 from runtime.snapshots.layered import EMPTY_ROOT, LayeredSnapshots
 from runtime.snapshots.limits import DEFAULT, Limits
 from runtime.snapshots.marks import NamedMarks
 from runtime.snapshots.merged import DIRECTORY, Found, Layers, Merged
+from runtime.snapshots.owners import Owners, idmapped
 from runtime.snapshots.snapshots import Mount
 from runtime.snapshots.store import Aside
 from runtime.syscall.durability import syncfs
@@ -39,7 +39,11 @@ class CopyingSnapshots(LayeredSnapshots):
         self._store.record(key)
         return [Mount("bind", self._tree(key), ("bind",))]
 
-    def attach(self, key: str, target: int) -> None:
+    def attach(self, key: str, target: int, owners: Owners | None) -> None:
+        if owners is not None:
+            with idmapped(self._tree(key), owners) as mapped:
+                move_mount(mapped, target)
+            return
         clone = open_tree(AT_FDCWD, self._tree(key), OPEN_TREE_CLONE)
         try:
             move_mount(clone, target)
@@ -74,7 +78,7 @@ def _copy_tree(top: Merged, tree: int) -> None:
     for path, wanted in reversed(made):
         descriptor = os.open(path or b".", DIRECTORY, dir_fd=tree)
         try:
-            attributes.put_on_open(descriptor, wanted, (-1, -1), shown(path))
+            attributes.put_on_open(descriptor, wanted, (-1, -1), path)
         finally:
             os.close(descriptor)
 

@@ -15,11 +15,13 @@ from runtime.snapshots.layered import EMPTY_ROOT, LayeredSnapshots
 from runtime.snapshots.limits import DEFAULT, Limits
 from runtime.snapshots.marks import KernelMarks
 from runtime.snapshots.merged import Layers
+from runtime.snapshots.owners import Owners, idmapped
 from runtime.snapshots.paths import Paths
 from runtime.snapshots.removal import remove_below
 from runtime.snapshots.snapshots import Mount
 from runtime.snapshots.store import Aside
 from runtime.syscall.mounts import mount, move_mount, new_mount
+from runtime.syscall.users import acting_as
 
 _PARAMETERS = "/sys/module/overlay/parameters"
 # Off, each of them: what was written must be all there in the upper folder, under its own name, for commit and diff.
@@ -53,26 +55,19 @@ class OverlaySnapshots(LayeredSnapshots):
             os.chmod(tree, EMPTY_ROOT)
         else:
             wanted = attributes.of_file(layers.top.layer, b"", layers.top.status())
-            attributes.put_on_open(tree, wanted, (-1, -1), "/")
+            attributes.put_on_open(tree, wanted, (-1, -1), b"/")
 
     def mounts(self, key: str) -> list[Mount]:
         lower, upper, work = self._folders(key)
         options = ("lowerdir=" + ":".join(each.replace("\\", "\\\\").replace(":", "\\:") for each in lower),)
         return [Mount("overlay", "overlay", (*options, f"upperdir={upper}", f"workdir={work}", *self._options))]
 
-    def attach(self, key: str, target: int) -> None:
+    def attach(self, key: str, target: int, owners: Owners | None) -> None:
         lower, upper, work = self._folders(key)
-        try:
-            overlay = _new(lower, upper, work, self._options)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-            attach_by_data(lower, upper, work, self._options, target)
-            return
-        try:
-            move_mount(overlay, target)
-        finally:
-            os.close(overlay)
+        if owners is None:
+            _attach(lower, upper, work, self._options, target)
+        else:
+            _attach_mapped(lower, self._store.paths.snapshot(key), self._options, target, owners)
 
     def _folders(self, key: str) -> tuple[list[str], str, str]:
         record = self._store.record(key)
@@ -121,6 +116,37 @@ def _new(lower: list[str], upper: str, work: str, options: tuple[str, ...]) -> i
         wanted = [f"lowerdir+={held.enter_context(short(each))}" for each in lower]
         wanted += [f"upperdir={held.enter_context(short(upper))}", f"workdir={held.enter_context(short(work))}"]
         return new_mount("overlay", "overlay", [*wanted, *options], 0)
+
+
+def _attach(lower: list[str], upper: str, work: str, options: tuple[str, ...], target: int) -> None:
+    try:
+        overlay = _new(lower, upper, work, options)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        attach_by_data(lower, upper, work, options, target)
+        return
+    try:
+        move_mount(overlay, target)
+    finally:
+        os.close(overlay)
+
+
+def _attach_mapped(lower: list[str], folder: str, options: tuple[str, ...], target: int, owners: Owners) -> None:
+    """Over layers whose ids are mapped, since Linux 5.19; the upper ones too, so that on the disk all is as inside.
+
+    Overlayfs does in its folders what whoever mounted it may do: that must be somebody who has an id there.
+    """
+    with contextlib.ExitStack() as held:
+        layers = [f"/proc/self/fd/{held.enter_context(idmapped(each, owners))}" for each in lower]
+        own = f"/proc/self/fd/{held.enter_context(idmapped(folder, owners))}"
+        held.enter_context(acting_as(*owners.ids.root))
+        try:
+            _attach(layers, f"{own}/{paths.TREE}", f"{own}/{paths.WORK}", options, target)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise Unsupported(f"overlayfs of this kernel takes no layers with mapped ids ({error})") from error
 
 
 def attach_by_data(lower: list[str], upper: str, work: str, options: tuple[str, ...], target: int) -> None:

@@ -1,0 +1,118 @@
+"""User namespaces: which ids of theirs are which outside, a process that stands in a new one, acting as its root."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from runtime.syscall import capabilities, namespaces
+from runtime.syscall.libc import LIBC
+
+NOBODY = 65534
+"""What an id that is not mapped is seen as."""
+_WHOLE = ("0", "0", "4294967295")
+
+Ranges = tuple[tuple[int, int, int], ...]
+"""Each: the first id inside, the first outside, how many."""
+
+
+class Ids(NamedTuple):
+    """The maps of a user namespace."""
+
+    uids: Ranges
+    gids: Ranges
+
+    def outside(self, uid: int, gid: int) -> tuple[int, int]:
+        """What an owner inside is outside. Raises OSError (EOVERFLOW) for one that is not mapped."""
+        found = _through(self.uids, uid, 0), _through(self.gids, gid, 0)
+        if found[0] is None or found[1] is None:
+            raise OSError(errno.EOVERFLOW, f"the ids {uid}:{gid} are none of the container's: map more ids for it")
+        return found[0], found[1]
+
+    def inside(self, uid: int, gid: int) -> tuple[int, int]:
+        """What an owner outside is inside; nobody when it is not mapped."""
+        found = self.known(uid, gid)
+        return NOBODY if found[0] is None else found[0], NOBODY if found[1] is None else found[1]
+
+    def known(self, uid: int, gid: int) -> tuple[int | None, int | None]:
+        """What an owner outside is inside; None when it is not mapped."""
+        return _through(self.uids, uid, 1), _through(self.gids, gid, 1)
+
+    @property
+    def root(self) -> tuple[int, int]:
+        """Who user and group 0 are outside."""
+        return self.outside(0, 0)
+
+
+def _through(ranges: Ranges, number: int, side: int) -> int | None:
+    for each in ranges:
+        if each[side] <= number < each[side] + each[2]:
+            return number - each[side] + each[1 - side]
+    return None
+
+
+def is_initial() -> bool:
+    """Whether this process is in the user namespace of the machine, where every id is mapped to itself."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return tuple(file.read().split()) == _WHOLE
+
+
+def write_maps(pid: int, ids: Ids) -> None:
+    """Map the ids of a process's new user namespace. Raises OSError: root alone may map any."""
+    for name, ranges in (("gid_map", ids.gids), ("uid_map", ids.uids)):
+        with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
+            file.write("".join(f"{inside} {outside} {count}\n" for inside, outside, count in ranges))
+
+
+@contextmanager
+def stand_in(new: int, users: int = -1) -> Iterator[int]:
+    """The pid of a process that stands in new namespaces (CLONE_NEW*) and does nothing, for as long as the block runs.
+
+    `users` is a descriptor of a user namespace to enter first, which then owns the new ones. Raises OSError.
+    """
+    told, tell = os.pipe2(os.O_CLOEXEC)
+    wait, keep = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if not pid:
+        try:
+            os.close(keep)
+            if users >= 0:
+                namespaces.setns(users, namespaces.CLONE_NEWUSER)
+            namespaces.unshare(new)
+            os.write(tell, b"\0")
+            os.read(wait, 1)
+        except OSError as error:
+            os.write(tell, bytes([(error.errno or errno.EIO) & 0xFF]))
+        finally:
+            os._exit(0)
+    os.close(tell)
+    os.close(wait)
+    try:
+        code = os.read(told, 1) or bytes([errno.ECHILD])
+        if code[0]:
+            raise OSError(code[0], f"cannot make a namespace: {os.strerror(code[0]).lower()}")
+        yield pid
+    finally:
+        os.close(told)
+        os.close(keep)
+        os.waitpid(pid, 0)
+
+
+@contextmanager
+def acting_as(uid: int, gid: int) -> Iterator[None]:
+    """Whatever the block makes in a file system belongs to these; the capabilities stay. For a thread of root's."""
+    held = capabilities.capget()
+    _file_system_ids(uid, gid, held)
+    try:
+        yield
+    finally:
+        _file_system_ids(os.geteuid(), os.getegid(), held)
+
+
+def _file_system_ids(uid: int, gid: int, held: tuple[int, int, int]) -> None:
+    LIBC.setfsgid(gid)
+    LIBC.setfsuid(uid)
+    capabilities.capset(*held)  # those about files went with user 0
