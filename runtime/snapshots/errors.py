@@ -14,6 +14,8 @@ SnapshotError
 
 from __future__ import annotations
 
+import os
+
 SHOWN = 160
 """Characters of a name from a layer that an error repeats."""
 
@@ -59,10 +61,10 @@ class Unsupported(SnapshotError):
 class InvalidLayer(SnapshotError):
     """The layer is refused; `entry` names what in it, or is empty."""
 
-    def __init__(self, reason: str, entry: str = "") -> None:
-        super().__init__(f"layer entry {printable(entry)}: {reason}" if entry else f"layer: {reason}")
+    def __init__(self, reason: str, entry: bytes = b"") -> None:
+        self.entry = os.fsdecode(entry)
+        super().__init__(f"layer entry {printable(self.entry)}: {reason}" if entry else f"layer: {reason}")
         self.reason = reason
-        self.entry = entry
 
 
 class LimitExceeded(InvalidLayer):

@@ -20,6 +20,8 @@ from runtime.snapshots.tar import entry as kinds
 from runtime.snapshots.tar.entry import Entry
 from runtime.snapshots.tar.reader import TarReader
 
+_SMALL = 1 << 16
+"""Bytes of a file that are taken in one piece."""
 _NODES = {kinds.CHAR: stat.S_IFCHR, kinds.BLOCK: stat.S_IFBLK, kinds.FIFO: stat.S_IFIFO}
 # How the kernel packs device numbers (include/linux/kdev_t.h).
 _MAJORS, _MINORS = range(1 << 12), range(1 << 20)
@@ -65,7 +67,7 @@ class _Applier:
         if entry.kind == kinds.CHAR and entry.major == entry.minor == 0:
             self._hide(path, base, entry)  # overlayfs' own mark: wherever it lies, it hides what is below
             return
-        parent = self._tree.resolve(path, entry.mtime, shown(entry.name))
+        parent = self._tree.resolve(path, entry.mtime, entry.name)
         assert parent is not None, "missing folders are made"
         parent.claim()
         if entry.kind == kinds.REGULAR:
@@ -81,24 +83,23 @@ class _Applier:
 
     def _root(self, entry: Entry) -> None:
         if entry.kind != kinds.DIRECTORY:
-            raise InvalidLayer("the root of an image must be a folder", shown(entry.name))
-        self._tree.root.attributes = attributes.of_entry(entry, shown(entry.name))
+            raise InvalidLayer("the root of an image must be a folder", entry.name)
+        self._tree.root.attributes = attributes.of_entry(entry)
 
     def _directory(self, parent: Directory, base: bytes, entry: Entry) -> None:
-        wanted = attributes.of_entry(entry, shown(entry.name))
+        wanted = attributes.of_entry(entry)
         child = parent.children.get(base)
         if isinstance(child, Directory):
             child.attributes = wanted
         else:
-            child = self._tree.make(parent, base, wanted, shown(entry.name))
+            child = self._tree.make(parent, base, wanted, entry.name)
         child.own = True
 
     def _regular(self, parent: Directory, base: bytes, entry: Entry) -> None:
-        name = shown(entry.name)
-        wanted = attributes.of_entry(entry, name)
+        wanted = attributes.of_entry(entry)
         self._total += max(entry.size, entry.real_size)
         if self._total > self._limits.size:
-            raise LimitExceeded(f"the files have more than {self._limits.size} bytes", name)
+            raise LimitExceeded(f"the files have more than {self._limits.size} bytes", entry.name)
         directory = self._tree.descriptor(parent)
         try:
             file = os.open(base, NEW, 0o600, dir_fd=directory)
@@ -110,33 +111,37 @@ class _Applier:
                 self._write(file, entry)
             if entry.extents is not None:
                 os.truncate(file, entry.real_size)
-            attributes.put_on_open(file, wanted, self.owner, name)
+            attributes.put_on_open(file, wanted, self.owner, entry.name)
         finally:
             os.close(file)
 
     def _write(self, file: int, entry: Entry) -> None:
+        if entry.size <= _SMALL and entry.extents is None:
+            data = self._reader.whole(entry)
+            written = os.write(file, data)
+            while written < len(data):
+                written += os.write(file, data[written:])
+            return
         for offset, piece in self._reader.data(entry):
             written = os.pwrite(file, piece, offset)
             while written < len(piece):
                 written += os.pwrite(file, memoryview(piece)[written:], offset + written)
 
     def _symlink(self, parent: Directory, base: bytes, entry: Entry) -> None:
-        name = shown(entry.name)
-        wanted = attributes.of_entry(entry, name)
+        wanted = attributes.of_entry(entry)
         if not entry.link:
-            raise InvalidLayer("it is a link to nothing", name)
+            raise InvalidLayer("it is a link to nothing", entry.name)
         directory = self._tree.descriptor(parent)
         self._place(parent, base, lambda: os.symlink(entry.link, base, dir_fd=directory))
         parent.children[base] = entry.link
-        attributes.put_on_name(directory, base, wanted, stat.S_IFLNK, name)
+        attributes.put_on_name(directory, base, wanted, stat.S_IFLNK, entry.name)
 
     def _node(self, parent: Directory, base: bytes, entry: Entry) -> None:
-        name = shown(entry.name)
-        wanted = attributes.of_entry(entry, name)
+        wanted = attributes.of_entry(entry)
         kind, device = _NODES[entry.kind], 0
         if entry.kind != kinds.FIFO:
             if entry.major not in _MAJORS or entry.minor not in _MINORS:
-                raise InvalidLayer(f"its device number {entry.major}:{entry.minor} is out of bounds", name)
+                raise InvalidLayer(f"its device number {entry.major}:{entry.minor} is out of bounds", entry.name)
             device = os.makedev(entry.major, entry.minor)
         directory = self._tree.descriptor(parent)
         try:
@@ -145,7 +150,7 @@ class _Applier:
             if device and self._is_mapped():
                 return  # in a user namespace nobody can make devices; the others leave them out as well
             raise
-        attributes.put_on_name(directory, base, wanted, kind, name)
+        attributes.put_on_name(directory, base, wanted, kind, entry.name)
 
     def _is_mapped(self) -> bool:
         """Whether this is a user namespace of its own: there, user 0 is somebody else outside."""
@@ -157,15 +162,14 @@ class _Applier:
 
         The target may be in a layer below only: overlayfs cannot link to it there, so it is copied to this layer.
         """
-        name = shown(entry.name)
         path, target = names.split(entry.link)
-        folder = self._tree.resolve(path, None, name) if target else None
+        folder = self._tree.resolve(path, None, entry.name) if target else None
         if folder is None:
-            raise InvalidLayer(f"it is a hard link to {shown(entry.link)!r}, which is not there", name)
+            raise InvalidLayer(f"it is a hard link to {shown(entry.link)!r}, which is not there", entry.name)
         if isinstance(folder.children.get(target), Directory) or (folder is parent and target == base):
-            raise InvalidLayer("it is a hard link to a folder or to itself", name)
+            raise InvalidLayer("it is a hard link to a folder or to itself", entry.name)
         if any(parent.children.get(base) is each for each in folder.lineage()):
-            raise InvalidLayer("it is a hard link in place of the folder that holds its target", name)
+            raise InvalidLayer("it is a hard link in place of the folder that holds its target", entry.name)
         here = self._tree.descriptor(folder)
         there = self._tree.descriptor(parent)
         here = self._tree.descriptor(folder)  # opening the second may have closed the first
@@ -186,7 +190,7 @@ class _Applier:
         lower = None if target in folder.whiteouts else folder.lower()
         found = None if lower is None else lower.child(target)
         if not isinstance(found, Found):
-            raise InvalidLayer(f"it is a hard link to {shown(entry.link)!r}, which is not there", shown(entry.name))
+            raise InvalidLayer(f"it is a hard link to {shown(entry.link)!r}, which is not there", entry.name)
         copy(found, descriptor, target)
         folder.copied.add(target)
         if stat.S_ISLNK(found.status.st_mode):
@@ -202,7 +206,7 @@ class _Applier:
 
     def _whiteout(self, path: bytes, base: bytes, entry: Entry) -> None:
         if base == OPAQUE_NAME:
-            directory = self._tree.resolve(path, None, shown(entry.name))
+            directory = self._tree.resolve(path, None, entry.name)
             if directory is not None:
                 self._tree.cut(directory)
         else:
@@ -210,7 +214,7 @@ class _Applier:
 
     def _hide(self, path: bytes, base: bytes, entry: Entry) -> None:
         """Hide a name in the layers below; what this layer has there, before or after, stays."""
-        directory = self._tree.resolve(path, None, shown(entry.name))
+        directory = self._tree.resolve(path, None, entry.name)
         if directory is None:
             return
         directory.whiteouts.add(base)
@@ -232,11 +236,11 @@ def _finish(tree: Tree, marks: Marks | None, owner: tuple[int, int]) -> None:
                     marks.hide(descriptor, base)  # where nothing is below, overlayfs would show the mark itself
             if directory.cut:
                 marks.make_opaque(descriptor)
-        attributes.put_on_open(descriptor, directory.attributes, owner, shown(directory.path))
+        attributes.put_on_open(descriptor, directory.attributes, owner, directory.path)
 
 
 def _explain(error: OSError, entry: Entry) -> NoReturn:
     """A name that the system does not take is the layer's fault; the rest is raised as it is: it may be of reading."""
     if error.errno in (errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
-        raise InvalidLayer(f"it cannot be made ({error.strerror})", shown(entry.name)) from error
+        raise InvalidLayer(f"it cannot be made ({error.strerror})", entry.name) from error
     raise error

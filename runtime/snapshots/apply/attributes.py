@@ -34,10 +34,10 @@ class Attributes(NamedTuple):
     xattrs: dict[bytes, bytes]
 
 
-def of_entry(entry: Entry, name: str) -> Attributes:
+def of_entry(entry: Entry) -> Attributes:
     """Raises InvalidLayer for an owner that cannot be."""
     if not (0 <= entry.uid < _NO_ID and 0 <= entry.gid < _NO_ID):
-        raise InvalidLayer(f"its owner {entry.uid}:{entry.gid} is out of bounds", name)
+        raise InvalidLayer(f"its owner {entry.uid}:{entry.gid} is out of bounds", entry.name)
     mtime = _bounded(entry.mtime)
     atime = mtime if entry.atime is None else _bounded(entry.atime)
     xattrs = entry.xattrs
@@ -68,7 +68,7 @@ def xattrs_of(directory: int, path: bytes) -> dict[bytes, bytes]:
     }
 
 
-def put_on_open(file: int, attributes: Attributes, owner: tuple[int, int], name: str) -> None:
+def put_on_open(file: int, attributes: Attributes, owner: tuple[int, int], name: bytes) -> None:
     """On a file or folder that is open and now belongs to `owner`.
 
     The order is the kernel's: changing the owner drops capabilities and the set-user-id bit.
@@ -81,7 +81,7 @@ def put_on_open(file: int, attributes: Attributes, owner: tuple[int, int], name:
     os.utime(file, ns=(attributes.atime, attributes.mtime))
 
 
-def put_on_name(directory: int, base: bytes, attributes: Attributes, kind: int, name: str) -> None:
+def put_on_name(directory: int, base: bytes, attributes: Attributes, kind: int, name: bytes) -> None:
     """On what was just made in a folder and cannot be opened: a link, a device, a FIFO."""
     _give(base, attributes, directory)
     for key, value in attributes.xattrs.items():
@@ -112,7 +112,7 @@ def _give(target: int | bytes, attributes: Attributes, directory: int | None) ->
         ) from error
 
 
-def _set(target: int | bytes, key: bytes, value: bytes, name: str) -> None:
+def _set(target: int | bytes, key: bytes, value: bytes, name: bytes) -> None:
     try:
         if isinstance(target, int):
             os.setxattr(target, key, value)

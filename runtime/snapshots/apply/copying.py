@@ -6,7 +6,6 @@ import os
 import stat
 
 from runtime.snapshots.apply import attributes
-from runtime.snapshots.apply.names import shown
 from runtime.snapshots.merged import Found
 
 _CHUNK = 1 << 30
@@ -16,7 +15,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def copy(found: Found, directory: int, base: bytes) -> None:
     """Make it anew in a folder, under a name that is free."""
-    name, status = shown(found.path), found.status
+    name, status = found.path, found.status
     wanted = attributes.of_file(found.layer, found.path, status)
     if stat.S_ISREG(status.st_mode):
         file = os.open(base, NEW, 0o600, dir_fd=directory)

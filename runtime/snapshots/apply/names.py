@@ -24,7 +24,7 @@ def split(name: bytes) -> tuple[bytes, bytes]:
         folder = b"/".join(parts)
     longest = _LONGEST + len(WHITEOUT_PREFIX) if base.startswith(WHITEOUT_PREFIX) else _LONGEST
     if len(base) > longest:
-        raise LimitExceeded(f"its last name is longer than {_LONGEST} bytes", shown(name))
+        raise LimitExceeded(f"its last name is longer than {_LONGEST} bytes", name)
     return _folder(folder), base
 
 
@@ -33,9 +33,9 @@ def _folder(path: bytes) -> bytes:
     parts = _parts(path)
     for part in parts:
         if len(part) > _LONGEST:
-            raise LimitExceeded(f"a name in its path is longer than {_LONGEST} bytes", shown(path))
+            raise LimitExceeded(f"a name in its path is longer than {_LONGEST} bytes", path)
         if part.startswith(WHITEOUT_PREFIX) and not part.startswith(AUFS_PREFIX):
-            raise InvalidLayer("a folder has the name of a whiteout", shown(path))
+            raise InvalidLayer("a folder has the name of a whiteout", path)
     return b"/".join(parts)
 
 
@@ -44,7 +44,7 @@ def _parts(path: bytes) -> list[bytes]:
     for part in path.split(b"/"):
         if part == b"..":
             if not parts:
-                raise InvalidLayer("it leads out of the image", shown(path))
+                raise InvalidLayer("it leads out of the image", path)
             parts.pop()
         elif part not in (b"", b"."):
             parts.append(part)
@@ -62,7 +62,7 @@ def hidden(base: bytes, name: bytes) -> bytes:
     """The name that a whiteout hides. Raises InvalidLayer."""
     target = base[len(WHITEOUT_PREFIX) :]
     if target in (b"", b".", b".."):
-        raise InvalidLayer("it is a whiteout of nothing that could be there", shown(name))
+        raise InvalidLayer("it is a whiteout of nothing that could be there", name)
     return target
 
 

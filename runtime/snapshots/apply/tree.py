@@ -66,6 +66,8 @@ class Directory:
 
     def claim(self) -> None:
         """Something in it is the layer's own."""
+        if self.own:
+            return
         for each in self.lineage():
             if each.own:
                 return
@@ -104,7 +106,7 @@ class Tree:
             self._keep(directory, openat2(self.root.descriptor, directory.path, DIRECTORY, resolve=resolve))
         return directory.descriptor
 
-    def resolve(self, path: bytes, mtime: int | None, name: str) -> Directory | None:
+    def resolve(self, path: bytes, mtime: int | None, name: bytes) -> Directory | None:
         """The folder that a path, which `names.split` gave, leads to.
 
         Folders that are missing are made, with the time of what they are made for; where `mtime` is None they are
@@ -136,7 +138,7 @@ class Tree:
         self._resolved[path] = current
         return current
 
-    def _step(self, current: Directory, part: bytes, mtime: int | None, name: str) -> Directory | bytes | None:
+    def _step(self, current: Directory, part: bytes, mtime: int | None, name: bytes) -> Directory | bytes | None:
         """A folder or link that this layer does not have yet: it may be below, or be made."""
         taken = exists(self.descriptor(current), part)
         lower = None if taken or part in current.whiteouts else current.lower()
@@ -149,7 +151,7 @@ class Tree:
             return None
         return self.make(current, part, Attributes(0o755, 0, 0, mtime, mtime, {}), name)
 
-    def make(self, parent: Directory, base: bytes, attributes: Attributes, name: str) -> Directory:
+    def make(self, parent: Directory, base: bytes, attributes: Attributes, name: bytes) -> Directory:
         """A new folder in place of whatever this layer has there."""
         self._implied += 1
         if self._implied > self._limits.entries:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 from runtime.snapshots.tar.entry import Entry
 from runtime.snapshots.tar.numbers import SECOND, number
 
 BLOCK = 512
+_HALF = BLOCK // 2
 ZERO = bytes(BLOCK)
 
 # name mode uid gid size mtime chksum typeflag linkname magic version uname gname devmajor devminor prefix
@@ -64,11 +66,16 @@ def _misplaced_prefix(prefix: bytes) -> bytes:
 def _check(block: bytes, checksum: int) -> None:
     """The sum of the bytes, its own counted as blanks; some old programs added them up as signed."""
     field = block[_CHECKSUM]
-    if sum(block) - sum(field) + 8 * 32 == checksum:
+    if _sum(block[:_HALF]) + _sum(block[_HALF:]) - sum(field) + 8 * 32 == checksum:
         return
     signed = sum(byte - 256 if byte > 127 else byte for byte in block[:148] + block[156:])
     if signed + 8 * 32 != checksum:
         raise ValueError("the checksum of its header is wrong")
+
+
+def _sum(half: bytes) -> int:
+    """The sum of its bytes, which is less than what Adler-32's first half is cut off at; much quicker than `sum`."""
+    return (zlib.adler32(half) & 0xFFFF) - 1
 
 
 def _text(field: bytes) -> bytes:

@@ -49,6 +49,11 @@ class TarReader:
                 position += len(piece)
                 self._left -= len(piece)
 
+    def whole(self, entry: Entry) -> bytes:
+        """The data of a regular file without holes, all at once: for small ones."""
+        self._left = 0
+        return self._source.read(entry.size)
+
     def _next(self) -> Entry | None:
         records: pax.Records = {}
         name = link = None
@@ -95,16 +100,16 @@ class TarReader:
             elif records and entry.kind == kinds.REGULAR:
                 sparse.extended(entry, records, self._map_block, self._limits.extents)
         except ValueError as error:
-            raise InvalidLayer(str(error), _shown(entry.name)) from error
+            raise InvalidLayer(str(error), entry.name) from error
         self._bound(entry)
         self._left = entry.size
         return entry
 
     def _bound(self, entry: Entry) -> None:
         if len(entry.name) > self._limits.name or len(entry.link) > self._limits.name:
-            raise LimitExceeded(f"its name is longer than {self._limits.name} bytes", _shown(entry.name))
+            raise LimitExceeded(f"its name is longer than {self._limits.name} bytes", entry.name)
         if b"\0" in entry.name or b"\0" in entry.link:
-            raise InvalidLayer("its name has a NUL in it", _shown(entry.name))
+            raise InvalidLayer("its name has a NUL in it", entry.name)
 
     def _block(self) -> bytes | None:
         """The next header; None at the end of the archive."""
@@ -133,7 +138,7 @@ class TarReader:
         try:
             return pax.parse(self._small(entry))
         except ValueError as error:
-            raise InvalidLayer(str(error), _shown(entry.name)) from error
+            raise InvalidLayer(str(error), entry.name) from error
 
     def _long(self, entry: Entry) -> bytes:
         return self._small(entry).partition(b"\0")[0]
@@ -141,9 +146,5 @@ class TarReader:
     def _small(self, entry: Entry) -> bytes:
         """The data of an extended header."""
         if not 0 <= entry.size <= self._limits.extended:
-            raise LimitExceeded(f"it has an extended header of {entry.size} bytes", _shown(entry.name))
+            raise LimitExceeded(f"it has an extended header of {entry.size} bytes", entry.name)
         return self._source.read(entry.size + -entry.size % BLOCK)[: entry.size]
-
-
-def _shown(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
