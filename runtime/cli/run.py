@@ -85,7 +85,7 @@ def _restarts(record: Record) -> bool:
 def _check_terminal(asked: Asked) -> None:
     config = asked.request.config
     if config.tty and config.attach_stdin and not asked.detach and terminal.size() is None:
-        raise click.UsageError("the input device is not a TTY", click.get_current_context())
+        raise click.ClickException("the input device is not a TTY")
 
 
 def _as_docker(error: Exception) -> None:
