@@ -1,7 +1,8 @@
 """Temporary credentials, and those who hand them out.
 
 The gateway is a security token service too: what it gives to a user of its own it checks with each request and each
-signed URL. The endpoints are what boto3's own chain asks on an instance (IMDSv2) and in a pod.
+signed URL. The endpoints are what boto3's own chain asks on an instance (IMDSv2), in a pod, and, with the token of a
+service account, of AWS's security token service, in the form that its API describes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 import urllib3
@@ -31,6 +34,7 @@ from tests.s3.servers import S3Server
 PATIENCE = 30.0
 ROLE = "registry"
 METADATA = "/latest/meta-data/iam/security-credentials/"
+ARN = f"arn:aws:iam::123456789012:role/{ROLE}"
 
 NOTHING_OF_AWS = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -38,6 +42,14 @@ NOTHING_OF_AWS = {
     "AWS_EC2_METADATA_DISABLED": "false",
 }
 """Variables of a process that finds no keys but those of a role."""
+
+WEB_IDENTITY = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{AccessKeyId}</AccessKeyId>
+<SecretAccessKey>{SecretAccessKey}</SecretAccessKey><SessionToken>{Token}</SessionToken>
+<Expiration>{Expiration}</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>"""
+REFUSED = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>{}</Code><Message>not a token of this cluster</Message></Error></ErrorResponse>"""
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ class Keys:
     session_token: str
 
 
-def session_of(server: S3Server, policy: Mapping[str, object] | None = None) -> Keys:
-    """A session of a new user of the gateway, who may do what the policy says, or all."""
+def user_of(server: S3Server, policy: Mapping[str, object] | None = None) -> tuple[str, str]:
+    """The keys of a new user of the gateway, who may do what the policy says, or all."""
     name, password = f"user-{secrets.token_hex(4)}", secrets.token_hex(16)
     user = json.dumps({"secretKey": password, "status": "enabled"}).encode()
     _administer(server, f"add-user?accessKey={name}", _sealed(server.secret_key, user))
@@ -59,6 +71,12 @@ def session_of(server: S3Server, policy: Mapping[str, object] | None = None) -> 
         chosen = f"policy-{name}"
         _administer(server, f"add-canned-policy?name={chosen}", json.dumps(policy).encode())
     _administer(server, f"set-user-or-group-policy?isGroup=false&policyName={chosen}&userOrGroup={name}", b"")
+    return name, password
+
+
+def session_of(server: S3Server, policy: Mapping[str, object] | None = None) -> Keys:
+    """A session of such a user."""
+    name, password = user_of(server, policy)
     tokens = boto3.client(
         "sts",
         endpoint_url=server.endpoint,
@@ -66,7 +84,7 @@ def session_of(server: S3Server, policy: Mapping[str, object] | None = None) -> 
         aws_access_key_id=name,
         aws_secret_access_key=password,
     )
-    given = tokens.assume_role(RoleArn="arn:aws:iam::123456789012:role/any", RoleSessionName="tests")["Credentials"]
+    given = tokens.assume_role(RoleArn=ARN, RoleSessionName="tests")["Credentials"]
     return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
 
@@ -115,6 +133,14 @@ class Roles:
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self.token,
         }
 
+    def of_service_account(self, file: Path) -> dict[str, str]:
+        """The variables of a process in a pod with a service account, whose token is in the file."""
+        return NOTHING_OF_AWS | {
+            "AWS_ROLE_ARN": ARN,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(file),
+            "AWS_ENDPOINT_URL_STS": f"http://127.0.0.1:{self.port}/sts",
+        }
+
     def spoil(self) -> Keys:
         """Hand out keys that nobody takes from now on; those that were handed out until now."""
         right, self.keys = self.keys, replace(self.keys, secret_key="changed")
@@ -132,6 +158,16 @@ class Roles:
             "LastUpdated": f"{now:%Y-%m-%dT%H:%M:%SZ}",
             "Expiration": f"{now + self.lasting:%Y-%m-%dT%H:%M:%SZ}",
         }
+
+    def answer_form(self, path: str, form: Mapping[str, list[str]]) -> tuple[int, str]:
+        """What the security token service says."""
+        (action,) = form["Action"]
+        self.asked.append(f"POST {path} {action}")
+        if action != "AssumeRoleWithWebIdentity" or form["RoleArn"] != [ARN]:
+            return 400, REFUSED.format("InvalidAction")
+        if form["WebIdentityToken"] != [self.token]:
+            return 400, REFUSED.format("InvalidIdentityToken")
+        return 200, WEB_IDENTITY.format_map(self.shown())
 
     def answer(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
         """Only who has asked for a token is told anything, as an instance says that wants IMDSv2."""
@@ -154,7 +190,13 @@ def roles(keys: Keys) -> Iterator[Roles]:
     class Handler(BaseHTTPRequestHandler):
         def _do(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, text = made.answer(self.command, self.path, headers)
+            self._say(*made.answer(self.command, self.path, headers))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._say(*made.answer_form(self.path, parse_qs(body.decode())))
+
+        def _say(self, status: int, text: str) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()

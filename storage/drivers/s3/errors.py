@@ -22,16 +22,24 @@ _BUSY = frozenset(
 )
 _KEYS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSecurity"})
 _TOKEN = frozenset({"InvalidToken", "InvalidTokenId", "ExpiredToken", "ExpiredTokenException"})
+_ROLES = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"})
+"""Operations by which boto3 fetches the keys of a role, before it asks S3."""
 _REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "301"})
 
 
 @contextlib.contextmanager
 def calling(bucket: str) -> Iterator[None]:
-    """Within it, what botocore raises is an OSError."""
+    """Within it, what botocore raises is an OSError that says nothing of whether a file is there, but for S3's own."""
     try:
         yield
     except (boto.ClientError, boto.BotoCoreError) as error:
         raise os_error(error, bucket) from error
+    except OSError as error:  # the file of a token or of certificates, or the program that is to say the keys
+        raise Explained(errno.EIO, f"what S3 is to be asked with cannot be read ({error})") from error
+    except RuntimeError as error:  # keys that are handed out have ended already
+        raise Explained(
+            errno.EACCES, f"there are no S3 credentials that last, is the clock right? ({error})"
+        ) from error
     except HTTPError as error:  # botocore lets it pass when the text of a refusal breaks off
         raise Explained(errno.EIO, f"the S3 server broke off its answer ({error})") from error
 
@@ -42,6 +50,8 @@ def os_error(error: boto.ClientError | boto.BotoCoreError, bucket: str) -> OSErr
         return _refused(error, bucket)
     if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.CredentialRetrievalError):
         return Explained(errno.EACCES, "no S3 credentials were found, set s3.access_key and s3.secret_key or a role")
+    if isinstance(error, boto.ProfileNotFound | boto.InvalidConfigError | boto.ConfigParseError):
+        return Explained(errno.EACCES, f"AWS's own files do not say the S3 credentials ({error})")
     if isinstance(error, boto.SSLError):
         return Explained(errno.EIO, f"the S3 server's certificate is not trusted, set s3.ca_bundle ({error})")
     if isinstance(error, boto.ConnectTimeoutError | boto.ReadTimeoutError):
@@ -62,6 +72,8 @@ def _refused(error: boto.ClientError, bucket: str) -> OSError:
     answer: dict[str, Any] = error.response
     name = code(error)
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if error.operation_name in _ROLES and status < 500 and name not in _BUSY:
+        return Explained(errno.EACCES, f"a role that S3 is to be asked as is not given ({name}: {_message(answer)})")
     if name == "NoSuchBucket":
         # No answer about a file, as ENOENT would be: nothing may be taken for lost because of it.
         return Explained(errno.EIO, f"bucket {bucket} is not there, create it or correct s3.bucket")
