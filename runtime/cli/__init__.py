@@ -1,6 +1,11 @@
 """The `entrepot` command: the verbs of containers, one per file, and the way to the server's."""
 
-from runtime.cli import collector
-from runtime.cli.command import main
+import gc
 
-__all__ = ["collector", "main"]
+# Python's collector of cycles comes seldom: a command lives shortly, and most of its objects are modules. This stands
+# before everything else, for that is when it would come most often.
+gc.set_threshold(50_000, 50, 50)
+
+from runtime.cli.door import main  # noqa: E402
+
+__all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The front door: the one command for both halves, and the one place where an error becomes a line and an exit code.
+"""The front door: the one command for both halves; what need not wait for all of it is begun in `door`.
 
 The first word decides. A verb of the table is loaded and run here; any other goes, with everything behind it, to the
 server's command line, which is loaded by name and answers for itself.
@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 failed, 130 interrupted. A container verb asked for in a w
 verb that is known it is 2, as the server's. An error with an `exit_code` has its own.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,12 +14,13 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from runtime.cli import failure
+from runtime.cli.declared import option
+from runtime.cli.door import ROOTS
 from runtime.cli.group import Verbs
 from runtime.cli.verbs import VERBS
 
 _SERVER: Final = "registry.cli"
-_PACKAGES: Final = ("storage", "registry", "runtime")
-_EXTRA: Final = ("urllib3", "isal", "backports", "backports.zstd")
 _WRONG: Final = 125
 
 
@@ -70,8 +70,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 root = FrontDoor("entrepot", "runtime.cli", VERBS, "A private container registry, and containers without a daemon.")
 root.params += [
-    click.Option(["--root"], metavar="DIR", help="The folder of images and containers (ENTREPOT_RUNTIME_ROOT)."),
-    click.Option(["--run-root"], metavar="DIR", help="The folder of their running state (ENTREPOT_RUNTIME_RUN_ROOT)."),
+    *map(option, ROOTS),
     click.Option(
         ["--version"],
         is_flag=True,
@@ -88,35 +87,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in VERBS and not given[0].startswith("-") and given[0] in server_verbs():
         import_module(_SERVER).main(given)
-    sys.exit(_run(given))
-
-
-def _run(given: Sequence[str]) -> int:
-    try:
-        result = _answer(given)
-        sys.stdout.flush()
-    except (click.Abort, KeyboardInterrupt):
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if os.environ.get("ENTREPOT_LOG_LEVEL") == "debug":
-            raise
-        return _failed(_told(error), getattr(error, "exit_code", 1))
-    return result if isinstance(result, int) else 0
+    sys.exit(failure.status(lambda: _answer(given)))
 
 
 def _answer(given: Sequence[str]) -> Any:  # noqa: ANN401 - what a verb returns; a number is its exit code
     try:
         return root.main(args=list(given), prog_name="entrepot", standalone_mode=False)
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return _code(error)
     except click.UsageError as error:
-        return _failed(_usage(error), _code(error))
+        return failure.failed(_usage(error), _code(error))
     except click.ClickException as error:
-        return _failed(error.format_message(), error.exit_code)
+        return failure.failed(error.format_message(), error.exit_code)
 
 
 def _code(error: click.UsageError) -> int:
@@ -124,24 +109,7 @@ def _code(error: click.UsageError) -> int:
     return _WRONG if at_a_verb else 2
 
 
-def _failed(message: str, code: int) -> int:
-    click.echo(f"entrepot: {' '.join(message.split())}", err=True)
-    return code
-
-
 def _usage(error: click.UsageError) -> str:
     message = error.format_message().rstrip(".")
     path = error.ctx.command_path if error.ctx else "entrepot"
     return f"{message[:1].lower()}{message[1:]}; {path} --help shows what is allowed"
-
-
-def _told(error: Exception) -> str:
-    """An error in a line: those of the project's rooms have their own words, others are named."""
-    if isinstance(error, ModuleNotFoundError) and error.name in _EXTRA:
-        return f'this needs {error.name}, install it with: pip install "entrepot[runtime]"'
-    if isinstance(error, OSError) and error.strerror:
-        name = f"{error.filename}: " if error.filename else ""
-        return f"{name}{error.strerror.lower()}"
-    if type(error).__module__.partition(".")[0] in _PACKAGES or isinstance(error, RuntimeError):
-        return str(error)
-    return f"unexpected {type(error).__name__}: {error} (ENTREPOT_LOG_LEVEL=debug shows where)"

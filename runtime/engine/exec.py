@@ -2,126 +2,173 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import socket
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import sys
 
-from runtime.bundle import capabilities, user
-from runtime.bundle.grammar import environment
-from runtime.engine import lifecycle, looking, rootfs, state
-from runtime.engine.errors import EngineError, StartFailed, WrongState
-from runtime.engine.listening import listening
-from runtime.engine.machine import Machine
-from runtime.engine.monitor.oci import Oci, RuntimeFailed
-from runtime.engine.paths import Of
-from runtime.engine.pump import Pump
-from runtime.syscall import processes
+from runtime.engine import lifecycle, locks, state
+from runtime.engine.errors import EngineError, NoSuchContainer, WrongState
+from runtime.executor import documents
+from runtime.executor.errors import ExecutorError
+from runtime.syscall.processes import PR_SET_CHILD_SUBREAPER, prctl
 
-PATIENCE = 10.0
-"""Seconds within which the OCI runtime hands over a terminal."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+    from runtime.engine.paths import Of, Paths
+    from runtime.engine.pump import Pump
+    from runtime.engine.state import State
+
+OURS = "entrepot-oci"
 
 
-class Wanted(NamedTuple):
+class Wanted:
     """What is to be run. Empty: as the container's own process."""
 
-    args: tuple[str, ...]
-    tty: bool = False
-    stdin: bool = False
-    env: tuple[str, ...] = ()
-    user: str = ""
-    cwd: str = ""
-    privileged: bool = False
-    size: tuple[int, int] | None = None
+    def __init__(
+        self,
+        args: tuple[str, ...],
+        tty: bool = False,
+        stdin: bool = False,
+        env: tuple[str, ...] = (),
+        user: str = "",
+        cwd: str = "",
+        privileged: bool = False,
+    ) -> None:
+        self.args = args
+        self.tty = tty
+        self.stdin = stdin
+        self.env = env
+        self.user = user
+        self.cwd = cwd
+        self.privileged = privileged
 
 
-class Running(NamedTuple):
-    """A process that was started: its pid, and the descriptors of its streams; with a terminal only the first two,
-    which are the same."""
+class Running:
+    """A process that was started: its pid, and the descriptors of its streams, -1 for none; with a terminal only the
+    first two, which are the same."""
 
-    pid: int
-    stdin: int
-    stdout: int
-    stderr: int
-
-
-def run(machine: Machine, id: str, wanted: Wanted, pump: Callable[[Running], Pump]) -> tuple[int, bool]:
-    """Run it with its streams pumped; the exit code, and whether it was left running. Raises as `started`."""
-    processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)  # the OCI runtime ends, and its child becomes ours
-    with started(machine, id, wanted) as running:
-        pumping = pump(running)
-        ended = os.pidfd_open(running.pid)
-        try:
-            pumping.run(ended)
-        finally:
-            os.close(ended)
-        if pumping.detached:
-            return 0, True
-        _, status = os.waitpid(running.pid, 0)
-    code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-    return code, False
+    def __init__(self, pid: int, stdin: int, stdout: int, stderr: int) -> None:
+        self.pid = pid
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
 
 
-def detached(machine: Machine, id: str, wanted: Wanted) -> None:
-    """Start it, with nothing to read and nobody to write to. Raises as `started`."""
-    oci, of, words = _prepared(machine, id, wanted._replace(tty=False))
+def run(paths: Paths, id: str, wanted: Wanted, pump: Callable[[Running], Pump]) -> tuple[int, bool]:
+    """Run it with its streams pumped; the exit code, and whether it was left running.
+
+    Raises NoSuchContainer, WrongState, StartFailed (with docker's exit code).
+    """
+    prctl(PR_SET_CHILD_SUBREAPER, 1)  # the OCI runtime ends, and its child becomes ours
+    running = _started(paths, id, wanted)
+    pumping = pump(running)
+    ended = os.pidfd_open(running.pid)
+    try:
+        pumping.run(ended)
+    finally:
+        os.close(ended)
+        for descriptor in {running.stdin, running.stdout, running.stderr}:
+            _close(descriptor)
+    if pumping.detached:
+        return 0, True
+    code = os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1])
+    return (code if code >= 0 else 128 - code), False
+
+
+def detached(paths: Paths, id: str, wanted: Wanted) -> None:
+    """Start it, with nothing to read and nobody to write to. Raises as `run`."""
+    starter, of, program, process = _prepared(paths, id, wanted, terminal=False)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        _exec(oci, of, words, {0: null, 1: null, 2: null})
+        starter.start(paths, of, program, process, {0: null, 1: null, 2: null})
     finally:
         os.close(null)
-        _clean(words)
 
 
-@contextlib.contextmanager
-def started(machine: Machine, id: str, wanted: Wanted) -> Iterator[Running]:
-    """The process, with pipes or a terminal. Raises WrongState, StartFailed (with docker's exit code)."""
-    oci, of, words = _prepared(machine, id, wanted)
+def _started(paths: Paths, id: str, wanted: Wanted) -> Running:
+    starter, of, program, process = _prepared(paths, id, wanted, terminal=wanted.tty)
+    ours: list[int] = []
+    theirs: list[int] = []
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        running = _with_terminal(oci, of, words) if wanted.tty else _with_pipes(oci, of, words, wanted.stdin)
+        if wanted.tty:
+            pid, master = starter.start(paths, of, program, process, {0: null, 1: null, 2: null})
+            return Running(pid, master, master, -1)
+        for number in range(3):
+            if number or wanted.stdin:
+                read, write = os.pipe2(os.O_CLOEXEC)
+                ours.append(read if number else write)
+                theirs.append(write if number else read)
+        streams = dict(enumerate(theirs if wanted.stdin else [null, *theirs]))
+        pid, _ = starter.start(paths, of, program, process, streams)
+        return Running(pid, *(ours if wanted.stdin else [-1, *ours]))
+    except BaseException:
+        for descriptor in ours:
+            _close(descriptor)
+        raise
     finally:
-        _clean(words)
-    try:
-        yield running
-    finally:
-        for fd in {running.stdin, running.stdout, running.stderr} - {-1}:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        for descriptor in (null, *theirs):
+            _close(descriptor)
 
 
-def _prepared(machine: Machine, id: str, wanted: Wanted) -> tuple[Oci, Of, list[str]]:
-    now, of = looking.looked_at(machine, id), machine.paths.of(id)
+def _close(descriptor: int) -> None:
+    if descriptor >= 0:
+        try:
+            os.close(descriptor)
+        except OSError:
+            return  # a pump closes what it has written to the end
+
+
+def _prepared(
+    paths: Paths, id: str, wanted: Wanted, *, terminal: bool
+) -> tuple[ModuleType, Of, list[str], dict[str, Any]]:
+    """What starts it, the container's paths, the program of the OCI runtime, and what it is told."""
+    now, of = _looked_at(paths, id), paths.of(id)
     if now.status == lifecycle.PAUSED:
         raise WrongState(f"container {id[:12]} is paused, unpause the container before exec")
     if now.status != lifecycle.RUNNING:
         raise WrongState(f"container {id[:12]} is not running")
-    with open(of.plan, encoding="utf-8") as file:
-        program = json.load(file)["runtime"]
-    with open(of.spec, "rb") as file:
-        process = json.load(file)["process"]
-    name = f"{of.run}/exec-{os.urandom(8).hex()}"
-    with open(f"{name}.json", "w", encoding="utf-8", errors="surrogateescape") as file:
-        json.dump(_process(process, wanted, of), file, ensure_ascii=False)
-    oci = Oci(program, machine.paths.oci, id, f"{name}.log")
-    return oci, of, ["exec", "--process", f"{name}.json", "--pid-file", f"{name}.pid", "--detach"]
+    try:
+        program = [str(word) for word in documents.read(of.plan)["runtime"]]
+        process = documents.read(of.spec)["process"]
+    except (ExecutorError, KeyError) as error:
+        raise EngineError(f"what is written down of container {id[:12]} is damaged: {error}") from None
+    # Our own OCI runtime starts by loading what is loaded here; it is used without a process of its own.
+    here = program == [os.path.join(os.path.dirname(sys.executable), OURS)] and len(os.listdir("/proc/self/task")) == 1
+    starter = _module("exec_here" if here else "exec_by_command")
+    return starter, of, program, _process(process, wanted, of, terminal=terminal)
 
 
-def _process(process: dict[str, Any], wanted: Wanted, of: Of) -> dict[str, Any]:
-    made = {**process, "args": list(wanted.args), "terminal": wanted.tty}
+def _looked_at(paths: Paths, id: str) -> State:
+    """As `looking`, which needs more than is needed when all is well."""
+    try:
+        now = state.read(paths.of(id).state)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoSuchContainer(id[:12]) from None
+    except ValueError:
+        raise EngineError(f"the state of container {id[:12]} is damaged, remove it with --force") from None
+    if now.status in lifecycle.ALIVE and not locks.is_held(paths.of(id).monitor):
+        found: State = _module("looking").looked_at(_module("machine").at(paths), id)
+        return found
+    return now
+
+
+def _process(process: dict[str, Any], wanted: Wanted, of: Of, *, terminal: bool) -> dict[str, Any]:
+    made = {**process, "args": list(wanted.args), "terminal": terminal, "cwd": wanted.cwd or process["cwd"]}
     env = list(process["env"])
-    if wanted.tty and not any(each.startswith("TERM=") for each in env):
+    if terminal and not any(each.startswith("TERM=") for each in env):
         env.append("TERM=xterm")
     if wanted.user:
-        found = user.resolve(wanted.user, rootfs.read(of, "/etc/passwd"), rootfs.read(of, "/etc/group"))
-        made["user"] = {"uid": found.uid, "gid": found.gid, "additionalGids": list(found.groups or (found.gid,))}
-        env = [each for each in env if not each.startswith("HOME=")] + [f"HOME={found.home}"]
-    made["env"] = list(environment.merge(env, wanted.env))
-    made["cwd"] = wanted.cwd or process["cwd"]
+        made["user"], home = _module("exec_user").resolved(wanted.user, of)
+        env = [each for each in env if not each.startswith("HOME=")] + [f"HOME={home}"]
+    if wanted.env:
+        env = list(_module("environment", "runtime.bundle.grammar").merge(env, wanted.env))
+    made["env"] = env
     if wanted.privileged:
-        every = capabilities.granted((), (), True, _last_capability())
+        every = _module("capabilities", "runtime.bundle").granted((), (), True, _last_capability())
         made["capabilities"] = {"bounding": every, "effective": list(every), "permitted": list(every)}
     return made
 
@@ -131,88 +178,6 @@ def _last_capability() -> int:
         return int(file.read())
 
 
-def _exec(oci: Oci, of: Of, words: list[str], stdio: dict[int, int]) -> int:
-    before = _children()
-    try:
-        oci.run(*words, of.id, stdio=stdio)
-    except RuntimeFailed as error:
-        _reap(state.read(of.state).pid, _children() - before)
-        raise StartFailed(f"OCI runtime exec failed: {error}", error.code) from None
-    with open(words[words.index("--pid-file") + 1], encoding="ascii") as file:
-        return int(file.read())
-
-
-def _reap(container: int, children: set[int]) -> None:
-    """End and take those of a container that became ours: its first process cannot end while one of them waits.
-
-    A zombie has no cgroup to be known by, but still its PID namespace.
-    """
-    with contextlib.suppress(OSError):
-        namespace = os.readlink(f"/proc/{container}/ns/pid")
-        for child in children:
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{child}/ns/pid") == namespace:
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-
-
-def _children() -> set[int]:
-    """Children of every thread of this process: an orphan comes to whichever the kernel takes."""
-    found: set[int] = set()
-    for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
-            found.update(map(int, file.read().split()))
-    return found
-
-
-def _with_pipes(oci: Oci, of: Of, words: list[str], stdin: bool) -> Running:
-    ours, theirs = [], []
-    if stdin:
-        read, write = os.pipe2(os.O_CLOEXEC)
-        ours.append(write)
-        theirs.append(read)
-    else:
-        ours.append(-1)
-        theirs.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    for _ in range(2):
-        read, write = os.pipe2(os.O_CLOEXEC)
-        ours.append(read)
-        theirs.append(write)
-    try:
-        pid = _exec(oci, of, words, dict(enumerate(theirs)))
-    except BaseException:
-        _close(ours)
-        raise
-    finally:
-        _close(theirs)
-    return Running(pid, *ours)
-
-
-def _with_terminal(oci: Oci, of: Of, words: list[str]) -> Running:
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        with listening(of.run, f"tty-{os.urandom(8).hex()}") as (listener, path):
-            pid = _exec(oci, of, [*words, "--console-socket", path], {0: null, 1: null, 2: null})
-            listener.settimeout(PATIENCE)
-            connection, _ = listener.accept()
-            with connection:
-                _, fds, _, _ = socket.recv_fds(connection, 4096, 2)
-    finally:
-        os.close(null)
-    if len(fds) != 1:
-        _close(fds)
-        raise EngineError(f"the OCI runtime handed over {len(fds)} descriptors, not one terminal")
-    return Running(pid, fds[0], fds[0], -1)
-
-
-def _clean(words: list[str]) -> None:
-    name = words[words.index("--process") + 1].removesuffix(".json")
-    for ending in ("json", "pid", "log"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{name}.{ending}")
-
-
-def _close(fds: list[int]) -> None:
-    for fd in fds:
-        if fd >= 0:
-            os.close(fd)
+def _module(name: str, package: str = "runtime.engine") -> ModuleType:
+    """What most calls do not need."""
+    return __import__(f"{package}.{name}", fromlist=["_"])

@@ -5,20 +5,21 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 PAUSE = 0.02
 
 
-@contextmanager
-def held(path: str) -> Iterator[None]:
+class held:  # noqa: N801 - a context, used as a verb
     """Hold a lock whose file may be removed by its holder."""
-    descriptor = _opened(path)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._descriptor = _opened(self._path)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
 
 def _opened(path: str) -> int:
@@ -33,14 +34,18 @@ def _opened(path: str) -> int:
         os.close(descriptor)
 
 
-@contextmanager
-def tried(path: str) -> Iterator[bool]:
+class tried:  # noqa: N801 - a context, used as a verb
     """Hold a lock if nobody else does; whether that is so."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _ours(path, descriptor)
-    finally:
-        os.close(descriptor)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> bool:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return _ours(self._path, self._descriptor)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
 
 def _ours(path: str, descriptor: int) -> bool:

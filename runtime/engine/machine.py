@@ -47,3 +47,8 @@ class Machine:
     def volumes(self) -> Volumes:
         """What outlives them."""
         return cast("Volumes", import_module("runtime.volumes.volumes").Volumes(self.root, self.run))
+
+
+def at(paths: Paths) -> Machine:
+    """The machine whose containers stand at these paths."""
+    return Machine(Path(paths.root), Path(paths.run))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Mapping
 
 from runtime.engine.keys import Keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 PIECE = 32 * 1024
 LINGER = 0.5

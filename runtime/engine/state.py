@@ -5,12 +5,16 @@ The file is replaced as a whole, so that a reader sees one state or the next. Wh
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
 
 from runtime.engine import lifecycle
 from runtime.engine.clock import NEVER
+from runtime.executor import documents
+from runtime.executor.errors import ExecutorError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class State:
@@ -53,10 +57,10 @@ class State:
 
 def read(path: str) -> State:
     """The state in a file. Raises OSError and ValueError."""
-    with open(path, encoding="utf-8") as file:
-        said = json.load(file)
-    if not isinstance(said, dict):
-        raise ValueError(f"{path} is not a state")
+    try:
+        said = documents.read(path)
+    except ExecutorError as error:
+        raise ValueError(f"{path} is not a state: {error}") from None
     state = State()
     for name in State.__slots__:
         if name in said:
@@ -67,7 +71,7 @@ def read(path: str) -> State:
 def write(path: str, state: State) -> None:
     """Replace the state in a file. Raises OSError."""
     said = {name: getattr(state, name) for name in State.__slots__}
-    replace(path, json.dumps(said).encode())
+    replace(path, documents.compact(said).encode())
 
 
 def replace(path: str, content: bytes) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 
 import msgspec
 
-from runtime.engine import folders, lifecycle, state
-from runtime.engine.errors import Ambiguous, EngineError, NameInvalid, NameTaken, NoSuchContainer
+from runtime.engine import finding, folders, lifecycle, state
+from runtime.engine.errors import EngineError, NameInvalid, NameTaken, NoSuchContainer
 from runtime.engine.paths import Paths
 from runtime.engine.record import Record
 from runtime.engine.state import State
 
-_name = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}").fullmatch
-_id = re.compile(r"[0-9a-f]{64}").fullmatch
-_digits = re.compile(r"[0-9a-f]{1,64}").fullmatch
 _decoder = msgspec.json.Decoder(Record)
 
 
@@ -30,7 +26,7 @@ class Store:
 
     def ids(self) -> list[str]:
         """The ids of all containers."""
-        return [name for name in os.listdir(self.paths.containers) if _id(name)]
+        return finding.ids(self.paths)
 
     def all(self) -> list[tuple[Record, State]]:
         """All containers, the newest first; those that are being made or have just gone are not among them."""
@@ -61,30 +57,15 @@ class Store:
 
     def find(self, text: str) -> str:
         """The id that a name, an id or the unambiguous beginning of one means. Raises NoSuchContainer, Ambiguous."""
-        name = text.removeprefix("/")
-        if _id(name) and os.path.isdir(self.paths.of(name).folder):
-            return name
-        if _name(name) and (id := self.owner(name)):
-            return id
-        begun = [id for id in self.ids() if id.startswith(name)] if _digits(name) else []
-        if len(begun) > 1:
-            raise Ambiguous(name)
-        if not begun:
-            raise NoSuchContainer(text)
-        return begun[0]
+        return finding.find(self.paths, text)
 
     def owner(self, name: str) -> str:
         """The id of the container that has a name; empty if none has it."""
-        try:
-            with open(self.paths.name(name), encoding="ascii") as file:
-                id = file.read().strip()
-        except FileNotFoundError:
-            return ""
-        return id if _id(id) and os.path.isdir(self.paths.of(id).folder) else ""
+        return finding.owner(self.paths, name)
 
     def take_name(self, name: str, id: str) -> None:
         """Give a name to an id whose folder is there. Raises NameInvalid, NameTaken."""
-        if not _name(name):
+        if not finding.is_name(name):
             raise NameInvalid(name)
         part = f"{self.paths.of(id).folder}/name"
         with open(part, "w", encoding="ascii") as file:

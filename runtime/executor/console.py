@@ -7,16 +7,16 @@ import os
 import stat
 
 from runtime.executor.errors import StartFailed
+from runtime.executor.resolve import Root
 from runtime.syscall import mounts as m
 from runtime.syscall.files import DEVPTS_MAGIC
 from runtime.syscall.libc import LIBC, check
+from runtime.syscall.linux import Linux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from typing import Any
-
-    from runtime.executor.resolve import Root
 
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
 _TIOCSCTTY = 0x540E
@@ -24,6 +24,13 @@ _TIOCSPTLCK = 0x40045431
 _TIOCGPTN = 0x80045430
 _TIOCGPTPEER = 0x5441
 _TIOCSWINSZ = 0x5414
+
+
+def open_in_container(connection: _socket.socket, process: dict[str, Any]) -> None:
+    """Open a terminal for a process that has joined a container."""
+    root = Root(Linux(), os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    open_console(root, connection, process, on_dev=False)
+    os.close(root.descriptor)
 
 
 def open_console(root: Root, connection: _socket.socket, process: dict[str, Any], *, on_dev: bool) -> None:

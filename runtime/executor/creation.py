@@ -18,7 +18,7 @@ from runtime.executor.launch import Launch
 from runtime.executor.mount_options import MountOptions
 from runtime.executor.mounts import open_source
 from runtime.executor.paths import Paths, replace
-from runtime.executor.plan import Plan
+from runtime.executor.plan import Plan, check_preserved
 from runtime.executor.version import SPEC
 from runtime.syscall.linux import Linux
 
@@ -161,12 +161,3 @@ def limit(group: Cgroup, linux: dict[str, Any]) -> None:
     group.apply(resources)
     if os.geteuid() == 0:
         group.allow_devices([*(resources.get("devices") or []), *DEFAULT_RULES])
-
-
-def check_preserved(count: int) -> None:
-    """Descriptors that are to be passed on must be open. Raise ExecutorError."""
-    for descriptor in range(3, 3 + count):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            raise ExecutorError(f"please check that preserved-fd {descriptor - 3} (of {count}) is present") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 
+from runtime.executor.errors import ExecutorError
 from runtime.executor.loading import module
 
 TYPE_CHECKING = False
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import _socket
     from collections.abc import Callable
     from types import FrameType
+
+    from runtime.executor.program import Call
 
 _KEPT = ("SIGCHLD", "SIGKILL", "SIGSTOP", "SIGURG", "SIGPIPE")
 
@@ -61,3 +64,12 @@ def _wait(pid: int) -> int:
         ended, status = os.waitpid(-1, 0)
         if ended == pid:
             return os.waitstatus_to_exitcode(status)
+
+
+def check_console(call: Call, *, detach: bool, terminal: bool) -> None:
+    """Refuse what cannot go together. Raise ExecutorError."""
+    socket = call.given.text("console-socket")
+    if detach and terminal and not socket:
+        raise ExecutorError("cannot allocate tty if runc will detach without setting console socket")
+    if socket and not (detach and terminal):
+        raise ExecutorError("cannot use console socket if runc will not detach or allocate tty")

@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 
 from runtime.executor.channel import READY
-from runtime.executor.console import open_console
 from runtime.executor.finish import finish, label, new_keyring
+from runtime.executor.loading import module
 from runtime.executor.namespaces import FILES, KINDS
-from runtime.executor.resolve import Root
 from runtime.syscall import namespaces as n
-from runtime.syscall.linux import Linux
 from runtime.syscall.processes import PR_SET_DUMPABLE, prctl
 
 TYPE_CHECKING = False
@@ -50,8 +48,6 @@ def arrive(plan: Plan, channel: Channel) -> None:
     channel.send(READY)
     channel.wait()
     if plan.console is not None:
-        root = Root(Linux(), os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-        open_console(root, plan.console, plan.process, on_dev=False)
-        os.close(root.descriptor)
+        module("console").open_in_container(plan.console, plan.process)  # loaded by whoever gave it
     label(plan)
     finish(plan, channel)

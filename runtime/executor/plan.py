@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime.executor.documents import compact
-from runtime.executor.errors import InvalidSpec
+from runtime.executor.errors import ExecutorError, InvalidSpec
 from runtime.executor.identity import capability_sets
 from runtime.executor.loading import module
 from runtime.executor.namespaces import Namespaces
@@ -90,3 +90,12 @@ class Plan:
         text = compact({**state, "state": self.state | {"pid": pid}})
         sockets = module("sockets")
         sockets.send(sockets.connect(str(rules.get("listenerPath"))), text, listener)
+
+
+def check_preserved(count: int) -> None:
+    """Descriptors that are to be passed on must be open. Raise ExecutorError."""
+    for descriptor in range(3, 3 + count):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            raise ExecutorError(f"please check that preserved-fd {descriptor - 3} (of {count}) is present") from None

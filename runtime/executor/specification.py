@@ -8,7 +8,7 @@ from runtime.executor import documents
 from runtime.executor.errors import InvalidSpec
 from runtime.executor.mount_options import PROPAGATION
 from runtime.executor.namespaces import Namespaces
-from runtime.syscall.processes import RLIMITS
+from runtime.executor.process import check_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,28 +90,6 @@ def _check_sysctls(sysctls: dict[str, str], namespaces: Namespaces) -> None:
             raise InvalidSpec(f'sysctl "{name}" is not in a separate kernel namespace')
         if not namespaces.has(kind) or ".." in name:
             raise InvalidSpec(f'sysctl "{name}" is not allowed in the host\'s {kind} namespace')
-
-
-def check_process(process: dict[str, Any]) -> None:
-    """Refuse a process that cannot be. Raise InvalidSpec."""
-    if not process.get("args"):
-        raise InvalidSpec("args must not be empty")
-    if not str(process.get("cwd") or "").startswith("/"):
-        raise InvalidSpec("Cwd must be an absolute path")
-    seen = set()
-    for limit in process.get("rlimits") or []:
-        if limit.get("type") not in RLIMITS:
-            raise InvalidSpec(f"invalid rlimit type: {limit.get('type')}")
-        if limit["type"] in seen:
-            raise InvalidSpec(f"rlimits: {limit['type']} is given twice")
-        seen.add(limit["type"])
-    for name in ("scheduler", "ioPriority", "execCPUAffinity"):
-        if process.get(name):
-            raise InvalidSpec(f"process.{name} is not supported")
-    user = process.get("user") or {}
-    for name in ("uid", "gid"):
-        if not 0 <= int(user.get(name) or 0) < 0xFFFFFFFF:
-            raise InvalidSpec(f"process.user.{name} is no valid id")
 
 
 def rootfs_of(config: dict[str, Any], bundle: str) -> str:

@@ -72,6 +72,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.client",
         "runtime.syscall",
         "runtime.cgroups",
+        "runtime.executor",
         "runtime.bundle",
         "runtime.snapshots",
         "runtime.images",

@@ -51,7 +51,7 @@ def test_it_holds_the_packages_and_nothing_else(wheel: Path) -> None:
         "migrations",
     }
     scripts = [name.partition(".data/")[2] for name in names if ".data/" in name]
-    assert scripts == ["scripts/entrepot-oci"]
+    assert sorted(scripts) == ["scripts/entrepot", "scripts/entrepot-oci"]
     assert any(name.startswith("migrations/versions/0001") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import os
 
-from runtime.executor import specification
+from runtime.executor.addition import prepared, running, start
 from runtime.executor.arguments import LIST, SWITCH, VALUE
-from runtime.executor.creation import check_preserved
 from runtime.executor.documents import read
-from runtime.executor.errors import NotRunning, UsageError
-from runtime.executor.foreground import Foreground
-from runtime.executor.joining import arrive, join_container
-from runtime.executor.launch import Launch
+from runtime.executor.errors import UsageError
+from runtime.executor.foreground import Foreground, check_console
 from runtime.executor.loading import module
 from runtime.executor.paths import replace
-from runtime.executor.plan import Plan
-from runtime.executor.state import load
-from runtime.executor.verbs.run import check_console
-from runtime.syscall.processes import PR_SET_CHILD_SUBREAPER, pidfd_open, prctl
+from runtime.executor.plan import check_preserved
+from runtime.syscall.processes import PR_SET_CHILD_SUBREAPER, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.executor.plan import Plan
     from runtime.executor.program import Call
 
 FLAGS = {
@@ -52,26 +48,15 @@ def run(call: Call) -> int:
     given = call.given
     if not given.words:
         raise UsageError('"exec" requires a container id')
-    state = load(call.root, given.words[0])
-    status = state.status()
-    if status == "stopped":
-        raise NotRunning("cannot exec in a stopped container")
-    if status == "paused" and not given.has("ignore-paused"):
-        raise NotRunning("cannot exec in a paused container (use --ignore-paused to override)")
+    state = running(call.root, given.words[0], paused=given.has("ignore-paused"))
     config = state.config()
     process = _process(call, config)
-    specification.check_process(process)
     detach = given.has("detach")
     check_console(call, detach=detach, terminal=bool(process.get("terminal")))
-    plan = Plan({"linux": config.get("linux") or {}}, process, state.cgroup(), state.paths)
+    socket = given.text("console-socket")
+    plan = prepared(state, config, process, module("sockets").connect(socket) if socket else None)
     plan.preserved = given.number("preserve-fds")
     check_preserved(plan.preserved)
-    plan.init, plan.pid_of_init = pidfd_open(state.pid), state.pid
-    if not state.alive():
-        raise NotRunning("container not running")
-    if given.text("console-socket"):
-        plan.console = module("sockets").connect(given.text("console-socket"))
-    plan.seal()
     return _launch(call, plan, detach=detach)
 
 
@@ -80,9 +65,11 @@ def _launch(call: Call, plan: Plan, *, detach: bool) -> int:
     if not detach:
         foreground = Foreground(terminal=bool(plan.process.get("terminal")))
         plan.console = foreground.console
+        if plan.console is not None:
+            module("console")
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         foreground.watch()
-    pid = Launch(plan, lambda _: None, lambda: None).run(arrive, join_container)
+    pid = start(plan, {})
     if call.given.text("pid-file"):
         replace(os.path.abspath(call.given.text("pid-file")), str(pid), 0o644)
     return 0 if foreground is None else foreground.stay(pid)

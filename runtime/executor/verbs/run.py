@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from runtime.executor.arguments import SWITCH
 from runtime.executor.ending import destroy
-from runtime.executor.errors import ExecutorError
-from runtime.executor.foreground import Foreground
+from runtime.executor.foreground import Foreground, check_console
 from runtime.executor.hooks import run_hooks
 from runtime.executor.loading import module
 from runtime.executor.verbs import create
@@ -50,12 +49,3 @@ def _start(call: Call, creation: Creation) -> State:
     if "poststart" in state.values["hooks"]:
         run_hooks(creation.config, "poststart", state.document("running"), call.log)
     return state
-
-
-def check_console(call: Call, *, detach: bool, terminal: bool) -> None:
-    """Refuse what cannot go together. Raise ExecutorError."""
-    socket = call.given.text("console-socket")
-    if detach and terminal and not socket:
-        raise ExecutorError("cannot allocate tty if runc will detach without setting console socket")
-    if socket and not (detach and terminal):
-        raise ExecutorError("cannot use console socket if runc will not detach or allocate tty")

@@ -233,7 +233,7 @@ def test_exec_has_streams_user_and_exit_code(machine: Machine, image: Image) -> 
     script = "cat; id -u; echo $A; pwd; exit 9"
     wanted = Wanted(("sh", "-c", script), stdin=True, env=("A=b",), user="user", cwd="/tmp")
     code, left = run_exec(
-        machine,
+        machine.paths,
         record.id,
         wanted,
         lambda run: Pump({run.stdout: write_end, run.stderr: write_end}, source=given, sink=run.stdin),
@@ -243,7 +243,7 @@ def test_exec_has_streams_user_and_exit_code(machine: Machine, image: Image) -> 
         assert out.read() == "typed\n1000\nb\n/tmp\n"
     assert (code, left) == (9, False)
     with pytest.raises(StartFailed) as failed:
-        run_exec(machine, record.id, Wanted(("nothing",)), lambda run: Pump({}))
+        run_exec(machine.paths, record.id, Wanted(("nothing",)), lambda run: Pump({}))
     assert failed.value.exit_code == 127
     assert [name for name in os.listdir(machine.paths.of(record.id).run) if name.startswith("exec-")] == []
 

@@ -33,7 +33,7 @@ def ours(tmp_path: Path) -> Iterator[Runtime]:
     runtime = Runtime(OURS, tmp_path / "ours")
     yield runtime
     if runtime.root.is_dir():
-        for each in runtime.root.iterdir():
+        for each in runtime.root.glob("[!.]*"):
             runtime.ok("delete", "--force", each.name)
 
 

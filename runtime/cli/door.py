@@ -1,0 +1,59 @@
+"""The front door's threshold: a verb that has to begin at once is begun here, before click and all it needs is loaded.
+
+That is so when the line is as it should be. Everything else is for the whole command line (`command`): other verbs,
+help, completion, and every line that is wrong, because it says what is wrong and what would be right.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from runtime.cli import failure
+from runtime.cli.options import ONE
+from runtime.cli.reading import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import NoReturn
+
+ROOTS = (
+    (("--root",), ONE, "DIR", "The folder of images and containers (ENTREPOT_RUNTIME_ROOT)."),
+    (("--run-root",), ONE, "DIR", "The folder of their running state (ENTREPOT_RUNTIME_RUN_ROOT)."),
+)
+AT_ONCE = {"exec": "runtime.cli.executing"}
+"""Modules with the OPTIONS of a verb, how many words it takes (LEAST), and `run(values, words, root, run_root)`."""
+
+_WHOLE = "runtime.cli.command"
+_COMPLETING = "_ENTREPOT_COMPLETE"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    work = None if _COMPLETING in os.environ else at_once(given)
+    if work is None:
+        _module(_WHOLE).main(given)
+        raise AssertionError("the command line does not return")
+    code = failure.status(work)
+    if arguments is None:
+        os._exit(code)  # what was begun here is over, and there is nothing to be tidied up in a process that goes
+    sys.exit(code)
+
+
+def at_once(given: Sequence[str]) -> Callable[[], object] | None:
+    """What a line asks for, if it can be done at once."""
+    before = read(given, ROOTS)
+    if before is None or not before.rest or before.rest[0] not in AT_ONCE:
+        return None
+    verb = _module(AT_ONCE[before.rest[0]])
+    found = read(before.rest[1:], verb.OPTIONS)
+    if found is None or len(found.rest) < verb.LEAST:
+        return None
+    return lambda: verb.run(found.values, found.rest, before.values["root"], before.values["run_root"])
+
+
+def _module(name: str) -> ModuleType:
+    return __import__(name, fromlist=["_"])
