@@ -29,7 +29,7 @@ def write_rows(
     form = (form or "table").strip().replace("\\t", "\t").replace("\\n", "\n")
     if form == "json":
         for row in rows:
-            click.echo(to_json({name: value for name, value in row.items() if not callable(value)}))
+            click.echo(to_json(dict(row)))
     elif form == "table" or form.startswith("table "):
         wanted = form.removeprefix("table").strip() or "\t".join(f"{{{{.{column}}}}}" for column in columns)
         heading = re.sub(r"\{\{.*?\}\}", lambda action: _heading(action[0], named), wanted)

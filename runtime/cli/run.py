@@ -40,10 +40,11 @@ def command(asked: Asked) -> int:
 
 
 def _detached(here: Machine, record: Record) -> int:
-    connection = start(here, record.id)
-    if connection is not None:
-        connection.close()
-    click.echo(record.id)
+    try:
+        if connection := start(here, record.id):
+            connection.close()
+    finally:
+        click.echo(record.id)  # also of one that does not start: it is there, and somebody has to remove it
     return 0
 
 

@@ -34,16 +34,12 @@ class Ambiguous(EngineError):
 class NameTaken(EngineError):
     """Another container has the name."""
 
-    exit_code = 125
-
     def __init__(self, name: str, id: str) -> None:
         super().__init__(f'the container name "/{name}" is already in use by container {id}; remove or rename that one')
 
 
 class NameInvalid(EngineError):
     """Not a name docker would take."""
-
-    exit_code = 125
 
     def __init__(self, name: str) -> None:
         super().__init__(f"invalid container name ({name[:200]}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")

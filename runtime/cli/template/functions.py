@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from runtime.cli.template.nodes import TemplateError
 
-_VERB: Final = re.compile(r"%(-?\d{1,3})?([sdvqxt%])")
+_VERB: Final = re.compile(r"%(?P<width>-?\d{1,3})?(?:\.(?P<digits>\d{1,3}))?(?P<verb>[sdvqxtf%])")
 
 
 def truth(value: object) -> bool:
@@ -29,7 +29,9 @@ def shown(value: object) -> str:
 
 
 def to_json(value: object) -> str:
-    """A value as JSON, as docker writes it: no spaces, letters as they are."""
+    """A value as JSON, as docker writes it: no spaces, letters as they are; what must be called is no part of it."""
+    if isinstance(value, dict):
+        value = {name: one for name, one in value.items() if not callable(one)}
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -52,15 +54,23 @@ def _printf(form: str, *values: object) -> str:
     left = list(values)
 
     def filled(verb: re.Match[str]) -> str:
-        if verb[2] == "%":
+        if verb["verb"] == "%":
             return "%"
         value = left.pop(0)
-        text = f"{value:x}" if verb[2] == "x" and isinstance(value, int) else shown(value)
-        text = to_json(text) if verb[2] == "q" else text
-        width = int(verb[1] or 0)
+        text = _formatted(value, verb["verb"], verb["digits"])
+        width = int(verb["width"] or 0)
         return text.ljust(-width) if width < 0 else text.rjust(width)
 
     return _VERB.sub(filled, form)
+
+
+def _formatted(value: object, verb: str, digits: str | None) -> str:
+    if verb == "x" and isinstance(value, int):
+        return f"{value:x}"
+    if verb == "f" and isinstance(value, (int, float)):
+        return f"{value:.{digits or 6}f}"
+    text = shown(value) if digits is None else shown(value)[: int(digits)]
+    return to_json(text) if verb == "q" else text
 
 
 def _pad(text: object, left: int, right: int) -> str:
