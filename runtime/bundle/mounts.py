@@ -78,7 +78,9 @@ def _default(
 
 
 def has_foreign_network(host_config: HostConfig, given: Given) -> bool:
-    """Whether the network namespace is not one that the OCI runtime makes for this container."""
+    """Whether the network namespace is not one that belongs to this container's users."""
+    if given.user_namespace:  # the engine has made both, or joined both
+        return host_config.network_mode == "host"
     return not mode.is_private(host_config.network_mode) or bool(given.network_namespace)
 
 

@@ -32,9 +32,10 @@ MASKED: Final = (
     "/sys/firmware",
 )
 READ_ONLY: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_PING: Final = "net.ipv4.ping_group_range"
 _SYSCTLS: Final = {
     # Echo sockets and low ports without capabilities: they are the container's own.
-    "net.ipv4.ping_group_range": "0 2147483647",
+    _PING: "0 2147483647",
     "net.ipv4.ip_unprivileged_port_start": "0",
 }
 _UNLIMITED: Final = 2**64 - 1
@@ -127,8 +128,10 @@ def _linux(config: ContainerConfig, host_config: HostConfig, given: Given, host:
 
 def _sysctls(config: ContainerConfig, host_config: HostConfig, given: Given, host: Host) -> dict[str, str]:
     found: dict[str, str] = {}
-    if mode.is_private(host_config.network_mode) and not given.remapped:
-        found.update({name: value for name, value in _SYSCTLS.items() if name in host.sysctls})
+    if mode.is_private(host_config.network_mode):
+        # Which groups may ping cannot be said of all groups where not all are mapped.
+        able = {name: value for name, value in _SYSCTLS.items() if not (given.remapped and name == _PING)}
+        found.update({name: value for name, value in able.items() if name in host.sysctls})
     if config.domainname and host_config.uts_mode != "host":
         found["kernel.domainname"] = config.domainname
     return {**found, **host_config.sysctls}

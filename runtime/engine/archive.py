@@ -8,7 +8,7 @@ import tarfile
 from typing import BinaryIO
 
 from runtime.engine.errors import BadPath
-from runtime.engine.tree_copy import DEEPEST
+from runtime.engine.tree_copy import DEEPEST, Owner, keep
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -23,9 +23,13 @@ _KINDS = {
 
 
 class Writer:
-    """Writes trees into one tar. Files that share an inode are hard links there too; sockets are left out."""
+    """Writes trees into one tar. Files that share an inode are hard links there too; sockets are left out.
 
-    def __init__(self, out: BinaryIO) -> None:
+    `owner` says whose each is there.
+    """
+
+    def __init__(self, out: BinaryIO, owner: Owner = keep) -> None:
+        self._owner = owner
         self._tar = tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by `close`
         self._links: dict[tuple[int, int], str] = {}
 
@@ -44,7 +48,7 @@ class Writer:
         if kind == tarfile.REGTYPE:
             self._file(folder, name, as_name)
             return
-        member = _member(as_name, found, kind)
+        member = self._member(as_name, found, kind)
         if kind == tarfile.SYMTYPE:
             member.linkname = os.readlink(name, dir_fd=folder)
         if as_name:
@@ -66,7 +70,7 @@ class Writer:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
                 return
-            member = _member(as_name, found, tarfile.REGTYPE)
+            member = self._member(as_name, found, tarfile.REGTYPE)
             inode = (found.st_dev, found.st_ino)
             if found.st_nlink > 1 and inode in self._links:
                 member.type, member.linkname = tarfile.LNKTYPE, self._links[inode]
@@ -75,6 +79,13 @@ class Writer:
             self._links[inode] = as_name
             member.size = found.st_size
             self._tar.addfile(member, _Exactly(file, found.st_size))
+
+    def _member(self, name: str, found: os.stat_result, kind: bytes) -> tarfile.TarInfo:
+        member = tarfile.TarInfo(f"{name}/" if kind == tarfile.DIRTYPE else name)
+        member.mode, (member.uid, member.gid) = stat.S_IMODE(found.st_mode), self._owner(found.st_uid, found.st_gid)
+        member.mtime, member.type = int(found.st_mtime), kind
+        member.devmajor, member.devminor = os.major(found.st_rdev), os.minor(found.st_rdev)
+        return member
 
 
 class _Exactly:
@@ -90,11 +101,3 @@ class _Exactly:
         data = self._file.read(wanted)
         self._left -= wanted
         return data.ljust(wanted, b"\0")
-
-
-def _member(name: str, found: os.stat_result, kind: bytes) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(f"{name}/" if kind == tarfile.DIRTYPE else name)
-    member.mode, member.uid, member.gid = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
-    member.mtime, member.type = int(found.st_mtime), kind
-    member.devmajor, member.devminor = os.major(found.st_rdev), os.minor(found.st_rdev)
-    return member

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.engine import folders, ipc, networking, rootfs, volumes
+from runtime.engine import folders, ipc, networking, rootfs, users, volumes
 from runtime.engine.machine import Machine
 
 
@@ -12,5 +12,6 @@ def clear(machine: Machine, id: str) -> None:
     networking.disconnect(machine, id)
     volumes.release(machine, id)
     ipc.disconnect(of)
+    users.disconnect(of)
     rootfs.unmount(machine, of)
     folders.remove(of.run)

@@ -7,12 +7,13 @@ import posixpath
 import stat
 from typing import BinaryIO
 
-from runtime.engine import locks, reconcile, rootfs, tree_copy
+from runtime.engine import locks, reconcile, rootfs, tree_copy, users
 from runtime.engine.archive import Writer
 from runtime.engine.errors import BadPath
 from runtime.engine.machine import Machine
 from runtime.engine.places import Parent, Place, place, source
 from runtime.engine.unarchive import unarchive
+from runtime.syscall.users import Ids
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -21,7 +22,7 @@ def out(machine: Machine, id: str, path: str, target: str, *, follow: bool = Fal
     """Copy a path of a container to one of this machine. Raises BadPath, OSError."""
     with place(machine, id, path) as at, source(at, path, follow=follow) as found:
         parent, name = os.path.split(os.path.abspath(target))
-        owner = None if archive else (os.geteuid(), os.getegid())
+        owner = _inside(_ids(machine, id)) if archive else tree_copy.always(os.geteuid(), os.getegid())
         if os.path.isdir(target):
             folder = os.open(target, _FOLDER)
             try:
@@ -43,12 +44,12 @@ def in_(machine: Machine, id: str, origin: str, path: str, *, follow: bool = Fal
     base, name = os.path.split(real)
     whole = origin.endswith("/.") or origin == "."
     folder = os.open(real if whole else base, _FOLDER)
-    owner = None if archive else (0, 0)
+    ids = _ids(machine, id)
     try:
         found = Parent(folder, "." if whole or not name else name)
         os.stat(found.name, dir_fd=folder, follow_symlinks=False)
-        with place(machine, id, path) as at:
-            _put(at, found, path, origin, owner)
+        with place(machine, id, path) as at, users.writing(ids):
+            _put(at, found, path, origin, _owner(ids, archive=archive))
     finally:
         os.close(folder)
 
@@ -56,7 +57,7 @@ def in_(machine: Machine, id: str, origin: str, path: str, *, follow: bool = Fal
 def stream_out(machine: Machine, id: str, path: str, to: BinaryIO, *, follow: bool = False) -> None:
     """Write a path of a container as a tar."""
     with place(machine, id, path) as at, source(at, path, follow=follow) as found:
-        writer = Writer(to)
+        writer = Writer(to, _inside(_ids(machine, id)))
         writer.add(found.folder, found.name, "" if at.path == "/" else posixpath.basename(at.path))
         writer.close()
 
@@ -66,7 +67,9 @@ def stream_in(machine: Machine, id: str, came: BinaryIO, path: str, *, archive: 
     with place(machine, id, path) as at:
         if not _is_folder(at):
             raise BadPath(f"destination {path} must be a folder of the container to take an archive")
-        unarchive(came, at.root, at.path.rstrip("/"), None if archive else (0, 0))
+        ids = _ids(machine, id)
+        with users.writing(ids):
+            unarchive(came, at.root, at.path.rstrip("/"), _owner(ids, archive=archive))
 
 
 def export(machine: Machine, id: str, to: BinaryIO) -> None:
@@ -75,9 +78,24 @@ def export(machine: Machine, id: str, to: BinaryIO) -> None:
     with locks.held(of.lock):
         reconcile.mend(machine, id)
         with rootfs.mounted(machine, of) as root:
-            writer = Writer(to)
+            writer = Writer(to, _inside(_ids(machine, id)))
             writer.add(root, ".", "")
             writer.close()
+
+
+def _ids(machine: Machine, id: str) -> Ids | None:
+    return users.ids_of(machine.store.record(id))
+
+
+def _owner(ids: Ids | None, *, archive: bool) -> tree_copy.Owner:
+    """Whose what comes into a container is: as it was outside, by the container's ids, or its root's."""
+    if archive:
+        return ids.outside if ids is not None else tree_copy.keep
+    return tree_copy.always(*ids.root) if ids is not None else tree_copy.always(0, 0)
+
+
+def _inside(ids: Ids | None) -> tree_copy.Owner:
+    return ids.inside if ids is not None else tree_copy.keep
 
 
 def _put(at: Place, found: Parent, path: str, origin: str, owner: tree_copy.Owner) -> None:

@@ -7,12 +7,14 @@ import os
 from typing import Final, NamedTuple
 
 from runtime.bundle.grammar import mode
+from runtime.engine import users
 from runtime.engine.errors import WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.networking import process_namespace
 from runtime.engine.paths import Of
 from runtime.engine.record import Record
 from runtime.syscall import mounts
+from runtime.syscall.users import Ids
 
 _SHM: Final = "/dev/shm"  # noqa: S108 - the host's own
 _FLAGS: Final = mounts.MS_NOSUID | mounts.MS_NOEXEC | mounts.MS_NODEV
@@ -27,7 +29,7 @@ class Shared(NamedTuple):
     shm: str = ""
 
 
-def connect(machine: Machine, record: Record, of: Of) -> Shared:
+def connect(machine: Machine, record: Record, of: Of, ids: Ids | None = None) -> Shared:
     """Find what it joins, or make what others may join. Raises WrongState, NoSuchContainer, OSError."""
     asked = record.host_config.ipc_mode
     if other := mode.joined(asked):
@@ -35,6 +37,7 @@ def connect(machine: Machine, record: Record, of: Of) -> Shared:
     if asked == "shareable":
         os.makedirs(of.shm, mode=0o700, exist_ok=True)
         mounts.mount("shm", of.shm, "tmpfs", _FLAGS, f"mode=1777,size={record.host_config.shm_size}")
+        users.give(ids, of.shm)
         return Shared(shm=of.shm)
     return Shared()
 

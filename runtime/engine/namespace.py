@@ -7,12 +7,19 @@ import os
 import threading
 
 from runtime.syscall import mounts, namespaces
+from runtime.syscall.users import stand_in
 
 
-def make(path: str) -> None:
-    """A new network namespace at a path. Raises OSError."""
+def make(path: str, users: str = "") -> None:
+    """A new network namespace at a path, which belongs to the user namespace at another if one is given.
+
+    Raises OSError.
+    """
     with open(path, "w", encoding="ascii"):
         pass
+    if users:
+        _owned(path, users)
+        return
     trouble: list[OSError] = []
 
     def unshare() -> None:
@@ -29,6 +36,18 @@ def make(path: str) -> None:
     if trouble:
         os.unlink(path)
         raise trouble[0]
+
+
+def _owned(path: str, users: str) -> None:
+    descriptor = os.open(users, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with stand_in(namespaces.CLONE_NEWNET, descriptor) as pid:
+            mounts.mount(f"/proc/{pid}/ns/net", path, None, mounts.MS_BIND)
+    except BaseException:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def drop(path: str) -> None:

@@ -34,7 +34,7 @@ def connect(machine: Machine, record: Record, of: Of) -> Connected:
         return Connected(_namespace_of(machine, other))
     if asked in ("host", "none"):
         return Connected()
-    namespace.make(of.namespace)
+    namespace.make(of.namespace, of.users if os.path.exists(of.users) else "")
     try:
         return Connected(of.namespace, tuple(_join(machine, record, of)))
     except BaseException:

@@ -16,6 +16,7 @@ RUN/containers/<id>/                 is there while anything of it is set up (mo
                     oci.log          what the OCI runtime said last
                     init.pid         its first process
                     shm/             its /dev/shm if others may join it
+                    users            its user namespace if it is remapped
 RUN/oci/                             the OCI runtime's own state
 RUN/netns/<id>                       its network namespace
 RUN/events                           what happened, one JSON object a line; RUN/events.1 is what was before
@@ -71,4 +72,5 @@ class Of:
         self.oci_log = f"{self.run}/oci.log"
         self.pid_file = f"{self.run}/init.pid"
         self.shm = f"{self.run}/shm"
+        self.users = f"{self.run}/users"
         self.namespace = f"{paths.namespaces}/{id}"

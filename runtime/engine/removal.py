@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.engine import events, folders, ipc, networking, planning, rootfs, volumes
+from runtime.engine import events, folders, ipc, networking, planning, rootfs, users, volumes
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
 from runtime.engine.state import State
@@ -17,6 +17,7 @@ def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
     try:
         networking.disconnect(machine, id)
         ipc.disconnect(of)
+        users.disconnect(of)
         rootfs.unmount(machine, of)
         if id in machine.snapshots.keys():  # noqa: SIM118 - not a mapping
             machine.snapshots.remove(id)

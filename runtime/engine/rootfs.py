@@ -7,19 +7,22 @@ import os
 import stat
 from collections.abc import Iterator
 
+from runtime.engine import users
 from runtime.engine.errors import EngineError
 from runtime.engine.machine import Machine
 from runtime.engine.paths import Of
 from runtime.syscall import files
+from runtime.syscall.users import Ids
 
 LARGEST = 4 * 2**20
 """Bytes of a file that is read for its content."""
 
 
-def mount(machine: Machine, of: Of) -> None:
-    """Mount it where the bundle says."""
+def mount(machine: Machine, of: Of, ids: Ids | None = None) -> None:
+    """Mount it where the bundle says; with the maps of a container that is remapped."""
     os.makedirs(of.rootfs, mode=0o755, exist_ok=True)
-    machine.snapshots.mount(of.id, of.rootfs)
+    with users.owners(of, ids) as owners:
+        machine.snapshots.mount(of.id, of.rootfs, owners)
 
 
 def unmount(machine: Machine, of: Of) -> None:
@@ -38,7 +41,7 @@ def mounted(machine: Machine, of: Of) -> Iterator[int]:
     """A descriptor of it, mounted for the moment if it is not; the container's lock is held by the caller."""
     before = is_mounted(of)
     if not before:
-        mount(machine, of)
+        mount(machine, of, users.ids_of(machine.store.record(of.id)))
     try:
         root = os.open(of.rootfs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

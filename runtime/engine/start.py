@@ -23,6 +23,7 @@ from runtime.engine import (
     rootfs,
     runtimes,
     state,
+    users,
     volumes,
 )
 from runtime.engine.connection import Connection
@@ -32,6 +33,7 @@ from runtime.engine.machine import Machine
 from runtime.engine.networking import Connected
 from runtime.engine.paths import Of
 from runtime.engine.record import Record
+from runtime.syscall.users import Ids
 
 LAST_WORDS = 15.0
 """Seconds within which the monitor of the run before must be done."""
@@ -103,26 +105,28 @@ def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connec
 
 
 def _write_bundle(machine: Machine, record: Record, of: Of, runtime: str, attach: Attach) -> None:
-    connected = _ready(machine, record, of)
+    ids, connected = _ready(machine, record, of)
     here = host.read()
-    given = _given(machine, record, of, connected)
+    given = _given(machine, record, of, ids, connected)
     made = spec(record.config, record.host_config, given, here)
     networking.write_files(record, of, connected, hostname(record.config, record.host_config, given, here))
+    users.give(ids, of.hostname, of.hosts, of.resolv)
     os.makedirs(of.bundle, mode=0o700, exist_ok=True)
     _write(of.spec, made)
     _write(of.plan, planning.plan(machine, record, runtime, made["process"], attach.size))
 
 
-def _ready(machine: Machine, record: Record, of: Of) -> Connected:
-    rootfs.mount(machine, of)
-    return networking.connect(machine, record, of)
+def _ready(machine: Machine, record: Record, of: Of) -> tuple[Ids | None, Connected]:
+    ids = users.connect(machine, record, of)
+    rootfs.mount(machine, of, ids)
+    return ids, networking.connect(machine, record, of)
 
 
-def _given(machine: Machine, record: Record, of: Of, connected: Connected) -> Given:
+def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected: Connected) -> Given:
     asked = record.host_config
     passwd, group = rootfs.read(of, "/etc/passwd"), rootfs.read(of, "/etc/group")
-    mounts = volumes.resolve(machine, record, of)
-    pid, shared = mode.joined(asked.pid_mode), ipc.connect(machine, record, of)
+    mounts = volumes.resolve(machine, record, of, ids)
+    pid, shared = mode.joined(asked.pid_mode), ipc.connect(machine, record, of, ids)
     return Given(
         id=record.id,
         root=of.rootfs,
@@ -137,6 +141,9 @@ def _given(machine: Machine, record: Record, of: Of, connected: Connected) -> Gi
         network_namespace=connected.namespace,
         pid_namespace=networking.process_namespace(machine, pid, "pid") if pid else "",
         ipc_namespace=shared.namespace,
+        user_namespace=of.users if ids else "",
+        uid_maps=users.id_maps(ids.uids) if ids else (),
+        gid_maps=users.id_maps(ids.gids) if ids else (),
         devices={each.path_on_host: host.device_nodes(each.path_on_host) for each in asked.devices},
         all_devices=host.all_devices() if asked.privileged else (),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Callable
 from typing import BinaryIO
 
 from runtime.engine.errors import BadPath
@@ -18,8 +19,18 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE = 2**20
 
-Owner = tuple[int, int] | None
-"""Who the copies belong to; None: as the original does."""
+Owner = Callable[[int, int], tuple[int, int]]
+"""Who a copy belongs to, by the user and group of the original."""
+
+
+def keep(uid: int, gid: int) -> tuple[int, int]:
+    """As the original does."""
+    return uid, gid
+
+
+def always(uid: int, gid: int) -> Owner:
+    """All to one."""
+    return lambda *_: (uid, gid)
 
 
 def copy(source: int, name: str, target: int, as_name: str, owner: Owner, depth: int = 0) -> None:
@@ -92,7 +103,7 @@ def link(to: str, target: int, name: str, found: os.stat_result, owner: Owner) -
 def settle(fd: int, found: os.stat_result, owner: Owner) -> None:
     """Give an open file or folder its owner, then its mode, then its time."""
     with contextlib.suppress(PermissionError):
-        os.fchown(fd, *(owner or (found.st_uid, found.st_gid)))
+        os.fchown(fd, *owner(found.st_uid, found.st_gid))
     os.fchmod(fd, stat.S_IMODE(found.st_mode))
     os.utime(fd, ns=(found.st_atime_ns, found.st_mtime_ns))
 
@@ -120,7 +131,7 @@ class _aside:  # noqa: N801 - a context, used as a noun
 
 
 def _own(name: str, folder: int, found: os.stat_result, owner: Owner) -> None:
-    uid, gid = owner or (found.st_uid, found.st_gid)
+    uid, gid = owner(found.st_uid, found.st_gid)
     with contextlib.suppress(PermissionError):
         os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
     os.utime(name, ns=(found.st_atime_ns, found.st_mtime_ns), dir_fd=folder, follow_symlinks=False)

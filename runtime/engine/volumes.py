@@ -14,6 +14,7 @@ from runtime.engine.machine import Machine
 from runtime.engine.paths import Of
 from runtime.engine.record import Record
 from runtime.syscall import files
+from runtime.syscall.users import Ids
 from runtime.volumes.errors import VolumeError
 from runtime.volumes.volume import Wishes
 
@@ -37,12 +38,14 @@ def settle(machine: Machine, record: Record) -> Record:
     return replace(record, mounts=tuple(mounts), anonymous=tuple(anonymous))
 
 
-def resolve(machine: Machine, record: Record, of: Of) -> tuple[MountPoint, ...]:
+def resolve(machine: Machine, record: Record, of: Of, ids: Ids | None = None) -> tuple[MountPoint, ...]:
     """The mounts with sources that are there; an empty volume gets what the image has at its place.
+
+    With the maps of a container that is remapped an empty volume that was root's belongs to its root afterwards.
 
     The root file system is mounted. Raises EngineError, VolumeError.
     """
-    return tuple(_resolved(machine, record, of, mount) for mount in record.mounts)
+    return tuple(_resolved(machine, record, of, mount, ids) for mount in record.mounts)
 
 
 def release(machine: Machine, id: str) -> None:
@@ -67,7 +70,7 @@ def users(machine: Machine, name: str, *, but: str = "") -> list[str]:
     ]
 
 
-def _resolved(machine: Machine, record: Record, of: Of, mount: MountPoint) -> MountPoint:
+def _resolved(machine: Machine, record: Record, of: Of, mount: MountPoint, ids: Ids | None) -> MountPoint:
     if mount.type == "bind":
         _have(mount)
         return mount
@@ -76,6 +79,8 @@ def _resolved(machine: Machine, record: Record, of: Of, mount: MountPoint) -> Mo
     source = str(machine.volumes.acquire(mount.name, record.id))
     if not mount.no_copy:
         _fill(machine, of, mount)
+    if ids is not None:
+        _give(source, ids)
     return replace(mount, source=_below(source, mount.subpath) if mount.subpath else source)
 
 
@@ -103,6 +108,12 @@ def _fill(machine: Machine, of: Of, mount: MountPoint) -> None:
             machine.volumes.copy_up(source, mount.name)
     finally:
         os.close(source)
+
+
+def _give(source: str, ids: Ids) -> None:
+    found = os.stat(source)
+    if (found.st_uid, found.st_gid) == (0, 0) and not os.listdir(source):
+        os.chown(source, *ids.root)
 
 
 def _below(volume: str, path: str) -> str:
