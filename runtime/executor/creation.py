@@ -9,6 +9,7 @@ from runtime.cgroups.devices import DEFAULT_RULES
 from runtime.cgroups.errors import CgroupError
 from runtime.cgroups.hierarchies import group as new_group
 from runtime.executor import specification, state
+from runtime.executor.cgroup_mounts import open_sources
 from runtime.executor.departure import leave_namespaces
 from runtime.executor.documents import compact
 from runtime.executor.errors import ExecutorError, InvalidSpec
@@ -129,6 +130,8 @@ class Creation:
         plan.joined = plan.namespaces.open()
         if plan.namespaces.has("user"):
             plan.sources = self._sources()
+            if group is not None and os.geteuid() == 0:
+                plan.cgroups = open_sources(group)
         if self.waits:
             os.mkfifo(self.paths.fifo, 0o600)
             # Open for both, so that reading waits for a byte and not for somebody to open it.

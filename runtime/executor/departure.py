@@ -10,6 +10,7 @@ import os
 
 from runtime.executor.channel import FAILED, PID, USER
 from runtime.executor.errors import StartFailed, describe
+from runtime.executor.identity import own_streams
 from runtime.executor.namespaces import join
 from runtime.syscall import namespaces as n
 from runtime.syscall.processes import PR_SET_DUMPABLE, prctl
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 def settle(plan: Plan, *, born: bool) -> None:
     """What every new process does first: no one may look into it, and it takes its place in the control groups."""
     prctl(PR_SET_DUMPABLE, 0)
+    if plan.namespaces.has("user") and not plan.rootless:
+        for users in plan.linux.get("uidMappings") or []:
+            if users["containerID"] == 0:  # its root may give them on to the user, but not take them from ours
+                own_streams(int(users["hostID"]))
     adjust = plan.process.get("oomScoreAdj")
     if adjust is not None:
         write_self(plan, "oom_score_adj", str(adjust))

@@ -59,7 +59,7 @@ def build_root(kernel: Kernel, plan: Plan, propagation: str) -> tuple[Mounts, bo
     root = Root(kernel, pivot.bind_root(kernel, plan.rootfs, propagation))
     own = plan.namespaces.has("cgroup")
     asked = plan.config.get("mounts") or []
-    mounts = Mounts(root, plan.rootfs, plan.bundle, plan.sources, own_cgroups=own)
+    mounts = Mounts(root, plan.rootfs, plan.bundle, plan.sources, plan.cgroups, own_cgroups=own)
     for place, mount in enumerate(asked):
         mounts.attach(place, mount)
     dev = not any(_is_bind_on_dev(mount) for mount in asked)

@@ -36,13 +36,26 @@ _PROC_ALLOWED = (
 
 
 class Mounts:
-    """The mounts of one container. `sources` are trees opened before a user namespace was entered, by place."""
+    """The mounts of one container.
 
-    def __init__(self, root: Root, rootfs: str, bundle: str, sources: dict[int, int], *, own_cgroups: bool) -> None:
+    `sources` are trees opened before a user namespace was entered, by place; `cgroups` are those of groups, by path.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        rootfs: str,
+        bundle: str,
+        sources: dict[int, int],
+        cgroups: dict[str, int],
+        *,
+        own_cgroups: bool,
+    ) -> None:
         self.root = root
         self._rootfs = rootfs
         self._bundle = bundle
         self._sources = sources
+        self._cgroups = cgroups
         self._own_cgroups = own_cgroups
         # Descriptors of mounts that become read-only when everything in them is made.
         self.later_read_only: list[int] = []
@@ -63,7 +76,7 @@ class Mounts:
         if options.bind:
             self._bind(place, str(mount["source"]), destination, options)
         elif kind == "cgroup":
-            mount_cgroups(self.root, destination, options, own=self._own_cgroups)
+            mount_cgroups(self.root, destination, options, self._cgroups, own=self._own_cgroups)
         elif kind:
             self._filesystem(kind, str(mount.get("source") or kind), destination, options)
         else:

@@ -55,13 +55,26 @@ class Namespaces:
 
 
 def join(opened: dict[str, int]) -> None:
-    """Join namespaces, the user's first, because it gives the right to join the others."""
-    for kind, descriptor in opened.items():
+    """Join namespaces: those that are the caller's to join, the user's, and then those that only its root may."""
+    left = dict(opened)
+    if "user" in left:
+        for kind, descriptor in opened.items():
+            if kind != "user" and _joins(descriptor, kind):
+                os.close(left.pop(kind))
+    for kind, descriptor in left.items():
         try:
             n.setns(descriptor, KINDS[kind])
         except OSError as error:
             raise StartFailed(f"cannot join the {kind} namespace: {os.strerror(error.errno or 0).lower()}") from None
         os.close(descriptor)
+
+
+def _joins(descriptor: int, kind: str) -> bool:
+    try:
+        n.setns(descriptor, KINDS[kind])
+    except OSError:
+        return False
+    return True
 
 
 def write_maps(pid: int, linux: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ class Plan:
         self.state: dict[str, Any] = {}
         self.joined: dict[str, int] = {}
         self.sources: dict[int, int] = {}
+        self.cgroups: dict[str, int] = {}
         # A procfs that is known to be one: paths below /proc inside a container may be anything.
         self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         if filesystem_type(self.proc) != PROC_MAGIC:
