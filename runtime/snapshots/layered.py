@@ -6,10 +6,9 @@ A driver says in what form layers hide what is below them, and how an active sna
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from runtime.snapshots import paths, shift
@@ -31,6 +30,7 @@ from runtime.snapshots.snapshots import Change, Progress
 from runtime.snapshots.store import Aside, Store
 from runtime.snapshots.tar.reader import TarReader
 from runtime.snapshots.tar.source import Source
+from runtime.snapshots.usage import counts_at_once, usage
 from runtime.syscall.durability import syncfs
 from runtime.syscall.mounts import UMOUNT_NOFOLLOW, umount2
 from runtime.syscall.users import Ids
@@ -62,7 +62,7 @@ class LayeredSnapshots:
             if not self._store.has(chain):
                 with self._store.begin(chain, parent) as aside:
                     self._unpack(aside, parent, diff_id, layer, progress)
-                    syncfs(aside.descriptor)
+                    _sync_and_measure(aside)
                     aside.keep(chain, durable=True)
         return chain
 
@@ -167,16 +167,13 @@ class LayeredSnapshots:
         self._store.record(name)
         folder = self._store.paths.snapshot(name)
         if not is_chain(name):
-            return _usage(f"{folder}/{paths.TREE}")
+            return usage(f"{folder}/{paths.TREE}")
         with (
             contextlib.suppress(FileNotFoundError, ValueError),
             open(f"{folder}/{paths.SIZE}", encoding="ascii") as file,
         ):
             return int(file.read())
-        size = _usage(f"{folder}/{paths.TREE}")
-        with contextlib.suppress(FileExistsError), open(f"{folder}/{paths.SIZE}", "x", encoding="ascii") as file:
-            file.write(str(size))
-        return size
+        return _measure(folder)
 
     def keys(self) -> list[str]:
         return self._store.names(self._store.paths.active)
@@ -197,21 +194,18 @@ def _make_folder(aside: Aside, name: str) -> int:
     return descriptor
 
 
-def _usage(tree: str) -> int:
-    """Bytes of the blocks that files take, those with several names once."""
-    seen: set[int] = set()
-    total = 0
-    for _, folders, files, descriptor in os.fwalk(os.fsencode(tree)):
-        for name in [*folders, *files]:
-            try:
-                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            except OSError as error:
-                if error.errno == errno.ENOENT:
-                    continue
-                raise
-            if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
-                if status.st_ino in seen:
-                    continue
-                seen.add(status.st_ino)
-            total += status.st_blocks * 512
-    return total
+def _sync_and_measure(aside: Aside) -> None:
+    """Have all of it on the disk; how much that is is found out, where it can be, while the disk is waited for."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sync") as threads:
+        synced = threads.submit(syncfs, aside.descriptor)
+        if counts_at_once(aside.descriptor):
+            _measure(aside.path)
+        synced.result()
+
+
+def _measure(folder: str) -> int:
+    """What a layer takes, written down for those that ask again."""
+    size = usage(f"{folder}/{paths.TREE}")
+    with contextlib.suppress(FileExistsError), open(f"{folder}/{paths.SIZE}", "x", encoding="ascii") as file:
+        file.write(str(size))
+    return size

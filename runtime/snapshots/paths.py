@@ -6,7 +6,7 @@
   committed/<algorithm>-<hex>/   a layer over its parent; never changed
     record                       its chain id and its parent's
     tree/                        what the layer has, with marks for what it hides
-    size                         what that takes on the disk, once somebody asked
+    size                         what that takes on the disk, where that is known by now
   active/<key>/                  what is written over a committed snapshot
     record                       its key and its parent's chain id
     targets                      where it was mounted, a line each
