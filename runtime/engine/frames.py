@@ -13,7 +13,7 @@ LARGEST = 64 * 1024
 """Bytes behind one header at most; who sends more is cut off."""
 
 # Client to monitor.
-GO = b"G"  # the first one of whoever starts the monitor: the plan is written
+GO = b"G"  # the first one of whoever starts the monitor: the path of its plan, which is written
 ATTACH = b"A"  # JSON: stdin, stdout, stderr (true where wanted), custodian (it will finish the container)
 STDIN = b"I"
 STDIN_END = b"E"

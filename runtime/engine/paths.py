@@ -14,6 +14,7 @@ RUN/containers/<id>/                 is there while anything of it is set up (mo
                     socket           where its monitor listens
                     console          where its monitor receives a terminal
                     oci.log          what the OCI runtime said last
+                    said             what the monitor said when it went wrong
                     init.pid         its first process
                     shm/             its /dev/shm if others may join it
                     users            its user namespace if it is remapped
@@ -70,6 +71,7 @@ class Of:
         self.socket = f"{self.run}/socket"
         self.console = f"{self.run}/console"
         self.oci_log = f"{self.run}/oci.log"
+        self.said = f"{self.run}/said"
         self.pid_file = f"{self.run}/init.pid"
         self.shm = f"{self.run}/shm"
         self.users = f"{self.run}/users"

@@ -8,6 +8,7 @@ from typing import Any, Final
 from runtime.bundle.container import Healthcheck
 from runtime.bundle.grammar import signals
 from runtime.bundle.grammar import size as sizes
+from runtime.engine import runtimes
 from runtime.engine.launch import finisher
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
@@ -30,6 +31,7 @@ def plan(
         "root": machine.paths.root,
         "run": machine.paths.run,
         "runtime": [runtime],
+        "ours": runtimes.is_ours(runtime),
         "tty": record.config.tty,
         "stdin": record.config.open_stdin,
         "stdin_once": record.config.stdin_once,

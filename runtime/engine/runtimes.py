@@ -27,6 +27,12 @@ def find(asked: str) -> str:
     )
 
 
+def is_ours(program: str) -> bool:
+    """Whether it is the one that was installed with this program, and does by its command line what the engine can do
+    itself."""
+    return bool(program) and program == _beside_us(KNOWN[0])
+
+
 def _beside_us(name: str) -> str:
     """Where ours was installed with this program, whose folder need not be in PATH; empty for others."""
     path = os.path.join(os.path.dirname(sys.executable), name)

@@ -88,7 +88,7 @@ def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connec
     except BaseException:
         monitor.cancel()
         raise
-    connection = monitor.go()
+    connection = monitor.go(of.plan)
     try:
         if attach.stdin or attach.stdout or attach.stderr or attach.custodian:
             connection.attach(
@@ -162,7 +162,7 @@ def _write(path: str, said: dict[str, Any]) -> None:
 
 def _said(of: Of) -> str:
     try:
-        with open(f"{of.run}/said", encoding="utf-8", errors="replace") as file:
+        with open(of.said, encoding="utf-8", errors="replace") as file:
             lines = file.read(65536).splitlines()
     except OSError:
         return "it said nothing"

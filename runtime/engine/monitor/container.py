@@ -12,10 +12,12 @@ from runtime.engine.lifecycle import Illegal
 from runtime.engine.listening import listening
 from runtime.engine.monitor import oom, restart
 from runtime.engine.monitor.clients import Client, Clients
+from runtime.engine.monitor.creator import Creator
 from runtime.engine.monitor.health import Health
 from runtime.engine.monitor.log import JsonFile
 from runtime.engine.monitor.loop import Loop
 from runtime.engine.monitor.oci import Oci, RuntimeFailed
+from runtime.engine.monitor.ours import Ours
 from runtime.engine.monitor.plan import Plan
 from runtime.engine.monitor.streams import Streams
 from runtime.engine.paths import Paths
@@ -27,7 +29,7 @@ LINGER = 2.0
 class Container:
     """The container of this monitor."""
 
-    def __init__(self, plan: Plan, loop: Loop, clients: Clients) -> None:
+    def __init__(self, plan: Plan, loop: Loop, clients: Clients, creator: Creator | None = None) -> None:
         self.plan = plan
         self.loop = loop
         self.clients = clients
@@ -39,7 +41,8 @@ class Container:
         self.state.boot = state.boot_id()
         self.over = False
         """It will not be started again."""
-        self._oci = Oci(plan.runtime, self.paths.oci, plan.id, self.of.oci_log)
+        called = (plan.runtime, self.paths.oci, plan.id, self.of.oci_log)
+        self._oci = Ours(*called, creator) if plan.ours else Oci(*called)
         self._log = JsonFile(self.of.log, plan.log["max_size"], plan.log["max_file"]) if plan.log else None
         self._streams = self._fresh()
         self._health: Health | None = None

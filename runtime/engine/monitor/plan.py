@@ -15,6 +15,8 @@ class Plan:
         self.run: str = said["run"]
         self.runtime: list[str] = said["runtime"]
         """The OCI runtime's program and what always stands behind it."""
+        self.ours: bool = bool(said.get("ours"))
+        """It is the one that was installed with this program."""
         self.tty: bool = said["tty"]
         self.stdin: bool = said["stdin"]
         self.stdin_once: bool = said["stdin_once"]

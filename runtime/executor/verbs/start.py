@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
-from runtime.executor.errors import ExecutorError, NotRunning
+from runtime.executor.errors import NotRunning
+from runtime.executor.gate import let_go
 from runtime.executor.hooks import run_hooks
 from runtime.executor.state import load
 
@@ -24,19 +22,7 @@ def run(call: Call) -> int:
     status = state.status()
     if status != "created":
         raise NotRunning(f"cannot start a container that has {'stopped' if status == 'stopped' else 'already started'}")
-    try:
-        fifo = os.open(state.paths.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.unlink(state.paths.fifo)  # of two that start it at once, one finds it gone
-    except FileNotFoundError:
-        raise NotRunning("cannot start a container that has already started") from None
-    except OSError as error:
-        if error.errno == errno.ENXIO:
-            raise NotRunning("container process is already dead") from None
-        raise ExecutorError(f"{state.paths.fifo}: {os.strerror(error.errno or 0).lower()}") from None
-    try:
-        os.write(fifo, b"0")
-    finally:
-        os.close(fifo)
+    let_go(state.paths.fifo)
     if "poststart" in state.values["hooks"]:
         run_hooks(state.config(), "poststart", state.document("running"), call.log)
     return 0

@@ -91,7 +91,7 @@ class Bundle:
     def start(self, **plan: object) -> Connection:
         """Start its monitor."""
         Path(self.of.plan).write_text(json.dumps({**self.plan, **plan}))
-        return launch(self.of).go()
+        return launch(self.of).go(self.of.plan)
 
     def state(self) -> state.State:
         """Where it is in its life."""
