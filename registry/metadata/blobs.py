@@ -239,7 +239,7 @@ def quarantine(s: Session, digest: str, reason: str, at: int, *, before: int = N
 
 def touch_read(s: Session, digest: str, at: int) -> None:
     """Remember that the blob was read, so that it is checked sooner."""
-    s.run(_TOUCH, digest=digest, at=at)
+    s.later(_TOUCH, digest=digest, at=at)
 
 
 def to_verify(s: Session, before: int, limit: int) -> list[tuple[str, Located]]:

@@ -1,9 +1,9 @@
 """All that is only true of SQLite.
 
-The database is in write-ahead logging mode. A commit waits for the disk when `synchronous` is FULL and does not when it
-is NORMAL; either way a kill of the process loses nothing, and a later durable commit makes earlier ones durable too,
-since they stand before it in the one log. The log is copied into the database by a thread of its own (a passive
-checkpoint, which stops neither readers nor writers), so that no commit has to wait for that.
+The database is in write-ahead logging mode. A durable commit waits for the disk after it has let go of the lock (see
+`wal`), any other does not; either way a kill of the process loses nothing, and a later durable commit makes earlier
+ones durable too, since they stand before it in the one log. The log is copied into the database by a thread of its own
+(a passive checkpoint, which stops neither readers nor writers), so that no commit has to wait for that.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.session import CursorSession
+from registry.metadata.wal import WriteAheadLog
 
 BUSY_TIMEOUT = 10.0
 MIGRATION_TIMEOUT = 60.0
@@ -73,13 +74,19 @@ class Sqlite:
         )
         event.listen(self._engine, "connect", _prepare)
         self._busy_timeout = busy_timeout
+        self._log = WriteAheadLog(parsed.database or "")
         self._writes = 0
         self._checkpointer: _Checkpointer | None = None
 
     def connect(self, *, writer: bool) -> "SqliteConnection":
         """A new connection in autocommit; one that is not for the writer refuses to write."""
-        connection = SqliteConnection(self._engine.raw_connection(), self._engine.dialect, self._busy_timeout)
-        connection.session.sql("PRAGMA busy_timeout = 0" if writer else "PRAGMA query_only = ON")
+        kind = _Writer if writer else SqliteConnection
+        connection = kind(self._engine.raw_connection(), self._engine.dialect, self._busy_timeout, self._log)
+        if writer:
+            connection.session.sql("PRAGMA busy_timeout = 0")
+            connection.session.sql("PRAGMA synchronous = NORMAL")
+        else:
+            connection.session.sql("PRAGMA query_only = ON")
         return connection
 
     def engine(self) -> Engine:
@@ -127,20 +134,22 @@ class Sqlite:
 class SqliteConnection:
     """One connection to the file."""
 
-    def __init__(self, connection: PoolProxiedConnection, dialect: Dialect, busy_timeout: float) -> None:
+    def __init__(
+        self, connection: PoolProxiedConnection, dialect: Dialect, busy_timeout: float, log: WriteAheadLog
+    ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._busy_timeout = busy_timeout
-        self._synchronous = ""
+        self._log = log
+        self._durable = False
         self.session = CursorSession(self._cursor, dialect)
 
     def begin(self, *, durable: bool) -> None:
         """Begin a write transaction at once, so that it cannot fail half-way for another's lock."""
+        if self._log.doubtful:
+            self._mend()
         cursor = self._cursor
-        wanted = "FULL" if durable else "NORMAL"
-        if wanted != self._synchronous:  # takes effect only outside of a transaction
-            cursor.execute(f"PRAGMA synchronous = {wanted}")
-            self._synchronous = wanted
+        self._durable = durable
         deadline = time.monotonic() + self._busy_timeout
         pause = _FIRST_PAUSE
         while True:
@@ -155,6 +164,17 @@ class SqliteConnection:
 
     def commit(self) -> None:
         self._cursor.execute("COMMIT")
+        if self._durable:
+            self._log.sync()
+
+    def _mend(self) -> None:
+        """Have all of a log that could not be synced in the database, on the disk. Raises DatabaseUnavailable."""
+        self.session.sql("PRAGMA synchronous = FULL")
+        [(busy, logged, copied)] = self.session.sql("PRAGMA wal_checkpoint(FULL)")
+        if busy or copied < logged:
+            raise DatabaseUnavailable("the database's log could not be synced, and is not copied yet; try again")
+        self.session.sql("PRAGMA synchronous = NORMAL")
+        self._log.doubtful = False
 
     def rollback(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError):  # a failed COMMIT may have done it
@@ -177,6 +197,14 @@ class SqliteConnection:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class _Writer(SqliteConnection):
+    """The connection that commits; the log's file is its own, as no other of this process syncs it."""
+
+    def close(self) -> None:
+        self._log.close()
+        super().close()
 
 
 def _prepare(connection: sqlite3.Connection, record: object) -> None:

@@ -1,5 +1,6 @@
 """Upload sessions: whose they are, how far they are, and the digest state that lets another worker go on."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -67,7 +68,7 @@ _NAMES = Statement(
 
 def create(s: Session, row: UploadRow) -> None:
     """Open the session."""
-    s.run(_CREATE, **row._asdict())
+    s.later(_CREATE, **row._asdict())
 
 
 def find(s: Session, id: str, repository: str) -> UploadRow | None:
@@ -90,6 +91,11 @@ def take(s: Session, id: str, repository: str, owner: str, at: int, until: int) 
 def renew(s: Session, id: str, owner: str, until: int) -> bool:
     """Keep the lease; False when it is the owner's no more."""
     return s.run(_RENEW, upload_id=id, me=owner, until=until) > 0
+
+
+def renew_all(s: Session, ids: Iterable[str], owner: str, until: int) -> None:
+    """Keep those of the leases that are still the owner's."""
+    s.many(_RENEW, ({"upload_id": id, "me": owner, "until": until} for id in ids))
 
 
 def delete(s: Session, id: str) -> bool:

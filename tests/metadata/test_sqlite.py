@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from registry.metadata import events, repositories, schema, uploads
 from registry.metadata.database import Database
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseUnavailable
+from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.session import Session
 from registry.metadata.sqlite import Sqlite
 from tests.metadata.test_group_commit import hold
@@ -56,21 +59,69 @@ def test_a_commit_that_fails_fails_all_and_leaves_nothing(database: Database) ->
     assert database.read_now(lambda s: repositories.names(s, "", 9)) == ["after"]
 
 
-def test_durability_is_asked_for_per_batch(database: Database) -> None:
-    def level(s: Session) -> int:
-        return int(s.sql("PRAGMA synchronous")[0][0])
+class Syncs(NamedTuple):
+    """The files synced so far, and what the next syncs are to fail with."""
 
-    assert [database.write_now(level, durable) for durable in (True, False, True)] == [2, 1, 2]
+    seen: list[int]
+    failing: list[OSError]
 
-    async def mixed() -> list[int]:
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> Syncs:
+    """Every sync of the log is noted, and done."""
+    real = os.fdatasync
+    noted = Syncs([], [])
+
+    def sync(descriptor: int) -> None:
+        noted.seen.append(descriptor)
+        if noted.failing:
+            raise noted.failing.pop()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    return noted
+
+
+def test_durability_is_asked_for_per_batch(database: Database, syncs: Syncs) -> None:
+    def count(s: Session) -> None:
+        events.append(s, "tag.moved", "r")
+
+    for durable, expected in ((True, 1), (False, 1), (True, 2)):
+        database.write_now(count, durable)
+        assert len(syncs.seen) == expected
+
+    async def mixed() -> None:
         release, thread = hold(database)
-        writes = [asyncio.create_task(database.write(level, durable=durable)) for durable in (False, True, False)]
+        writes = [asyncio.create_task(database.write(count, durable=durable)) for durable in (False, True, False)]
         await asyncio.sleep(0)
         release.set()
         thread.join()
-        return await asyncio.gather(*writes)
+        await asyncio.gather(*writes)
 
-    assert asyncio.run(mixed()) == [2, 2, 2]
+    before = len(syncs.seen)
+    asyncio.run(mixed())
+    assert len(syncs.seen) == before + 2  # of the write that held the others up, and one for all of those
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.EIO, DatabaseUnavailable), (errno.ENOSPC, DatabaseFull), (errno.EROFS, DatabaseReadOnly)],
+)
+def test_a_log_that_was_not_synced_is_copied_before_anything_is_written(
+    database: Database, syncs: Syncs, tmp_path: Path, number: int, kind: type[Exception]
+) -> None:
+    database.write_now(lambda s: repositories.ensure(s, "before", 1))
+    syncs.failing.append(OSError(number, os.strerror(number)))
+    with pytest.raises(kind, match="log"):
+        database.write_now(lambda s: repositories.ensure(s, "refused", 1))
+
+    def names(s: Session) -> list[str]:
+        shutil.copy(tmp_path / "entrepot.db", tmp_path / "alone.db")  # its log is left behind
+        return repositories.names(s, "", 9)
+
+    assert database.write_now(names) == ["before", "refused"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
+        assert alone.execute("SELECT name FROM repositories ORDER BY name").fetchall() == [("before",), ("refused",)]
 
 
 def test_a_lock_held_too_long_is_unavailable(url: str, tmp_path: Path) -> None:
