@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import BinaryIO, TypeAlias, cast
 
 from storage.digest import Buffer
-from storage.driver import Driver, LocalFiles, Multipart, Presigns, Stat, Writer
+from storage.driver import Adopts, Driver, LocalFiles, Multipart, Presigns, Root, Stat, Writer
 from storage.errors import (
     Busy,
+    DigestMismatch,
     Exists,
     Explained,
     InvalidPath,
@@ -24,6 +25,7 @@ from storage.errors import (
     ReadOnly,
     StorageError,
     Unavailable,
+    Unfit,
 )
 
 Observe: TypeAlias = Callable[[str, float, bool], None]
@@ -35,7 +37,7 @@ Observe: TypeAlias = Callable[[str, float, bool], None]
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,254})*", re.ASCII)
 _LONGEST = 1024
 
-_ANSWERS = (NotFound, Exists, Busy, OffsetMismatch)
+_ANSWERS = (NotFound, Exists, Busy, OffsetMismatch, Unfit, DigestMismatch)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -175,9 +177,11 @@ class _CheckedWriter:
 
 
 class Checked:
-    """See the module. A `LocalFiles` driver stays one, and one that is `Presigns` and `Multipart` stays both."""
+    """See the module. A driver stays what it is: `LocalFiles`, or `Adopts`, or both `Presigns` and `Multipart`."""
 
     def __new__(cls, driver: Driver, observe: Observe | None = None) -> Checked:
+        if isinstance(driver, Adopts):
+            return super().__new__(_CheckedFolder)
         if isinstance(driver, LocalFiles):
             return super().__new__(_CheckedLocal)
         return super().__new__(_CheckedObjects if isinstance(driver, Multipart) else cls)
@@ -269,6 +273,21 @@ class _CheckedLocal(Checked):
     def local_path(self, path: str) -> str:
         check_path(path)
         return cast(LocalFiles, self._driver).local_path(path)
+
+
+class _CheckedFolder(_CheckedLocal):
+    def admit(self, folder: str) -> Root:
+        with self._operation("admit", folder):
+            return cast(Adopts, self._driver).admit(folder)
+
+    def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
+        check_path(destination)
+        with self._operation("adopt", path):
+            return cast(Adopts, self._driver).adopt(path, destination, judge)
+
+    def dismiss(self, path: str, before: float | None = None) -> bool:
+        with self._operation("dismiss", path):
+            return cast(Adopts, self._driver).dismiss(path, before)
 
 
 class _CheckedObjects(Checked):

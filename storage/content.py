@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 from storage import paths
 from storage.digest import Digest, hasher
-from storage.driver import Driver, LocalFiles, Presigns
-from storage.errors import Damaged, DigestMismatch, NotFound
+from storage.driver import Adopts, Driver, LocalFiles, Presigns, Root
+from storage.errors import Damaged, DigestMismatch, NotFound, Unfit
 from storage.ingest import Ingest, IngestState, Lost, Stored, hash_reader
 
 __all__ = ["ContentStore", "Ingest", "IngestState", "Stored"]
@@ -34,6 +34,7 @@ class ContentStore:
         self._driver = driver
         self._files = driver if isinstance(driver, LocalFiles) else None
         self._presigns = driver if isinstance(driver, Presigns) else None
+        self._adopts = driver if isinstance(driver, Adopts) else None
 
     @property
     def local(self) -> bool:
@@ -90,6 +91,30 @@ class ContentStore:
         for place, error in zip(right, stored, strict=True):
             found[place] = error
         return found
+
+    def admit(self) -> Root | None:
+        """Be ready for whole files that programs of this machine put in; the root, None where none can be taken."""
+        return None if self._adopts is None else self._adopts.admit(paths.LINKED)
+
+    def adopt(self, path: str, expected: Digest) -> Stored:
+        """Verify, publish, make durable a whole file that was put at `path`, without copying it.
+
+        Raises NotFound, Unfit, DigestMismatch (it is gone then).
+        """
+        if self._adopts is None:
+            raise Unfit(f"{path} is not there: this storage takes no files", path)
+
+        def judge(reader: BinaryIO) -> None:
+            actual = Digest(expected.algorithm, hash_reader(reader, expected.algorithm))
+            if actual != expected:
+                raise DigestMismatch(expected, actual)
+
+        return Stored(self._adopts.adopt(path, paths.blob_data(expected), judge), "")
+
+    def dismiss(self, path: str) -> None:
+        """Remove a file that was put in and is not to be taken, if there is one."""
+        if self._adopts is not None:
+            self._adopts.dismiss(path)
 
     def open(
         self, digest: Digest, size: int, offset: int = 0, length: int | None = None, *, place: str = ""

@@ -8,7 +8,7 @@ lets through as the OSError it is: `checked.py` turns these into storage errors,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from storage.digest import Buffer
@@ -135,6 +135,34 @@ class LocalFiles(Protocol):
 
     def local_path(self, path: str) -> str:
         """Where it is on this machine's file system; it need not exist."""
+
+
+class Root(NamedTuple):
+    """The folder that stored paths are below: its path on this machine, its device and its inode."""
+
+    path: str
+    device: int
+    inode: int
+
+
+@runtime_checkable
+class Adopts(LocalFiles, Protocol):
+    """A driver that takes whole files as they are: links or clones that a program of this machine has put below its
+    root. Where they came from they may have other names, so that they are never written to here.
+    """
+
+    def admit(self, folder: str) -> Root:
+        """Make the folder they are put into."""
+
+    def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
+        """Publish the file at once and durably, what was there replaced; its size in bytes.
+
+        `judge` reads all of it and raises for one that is not to be published, which is removed then. Raises NotFound,
+        Unfit.
+        """
+
+    def dismiss(self, path: str, before: float | None = None) -> bool:
+        """Remove it, if it is there; or only if it was put there before that time (seconds since the epoch)."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What storage can fail with. NotFound, Exists, Busy and OffsetMismatch are answers; the rest is trouble."""
+"""What storage can fail with. NotFound, Exists, Busy, OffsetMismatch and Unfit are answers; the rest is trouble."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ class Exists(StorageError):
 
 class Busy(StorageError):
     """Somebody else is writing to this partial file."""
+
+
+class Unfit(StorageError):
+    """A file that cannot be taken as it is."""
 
 
 class OffsetMismatch(StorageError):

@@ -12,6 +12,8 @@ docker/registry/v2/
       tags/<tag>/index/<algorithm>/<hex>/link          what it was at some time
     _uploads/<id>/data                                 a partial file
     _uploads/<id>/startedat                            (the reference registry's; ours keeps sessions in the database)
+  linked/<id>                                          a whole file for the upload of this id, put there by a program of
+                                                       this machine, ours alone
   quarantine/<algorithm>/<hex>                         damaged bytes, ours alone
 entrepot-storage                                       says that this is the storage, ours alone
 """
@@ -30,6 +32,7 @@ BLOBS = f"{ROOT}/blobs"
 REPOSITORIES = f"{ROOT}/repositories"
 QUARANTINE = f"{ROOT}/quarantine"
 PLACED = f"{ROOT}/placed"
+LINKED = f"{ROOT}/linked"
 
 _MARK = 16
 
@@ -86,6 +89,11 @@ def upload_dir(repository: str, upload: str) -> str:
 
 def upload_data(repository: str, upload: str) -> str:
     return f"{REPOSITORIES}/{repository}/_uploads/{upload}/data"
+
+
+def linked(upload: str) -> str:
+    """`upload` is the id of a session."""
+    return f"{LINKED}/{upload}"
 
 
 def layer_link(repository: str, digest: Digest) -> str:

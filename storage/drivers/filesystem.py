@@ -16,12 +16,12 @@ import shutil
 import stat as modes
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from typing import BinaryIO, cast
 
-from storage.driver import Stat, Writer
-from storage.drivers import file_writer, group
+from storage.driver import Root, Stat, Writer
+from storage.drivers import adoption, file_writer, group
 from storage.drivers.folders import MODE, Folders, fsync
 from storage.drivers.journal import LARGEST, MOST, Journal
 from storage.errors import NotFound
@@ -251,6 +251,17 @@ class FilesystemDriver:
 
     def local_path(self, path: str) -> str:
         return f"{self._root}/{path}"
+
+    def admit(self, folder: str) -> Root:
+        self._folders.make(f"{self._root}/{folder}")
+        found = os.stat(self._root)
+        return Root(self._root, found.st_dev, found.st_ino)
+
+    def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
+        return adoption.adopt(f"{self._root}/{path}", path, f"{self._root}/{destination}", self._folders, judge)
+
+    def dismiss(self, path: str, before: float | None = None) -> bool:
+        return adoption.dismiss(f"{self._root}/{path}", before)
 
     def _new_aside(self) -> str:
         return f"{self._aside}/{secrets.token_hex(16)}"
