@@ -104,6 +104,7 @@ class App:
             self.pool,
             per_client=limits.uploads_per_client,
             shared=config.server.workers > 1 or not self.database.inline_reads,
+            links=config.storage.links,
             count=metrics.uploads,
         )
         services = Services(

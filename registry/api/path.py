@@ -1,6 +1,6 @@
 """Paths below /v2/, by hand: repository names contain slashes, so the route is read from the end.
 
-/v2/                                    /v2/_catalog
+/v2/                                    /v2/_catalog                  /v2/_entrepot/storage/folder
 /v2/NAME/manifests/REFERENCE            /v2/NAME/tags/list
 /v2/NAME/blobs/DIGEST                   /v2/NAME/referrers/DIGEST
 /v2/NAME/blobs/uploads/                 /v2/NAME/blobs/uploads/ID
@@ -39,6 +39,8 @@ def parse_path(raw: bytes) -> Target:
         return Target("base")
     if path == "/v2/_catalog":
         return Target("catalog")
+    if path == "/v2/_entrepot/storage/folder":
+        return Target("folder")
     head, _, last = path.rpartition("/")
     rest, _, kind = head.rpartition("/")
     if kind == "manifests":

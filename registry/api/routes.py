@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from registry.api import blobs, lists, manifests, uploads
+from registry.api import blobs, folder, lists, manifests, uploads
 from registry.api.answer import Answer
 from registry.api.request import Request
 from registry.api.services import Services
@@ -26,6 +26,11 @@ class Route:
 ROUTES = (
     Route("base", "/v2/", {"GET": (Action.OPEN, lists.base), "HEAD": (Action.OPEN, lists.base)}),
     Route("catalog", "/v2/_catalog", {"GET": (Action.CATALOG, lists.catalog), "HEAD": (Action.CATALOG, lists.catalog)}),
+    Route(
+        "folder",
+        "/v2/_entrepot/storage/folder",
+        {"GET": (Action.PULL, folder.get), "HEAD": (Action.PULL, folder.get)},
+    ),
     Route("tags", "/v2/<name>/tags/list", {"GET": (Action.PULL, lists.tags), "HEAD": (Action.PULL, lists.tags)}),
     Route(
         "referrers",

@@ -49,6 +49,11 @@ async def put(request: Request, services: Services) -> Answer:
     digest = request.digest_parameter()
     if digest is None:
         raise DigestInvalid("a closing PUT needs ?digest=, the digest of the whole blob")
+    if request.parameter("adopt") is not None:
+        if request.body.length != 0:
+            raise BlobUploadInvalid("a PUT that has a file adopted has no body")
+        await services.uploads.adopt(request.name, _upload(request), digest, request.actor)
+        return _created(request, services, digest)
     await services.uploads.finish(request.name, _upload(request), digest, request.body, _span(request), request.actor)
     return _created(request, services, digest)
 

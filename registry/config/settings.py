@@ -84,6 +84,7 @@ class Storage(Section, frozen=True, kw_only=True):
 
     driver: Annotated[str, Choice(("filesystem", "s3", "memory"))] = "filesystem"
     path: Annotated[str, Text("a folder")] = ""
+    links: Annotated[bool, Flag()] = True
 
 
 class S3(Section, frozen=True, kw_only=True):

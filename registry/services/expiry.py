@@ -21,7 +21,7 @@ from registry.oci.reference import valid_name
 from registry.services.actor import SYSTEM
 from registry.services.uploads import Uploads, is_id
 from storage import paths
-from storage.driver import Driver
+from storage.driver import Adopts, Driver
 from storage.errors import Busy, NotFound
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,17 @@ class Orphans:
             found += islice(self._walk, looks - len(found))
         before = now_ms() / 1000 - self._expire_after
         removed = sum(self._remove(repository, upload, before) for repository, upload in found if upload)
+        removed += self._dismiss(before)
         if removed:
             log.info("removed %d partial files of uploads that a crash has lost", removed)
         return removed
+
+    def _dismiss(self, before: float) -> int:
+        """Remove files that were put in for uploads and not asked to be taken; how many."""
+        driver = self._driver
+        if not isinstance(driver, Adopts):
+            return 0
+        return sum(driver.dismiss(paths.linked(name), before) for name in islice(driver.list(paths.LINKED), LOOKS))
 
     def _uploads(self, repository: str) -> Iterator[tuple[str, str]]:
         """Each repository below this one, without an upload, and each of its uploads."""

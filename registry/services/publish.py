@@ -48,6 +48,13 @@ class Publisher:
         await self._database.write(lambda session: self._record(session, repository, digest, stored, actor, upload))
         return stored.size
 
+    async def adopt(self, repository: str, digest: Digest, path: str, actor: Actor, upload: str | None) -> int:
+        """The same of a whole file that was put at `path`. Raises NotFound and Unfit, DigestMismatch (it is gone)."""
+        loop = asyncio.get_running_loop()
+        stored = await loop.run_in_executor(self._pool, lambda: self._content.adopt(path, digest))
+        await self._database.write(lambda session: self._record(session, repository, digest, stored, actor, upload))
+        return stored.size
+
     async def publish_bytes(
         self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: str | None
     ) -> int:

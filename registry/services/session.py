@@ -65,6 +65,11 @@ class Live:
         """Of its partial file."""
         return paths.upload_data(self.row.repository, self.row.id)
 
+    @property
+    def linked(self) -> str:
+        """Of the whole file that a program of this machine may put in for it."""
+        return paths.linked(self.row.id)
+
     def touch(self) -> None:
         self.touched_at = now_ms()
         self.dirty = True

@@ -3,6 +3,7 @@
     POST          a session, no bytes yet
     PATCH ...     bytes appended to a partial file, the digest so far kept with the session
     PUT           the rest of the bytes; verified, made durable, published, then the repository is given the blob
+    or PUT that adopts: a program of this machine has put the whole file in, which is read and not copied
     DELETE, or expiry: bytes and session go
 
 The partial file's size is the offset, whatever the row says; its lock (the driver's) admits one writer at a time, over
@@ -45,7 +46,8 @@ from registry.services.session import (
 )
 from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
-from storage.errors import DigestMismatch, NotFound, StorageError
+from storage.driver import Root
+from storage.errors import DigestMismatch, NotFound, StorageError, Unfit
 
 __all__ = ["Uploads", "held", "is_id", "location"]
 
@@ -69,7 +71,8 @@ IDLE = 600_000
 class Uploads:
     """The sessions of one worker. `shared`: other workers serve them too, once they are written down.
 
-    `count` is told of every request that begins (1) and ends (-1) to write to one.
+    `count` is told of every request that begins (1) and ends (-1) to write to one. `links`: whether files that programs
+    of this machine put in are taken.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Uploads:
         *,
         per_client: int,
         shared: bool,
+        links: bool,
         count: Callable[[int], None],
     ) -> None:
         self._content = content
@@ -88,6 +92,7 @@ class Uploads:
         self._pool = pool
         self._per_client = per_client
         self._count = count
+        self._links = links
         self._ledger = Ledger(database, shared=shared, local=content.local)
         self._partials = Partials(content)
 
@@ -158,6 +163,33 @@ class Uploads:
             self._drop(live)
         return size
 
+    def door(self) -> Root | None:
+        """The root of the storage that files can be put in, see storage/paths.py; None where none are taken."""
+        return self._content.admit() if self._links else None
+
+    async def adopt(self, repository: str, upload: str, digest: Digest, actor: Actor) -> int:
+        """Verify and publish the file that was put in for the session, which holds no bytes itself; the blob's size.
+
+        Raises BlobUploadInvalid when there is none that can be taken: the session goes on. Raises DigestInvalid.
+        """
+        live = await self._ledger.find(repository, upload, to_write=True)
+        async with self._writing(live):
+            if not self._links:
+                raise BlobUploadInvalid("this registry takes no files (storage.links), send the bytes")
+            if live.held or await self._run(lambda: self._partials.size(live)) > 0:
+                raise BlobUploadInvalid("the upload holds bytes already, send the rest")
+            await self._ledger.announce(live)
+            try:
+                with self._ending(live) as row:
+                    size = await self._publisher.adopt(repository, digest, live.linked, actor, row)
+            except (NotFound, Unfit) as error:
+                raise BlobUploadInvalid(f"there is no file to take for this upload: {error}") from error
+            except DigestMismatch as error:
+                await self._ledger.forget(live)
+                raise DigestInvalid(f"the file's bytes are {error.actual}, not {digest}; start again") from error
+            self._drop(live)
+        return size
+
     async def cancel(self, repository: str, upload: str) -> None:
         """Raises BlobUploadUnknown, TooManyRequests while a request is writing to it."""
         live = await self._ledger.find(repository, upload, to_write=True)
@@ -222,6 +254,7 @@ class Uploads:
             live.state = await self._run(ingest.suspend)
             return False
         await self._run(ingest.cancel)
+        await self._run(lambda: self._content.dismiss(live.linked))
         await self._ledger.forget(live)
         return True
 
@@ -294,6 +327,7 @@ class Uploads:
         if live.on_disk or self._ledger.others_may_know(live):
             ingest = await self._run(lambda: self._partials.open(live))
             await self._run(ingest.cancel)
+        await self._run(lambda: self._content.dismiss(live.linked))
         await self._ledger.forget(live, durable=True)
 
     # Sessions

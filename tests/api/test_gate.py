@@ -25,6 +25,7 @@ def target(route: str, method: str, upload: str = "0" * 32) -> str:
     return {
         "base": "/v2/",
         "catalog": "/v2/_catalog",
+        "folder": "/v2/_entrepot/storage/folder",
         "tags": "/v2/team/app/tags/list",
         "referrers": f"/v2/team/app/referrers/{digest_of(MANIFEST)}",
         "manifest": "/v2/team/app/manifests/" + ("new" if method == "PUT" else "latest"),

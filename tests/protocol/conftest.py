@@ -18,6 +18,7 @@ _numbers = itertools.count(1)
 
 OF_LOCAL_STORAGE = (
     "test_damage.py::",
+    "test_links.py::",
     "test_lanes.py::test_damage_is_seen_on_both",
     "test_operations.py::test_not_ready_without_storage",
     "test_resume.py::test_dropped_connection",

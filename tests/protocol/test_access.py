@@ -21,7 +21,7 @@ def table(repository: Repository, image: Manifest, digest: str) -> dict[str, lis
             ("GET", "/v2/"), ("GET", "/v2/_catalog"), ("GET", f"/v2/{repository.name}/tags/list"),
             ("GET", repository.manifest("latest")), ("HEAD", repository.manifest(image.digest)),
             ("GET", repository.blob(digest)), ("HEAD", repository.blob(digest)),
-            ("GET", f"/v2/{repository.name}/referrers/{image.digest}"),
+            ("GET", f"/v2/{repository.name}/referrers/{image.digest}"), ("GET", "/v2/_entrepot/storage/folder"),
         ],
         "push": [
             ("POST", repository.uploads), ("POST", f"{repository.uploads}?digest={digest_of(b'')}"),

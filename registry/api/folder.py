@@ -1,0 +1,40 @@
+"""The handler of /v2/_entrepot/storage/folder: a program of this machine is told where the bytes lie.
+
+It can then link files instead of sending and receiving them. What it may do there is up to the file system; it is told
+only if it is root's or runs as the user of the registry, for others need not know. Nothing is published that way: that
+takes a request that passes the gate, and the bytes are verified (`Uploads.adopt`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from registry.api.answer import Answer, json_answer
+from registry.api.request import Request
+from registry.api.services import Services
+from registry.oci.errors import NotFound
+from registry.transport.peer import uid_of
+
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
+"""Headers of a proxy: who is behind it may be anywhere."""
+
+
+async def get(request: Request, services: Services) -> Answer:
+    """Path, device and inode of the storage's root: the path may mean something else to the client."""
+    loop = asyncio.get_running_loop()
+    if await loop.run_in_executor(None, _is_told, request):
+        root = await loop.run_in_executor(None, services.uploads.door)
+        if root is not None:
+            return json_answer(root._asdict(), [(b"cache-control", b"no-store")])
+    raise NotFound("there is nothing here for this client")
+
+
+def _is_told(request: Request) -> bool:
+    peer, here = request.scope.get("client"), request.scope.get("server")
+    if peer is None or here is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return uid_of((peer[0], peer[1]), (here[0], here[1])) in (0, os.geteuid())
+    except ValueError:  # no address of the internet's
+        return False
