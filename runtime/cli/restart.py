@@ -5,6 +5,7 @@ import click
 from runtime.bundle.grammar import signals
 from runtime.cli.each import each
 from runtime.cli.machine import machine
+from runtime.engine import events, planning
 from runtime.engine.start import start
 from runtime.engine.stop import stop
 
@@ -21,5 +22,6 @@ def command(containers: tuple[str, ...], seconds: int | None, name: str | None) 
         stop(here, id, signal=number, timeout=seconds)
         if connection := start(here, id):
             connection.close()
+        events.append(here.paths.events, "restart", id, planning.attributes(here.store.record(id)))
 
     return each(here, containers, again)

@@ -23,7 +23,7 @@ def remove(machine: Machine, id: str, *, force: bool = False, with_volumes: bool
                 " container before removing or force remove"
             )
         with contextlib.suppress(NoSuchContainer):  # it may be one that goes by itself
-            stop.stop(machine, id, signal=9, timeout=-1)
+            stop.stop(machine, id, signal=9, timeout=-1, event="")
     with locks.held(machine.paths.of(id).lock):
         reconcile.mend(machine, id)
         record = machine.store.record(id)

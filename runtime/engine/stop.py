@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from signal import SIGKILL
 
-from runtime.engine import frames, lifecycle, looking, planning
+from runtime.engine import events, frames, lifecycle, looking, planning
 from runtime.engine.connection import Connection, connect
 from runtime.engine.errors import MonitorLost, NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
@@ -15,7 +15,9 @@ AFTER_KILL = 30.0
 """Seconds after SIGKILL within which a container must have ended, and been cleaned up."""
 
 
-def stop(machine: Machine, id: str, *, signal: int | None = None, timeout: float | None = None) -> None:
+def stop(
+    machine: Machine, id: str, *, signal: int | None = None, timeout: float | None = None, event: str = "stop"
+) -> None:
     """Have a container end: its stop signal, and SIGKILL after `timeout` seconds (negative: never).
 
     None is what the container says. Nothing happens to one that does not run. Returns when its end is written down.
@@ -26,10 +28,14 @@ def stop(machine: Machine, id: str, *, signal: int | None = None, timeout: float
         return
     number = planning.stop_signal(record) if signal is None else signal
     seconds = planning.stop_timeout(record) if timeout is None else timeout
+    told = planning.attributes(record)
+    events.append(machine.paths.events, "kill", id, {**told, "signal": str(int(number))})
     with contextlib.suppress(MonitorLost), to_monitor(machine, id) as connection:
         connection.tell(frames.STOP, signal=number, timeout=seconds)
         _await_end(connection, id, seconds if number != SIGKILL else 0)
     _settle(machine, id)
+    if event:
+        events.append(machine.paths.events, event, id, told)
 
 
 def kill(machine: Machine, id: str, signal: int) -> None:

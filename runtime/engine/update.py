@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runtime.bundle import checks, host, resources
 from runtime.bundle.container import Request
-from runtime.engine import frames, lifecycle, locks, reconcile
+from runtime.engine import events, frames, lifecycle, locks, planning, reconcile
 from runtime.engine.errors import EngineError, WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.monitor.oci import Oci, RuntimeFailed
@@ -35,6 +35,7 @@ def update(machine: Machine, id: str, changed: dict[str, Any]) -> list[str]:
         policy = wanted.restart_policy
         with contextlib.suppress(WrongState), to_monitor(machine, id) as connection:
             connection.command(frames.POLICY, name=policy.name, maximum=policy.maximum_retry_count)
+    events.append(machine.paths.events, "update", id, planning.attributes(record))
     return warnings
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Mapping, Sequence
+
+# What we ignore ourselves must not be ignored in the container: a shell there could not even trap it.
+_DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
 
 FileAction = tuple[int, int, int] | tuple[int, int]
 
@@ -50,7 +54,13 @@ class Oci:
             (os.POSIX_SPAWN_DUP2, given[number], number) for number in (0, 1, 2) if number in given
         ]
         try:
-            return os.posix_spawn(self._program[0], [*self._program, *words], os.environ, file_actions=actions)
+            return os.posix_spawn(
+                self._program[0],
+                [*self._program, *words],
+                os.environ,
+                file_actions=actions,
+                setsigdef=_DEFAULT_SIGNALS,
+            )
         except OSError as error:
             raise RuntimeFailed(f"{self._program[0]}: {(error.strerror or '').lower()}") from None
 
