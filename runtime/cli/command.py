@@ -18,6 +18,7 @@ from runtime.cli import failure
 from runtime.cli.declared import option
 from runtime.cli.door import ROOTS
 from runtime.cli.group import Verbs
+from runtime.cli.home import say
 from runtime.cli.verbs import VERBS
 
 _SERVER: Final = "registry.cli"
@@ -34,6 +35,7 @@ class FrontDoor(Verbs):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the verb; one of the server's is found too, so that it can be completed."""
         if cmd_name in self.verbs:
+            import_module("runtime.cli.plainly")
             return super().get_command(ctx, cmd_name)
         if cmd_name not in server_verbs():
             return None
@@ -69,6 +71,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 root = FrontDoor("entrepot", "runtime.cli", VERBS, "A private container registry, and containers without a daemon.")
+root.callback = say
 root.params += [
     *map(option, ROOTS),
     click.Option(

@@ -23,7 +23,7 @@ ROOTS = (
     (("--root",), ONE, "DIR", "The folder of images and containers (ENTREPOT_RUNTIME_ROOT)."),
     (("--run-root",), ONE, "DIR", "The folder of their running state (ENTREPOT_RUNTIME_RUN_ROOT)."),
 )
-AT_ONCE = {"exec": "runtime.cli.executing"}
+AT_ONCE = {"exec": "runtime.cli.executing", "run": "runtime.cli.running"}
 """Modules with the OPTIONS of a verb, how many words it takes (LEAST), and `run(values, words, root, run_root)`."""
 
 _WHOLE = "runtime.cli.command"

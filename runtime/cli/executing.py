@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from runtime.cli.failure import WrongUse
+from runtime.cli.failure import Refused
 from runtime.cli.options import MANY, ONE, SWITCH
 from runtime.engine import exec as execs
 from runtime.engine import finding
@@ -42,7 +42,7 @@ def run(values: Mapping[str, Any], words: Sequence[str], root: str | None, run_r
     tty, stdin = bool(values["tty"]), bool(values["interactive"])
     at_terminal = tty and os.isatty(0)
     if tty and stdin and not values["detach"] and not at_terminal:
-        raise WrongUse("the input device is not a TTY", "entrepot exec")
+        raise Refused("the input device is not a TTY")
     wanted = Wanted(
         tuple(words[1:]),
         tty,

@@ -13,13 +13,10 @@ _PACKAGES = ("storage", "registry", "runtime")
 _EXTRA = ("urllib3", "isal", "backports", "backports.zstd")
 
 
-class WrongUse(Exception):
-    """A container verb was asked for in a way that cannot be; the exit code is docker's."""
+class Refused(Exception):
+    """What was asked for cannot be done from here."""
 
-    exit_code = 125
-
-    def __init__(self, text: str, verb: str) -> None:
-        super().__init__(f"{text}; {verb} --help shows what is allowed")
+    exit_code = 1
 
 
 def status(work: Callable[[], object]) -> int:

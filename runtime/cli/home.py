@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from runtime.cli.place import ROOT_VARIABLE, RUN_VARIABLE, place
 
-__all__ = ["ROOT_VARIABLE", "RUN_VARIABLE", "Home", "home", "home_from"]
+__all__ = ["ROOT_VARIABLE", "RUN_VARIABLE", "Home", "home", "home_from", "say"]
+
+_said: tuple[str | None, str | None] = (None, None)
 
 
 class Home(NamedTuple):
@@ -24,7 +24,12 @@ def home_from(environ: Mapping[str, str], user: int, root: str | None = None, ru
     return Home(*map(Path, place(environ, user, root, run)))
 
 
+def say(root: str | None, run_root: str | None) -> None:
+    """What the command line says of the folders, for the command that runs now."""
+    global _said
+    _said = root, run_root
+
+
 def home() -> Home:
     """The home of the command that runs now."""
-    given = click.get_current_context().find_root().params
-    return home_from(os.environ, os.geteuid(), given.get("root"), given.get("run_root"))
+    return home_from(os.environ, os.geteuid(), *_said)

@@ -1,8 +1,8 @@
 """From what was asked for to a container: the image found or pulled, and the container made of it."""
 
+import sys
 from importlib import import_module
 
-import click
 from msgspec.structs import replace
 
 from runtime.bundle.container import Request
@@ -26,24 +26,25 @@ def made(here: Machine, asked: Asked) -> Record:
     image = _image(asked)
     record, warnings = create(
         here,
-        _with_runtime(asked.request),
+        _with_settings(asked.request),
         image_id=image.id,
         chain=image.chains[-1] if image.chains else "",
         run=image.run,
         name=asked.name,
     )
     for warning in warnings:
-        click.echo(f"WARNING: {warning}", err=True)
+        print(f"WARNING: {warning}", file=sys.stderr)
     if asked.cidfile:
         with open(asked.cidfile, "x", encoding="ascii") as file:
             file.write(record.id)
     return record
 
 
-def _with_runtime(asked: Request) -> Request:
-    """It stays on the runtime it was made for, whatever the settings say later."""
-    chosen = asked.host_config.runtime or settings().runtime
-    return replace(asked, host_config=replace(asked.host_config, runtime=chosen))
+def _with_settings(asked: Request) -> Request:
+    """It stays with the runtime and the users it was made for, whatever the settings say later."""
+    said, host = settings(), asked.host_config
+    users = host.userns_mode or (said.userns_remap and f"remap:{said.userns_remap}".removesuffix(":default"))
+    return replace(asked, host_config=replace(host, runtime=host.runtime or said.runtime, userns_mode=users))
 
 
 def _refuse_file(path: str) -> None:
@@ -72,7 +73,7 @@ def _pulled(images: Images, name: str, wanted: platform.Platform | None, *, quie
     progress = import_module("runtime.cli.progress").progress
     parsed = names.tagged(name, images.default)
     if not quiet:
-        click.echo(f"Unable to find image '{name}' locally", err=True)
+        print(f"Unable to find image '{name}' locally", file=sys.stderr)
     pulled = pull(images, source, parsed, progress(quiet), wanted)
     found: Image = pulled.image
     return found

@@ -88,6 +88,8 @@ def test_the_verb_has_the_options_of_the_table(verb: str) -> None:
     [
         ("exec box true", True),
         ("--root /a --run-root=/b exec -it box sh", True),
+        ("run --rm -ti -p 80:80 -e A image sh -c x", True),
+        ("run", False),
         ("exec box", False),
         ("exec --help", False),
         ("exec --usr x box true", False),
@@ -100,17 +102,23 @@ def test_what_is_wrong_or_unknown_is_for_click(line: str, begins: bool) -> None:
     assert (at_once(line.split()) is not None) == begins
 
 
-def test_what_begins_at_once_loads_nothing_slow() -> None:
-    """Every start pays for each import: none of these may creep in."""
+def loaded_by(line: str, *more: str) -> set[str]:
+    """What a verb loads before it begins, in a Python with its library and what is installed."""
     program = (
         "import sys; before = set(sys.modules)\n"
         "from runtime.cli.door import at_once\n"
-        "assert at_once(['exec', 'box', 'true'])\n"
-        "import runtime.engine.exec_here\n"
+        f"assert at_once({line.split()!r})\n"
+        f"import {', '.join(('os', *more))}\n"
         "print(*set(sys.modules) - before)"
     )
-    command = [sys.executable, "-S", "-c", program]
-    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split())
+    command = [sys.executable, "-c", program]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split())
+
+
+def test_what_begins_at_once_loads_nothing_slow() -> None:
+    """Every start pays for each import: none of these may creep in."""
+    assert {"click", "typing_extensions"} & loaded_by("run image") == set()
+    loaded = loaded_by("exec box true", "runtime.engine.exec_here")
     slow = {"click", "msgspec", "json", "re", "enum", "typing", "collections", "contextlib", "socket", "signal"}
     assert (slow | {"subprocess", "pathlib", "dataclasses", "hashlib", "termios"}) & loaded == set()
     assert [name for name in loaded if name.startswith(("runtime.bundle", "runtime.network", "registry"))] == []
