@@ -119,6 +119,9 @@ def _check_namespaces(config: ContainerConfig, asked: HostConfig) -> None:
     _refuse(
         remapped and asked.pid_mode == "host", "cannot share the host PID namespace when user namespaces are enabled"
     )
+    _refuse(
+        remapped and asked.ipc_mode == "host", "cannot share the host IPC namespace when user namespaces are enabled"
+    )
     _refuse(bool(config.hostname) and asked.uts_mode == "host", "conflicting options: hostname and the UTS mode")
     ipc_is_ours = asked.ipc_mode != "host" and not mode.joined(asked.ipc_mode)
     for name in asked.sysctls:

@@ -27,15 +27,19 @@ if TYPE_CHECKING:
 def settle(plan: Plan, *, born: bool) -> None:
     """What every new process does first: no one may look into it, and it takes its place in the control groups."""
     prctl(PR_SET_DUMPABLE, 0)
-    if plan.namespaces.has("user") and not plan.rootless:
-        for users in plan.linux.get("uidMappings") or []:
-            if users["containerID"] == 0:  # its root may give them on to the user, but not take them from ours
-                own_streams(int(users["hostID"]))
     adjust = plan.process.get("oomScoreAdj")
     if adjust is not None:
         write_self(plan, "oom_score_adj", str(adjust))
     if plan.group is not None:
         plan.group.join(born=born)
+
+
+def give_streams(plan: Plan) -> None:
+    """Standard streams become those of the container's root, who may give them on but not take them from ours."""
+    if plan.namespaces.has("user") and not plan.rootless:
+        for users in plan.linux.get("uidMappings") or []:
+            if users["containerID"] == 0:
+                own_streams(int(users["hostID"]))
 
 
 def depart(
@@ -102,6 +106,7 @@ def write_self(plan: Plan, name: str, value: str) -> None:
 
 def leave_namespaces(plan: Plan, channel: Channel) -> None:
     """Join what the specification names, and make the rest new: the user namespace first, it owns the others."""
+    give_streams(plan)
     join(plan.joined)
     new = plan.namespaces.new & ~plan.born_in
     if new & n.CLONE_NEWUSER:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from runtime.executor.channel import READY
+from runtime.executor.departure import give_streams
 from runtime.executor.finish import finish, label, new_keyring
 from runtime.executor.loading import module
 from runtime.executor.namespaces import FILES, KINDS
@@ -32,6 +33,7 @@ def join_container(plan: Plan, _channel: Channel) -> None:
         there = os.stat(f"{plan.pid_of_init}/ns/{name}", dir_fd=plan.proc)
         if here.st_ino != there.st_ino:
             flags |= flag
+    give_streams(plan)
     n.setns(plan.init, flags)
     os.chdir("/")
     if flags & n.CLONE_NEWUSER:

@@ -61,10 +61,17 @@ def is_initial() -> bool:
 
 
 def write_maps(pid: int, ids: Ids) -> None:
-    """Map the ids of a process's new user namespace. Raises OSError: root alone may map any."""
+    """Map the ids of a process's new user namespace. Raises OSError: root alone may map any, and ranges not overlap."""
     for name, ranges in (("gid_map", ids.gids), ("uid_map", ids.uids)):
-        with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
-            file.write("".join(f"{inside} {outside} {count}\n" for inside, outside, count in ranges))
+        text = "".join(f"{inside} {outside} {count}\n" for inside, outside, count in ranges)
+        descriptor = os.open(f"/proc/{pid}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, text.encode())
+        except OSError as error:
+            shown = text.strip().replace("\n", ", ")
+            raise OSError(error.errno, f"cannot map ids {shown}: {os.strerror(error.errno or 0).lower()}") from None
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
