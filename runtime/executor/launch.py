@@ -7,7 +7,7 @@ import os
 from runtime.executor.channel import DONE, FAILED, GO, LISTENER, PID, READY, USER, pair
 from runtime.executor.departure import begin, depart
 from runtime.executor.errors import StartFailed
-from runtime.executor.namespaces import write_maps
+from runtime.executor.namespaces import fork_beside, write_maps
 from runtime.syscall.cloning import fork_into
 from runtime.syscall.namespaces import CLONE_NEWPID
 from runtime.syscall.processes import RLIMITS, pidfd_getfd, pidfd_open, prlimit
@@ -73,12 +73,14 @@ class Launch:
     ) -> bool:
         """Fork the process right into its PID namespace and group; False where that is not possible."""
         plan = self._plan
-        namespaces = plan.namespaces
-        if plan.init >= 0 or namespaces.has("user") or namespaces.has("time") or "pid" in namespaces.paths:
+        namespaces, joins = plan.namespaces, plan.init >= 0
+        if namespaces.has("user") or namespaces.has("time") or (plan.rootless if joins else "pid" in namespaces.paths):
             return False
-        plan.born_in = namespaces.new & CLONE_NEWPID
+        place = plan.group.birthplace() if plan.group is not None else ""
+        plan.born_in = 0 if joins else namespaces.new & CLONE_NEWPID
         try:
-            pid = fork_into(plan.born_in, plan.group.birthplace() if plan.group is not None else "")
+            joins = joins and namespaces.has("pid")
+            pid = fork_beside(plan.init, plan.proc, place) if joins else fork_into(plan.born_in, place)
         except OSError:
             plan.born_in = 0  # an older kernel, or one that refuses: the long way tells why
             return False

@@ -6,6 +6,8 @@ import os
 
 from runtime.executor.errors import InvalidSpec, StartFailed
 from runtime.syscall import namespaces as n
+from runtime.syscall.cloning import fork_into
+from runtime.syscall.processes import PR_GET_DUMPABLE, PR_SET_DUMPABLE, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +77,27 @@ def _joins(descriptor: int, kind: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def fork_beside(init: int, proc: int, group: str) -> int:
+    """Fork into the PID namespace of the process behind a pidfd, and into a group's directory, as `fork_into` does.
+
+    Nobody in the container must be able to look into the child, not even before it has closed itself (CVE-2019-5736):
+    so it is forked off a process that is closed.
+    """
+    own = os.open("self/ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    open_before = prctl(PR_GET_DUMPABLE) == 1
+    prctl(PR_SET_DUMPABLE, 0)
+    child = -1
+    try:
+        n.setns(init, n.CLONE_NEWPID)  # which is for children; we stay where we are
+        child = fork_into(0, group)
+    finally:
+        if child:
+            n.setns(own, n.CLONE_NEWPID)
+            prctl(PR_SET_DUMPABLE, int(open_before))
+        os.close(own)
+    return child
 
 
 def write_maps(pid: int, linux: dict[str, Any]) -> None:

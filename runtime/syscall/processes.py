@@ -7,6 +7,7 @@ import ctypes
 from runtime.syscall.libc import LIBC, NULL, check, number, syscall, text
 
 PR_SET_PDEATHSIG = 1
+PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
 PR_SET_CHILD_SUBREAPER = 36
