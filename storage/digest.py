@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from storage.errors import InvalidDigest
 
@@ -24,8 +21,6 @@ class Hash(Protocol):
     def copy(self) -> Hash: ...
 
 
-_HASHES: dict[str, Callable[[], Hash]] = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
-
 # OCI image spec, "Digests": digest ::= algorithm ":" encoded; for both registered algorithms /[a-f0-9]{n}/.
 _DIGEST = re.compile("|".join(f"{name}:[a-f0-9]{{{length}}}" for name, length in ALGORITHMS.items()), re.ASCII)
 
@@ -33,8 +28,7 @@ _SHOWN = 160
 """Characters of a bad digest that an error repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """Made by `parse` or `of`, which check; `str()` is the form on the wire."""
 
     algorithm: str
@@ -62,9 +56,11 @@ class Digest:
 
 def hasher(algorithm: str) -> Hash:
     """A new running hash. Raises InvalidDigest for an unknown algorithm."""
-    make = _HASHES.get(algorithm)
-    if make is None:
+    if algorithm not in ALGORITHMS:
         raise InvalidDigest(
             f"digest algorithm {algorithm[:_SHOWN]!r} is not supported, use one of {', '.join(ALGORITHMS)}"
         )
-    return make()
+    import hashlib  # here: it loads all of OpenSSL, which who only names blobs need not wait for
+
+    running: Hash = getattr(hashlib, algorithm)()
+    return running

@@ -20,8 +20,7 @@ entrepot-storage                                       says that this is the sto
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import os
 
 from storage.digest import Digest
 
@@ -48,11 +47,13 @@ def placed(name: str) -> str:
 
 def placed_name(upload_path: str) -> str:
     """A new name for bytes that come in at this upload path: its mark, and digits that nobody has used."""
-    return upload_mark(upload_path) + secrets.token_hex(_MARK // 2)
+    return upload_mark(upload_path) + os.urandom(_MARK // 2).hex()
 
 
 def upload_mark(upload_path: str) -> str:
     """What all the names for bytes of this upload path begin with."""
+    import hashlib  # here: it loads all of OpenSSL, which who only names blobs need not wait for
+
     return hashlib.blake2b(upload_path.encode(), digest_size=_MARK // 2).hexdigest()
 
 

@@ -1,6 +1,5 @@
 """The config of an image (image-spec, config.md): what is read of it, and the chain ids its layers make."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -9,6 +8,7 @@ import msgspec
 from registry.oci import strict_json
 from registry.oci.descriptor import valid_digest
 from runtime.images.errors import BadImage
+from storage.digest import Digest
 
 LARGEST: Final = 8 * 1024 * 1024
 """Bytes of a config."""
@@ -80,6 +80,5 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
         if not chains:
             chains.append(diff_id)
             continue
-        both = f"{chains[-1]} {diff_id}".encode()
-        chains.append(f"sha256:{hashlib.sha256(both).hexdigest()}")
+        chains.append(str(Digest.of(f"{chains[-1]} {diff_id}".encode())))
     return chains

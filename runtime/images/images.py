@@ -4,11 +4,16 @@ Content is `storage` itself, unpacked layers are snapshots; this room adds the i
 a name means is there: blobs and layers come first, the name last, and on the way out the name goes first.
 """
 
+from __future__ import annotations
+
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from runtime.images import config, index, paths
 from runtime.images.errors import Ambiguous, BadImage, ImagesError, InvalidName, NoSuchImage
@@ -18,12 +23,12 @@ from runtime.images.leases import lease
 from runtime.images.names import HUB, Name, parse, tagged
 from runtime.snapshots.snapshots import Snapshots
 from storage import paths as stored
-from storage.checked import Checked
-from storage.content import ContentStore
 from storage.digest import Digest
-from storage.driver import Driver
-from storage.drivers import load
 from storage.errors import NotFound
+
+if TYPE_CHECKING:
+    from storage.content import ContentStore
+    from storage.driver import Driver
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
@@ -45,12 +50,13 @@ class Images:
     @functools.cached_property
     def driver(self) -> Driver:
         """Of the content, opened when first used."""
-        return Checked(load("filesystem", path=str(paths.content(self.root))))
+        opened = import_module("storage.drivers").load("filesystem", path=str(paths.content(self.root)))
+        return cast("Driver", import_module("storage.checked").Checked(opened))
 
     @functools.cached_property
     def content(self) -> ContentStore:
         """Blobs by digest."""
-        return ContentStore(self.driver)
+        return cast("ContentStore", import_module("storage.content").ContentStore(self.driver))
 
     # Reading
 
@@ -99,7 +105,7 @@ class Images:
         """Raises BadImage when its config cannot be read; with `damaged` it is then one that runs nothing."""
         record = found.images[image_id]
         try:
-            read = config.read(self.bytes_of(image_id, config.LARGEST))
+            read = self._config(image_id)
         except BadImage:
             if not damaged:
                 raise
@@ -114,6 +120,14 @@ class Images:
             size=record.size,
             named=record.named,
         )
+
+    def _config(self, image_id: str) -> config.Config:
+        """As whoever starts a container wants it: the driver takes longer to open than a file to read. It is asked if
+        the file is not as it should be, as after a power cut it may know better. Raises BadImage."""
+        path = paths.content(self.root) / stored.blob_data(Digest.parse(image_id))
+        with contextlib.suppress(OSError, BadImage), path.open("rb") as file:
+            return config.read(file.read(config.LARGEST + 1))
+        return config.read(self.bytes_of(image_id, config.LARGEST))
 
     def bytes_of(self, digest: str, limit: int) -> bytes:
         """A small blob. Raises BadImage when it is not there or too large."""

@@ -1,7 +1,6 @@
 """The index of images: names, and the image each means. One small file, replaced whole by whoever holds its lock."""
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +68,7 @@ def changing(root: Path) -> Iterator[Index]:
 
 def replace(path: Path, data: bytes) -> None:
     """Store a file whole and durably: readers see the old bytes or the new ones."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         _write(aside, data)
         os.rename(aside, path)

@@ -4,7 +4,6 @@ A lease is a file that is locked while its process lives; one that can be locked
 """
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from runtime.images import locks, paths
 def lease(root: Path, digests: Iterable[str]) -> Iterator[None]:
     """Keep blobs and chains from being collected while the block runs; take it before looking what is there."""
     with locks.held(paths.lock(root)):
-        path = paths.leases(root) / secrets.token_hex(8)
+        path = paths.leases(root) / os.urandom(8).hex()
         descriptor = locks.opened(path)
         locks.taken(descriptor)
         os.write(descriptor, "\n".join(digests).encode())

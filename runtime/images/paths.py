@@ -14,7 +14,7 @@
   snapshots/                         unpacked layers (runtime/snapshots)
 """
 
-import secrets
+import os
 from pathlib import Path
 from typing import Final
 
@@ -58,4 +58,4 @@ def partial(digest: Digest) -> str:
 
 def new_partial() -> str:
     """The same, for bytes whose digest is not known yet."""
-    return f"{PARTIAL}/{secrets.token_hex(16)}/data"
+    return f"{PARTIAL}/{os.urandom(16).hex()}/data"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from runtime.snapshots.errors import InvalidKey
 from storage.digest import Digest
 from storage.errors import InvalidDigest
@@ -17,7 +15,7 @@ def chain_id(parent: str | None, diff_id: str) -> str:
     layer = checked(diff_id)
     if parent is None:
         return layer
-    return f"sha256:{hashlib.sha256(f'{checked(parent)} {layer}'.encode()).hexdigest()}"
+    return str(Digest.of(f"{checked(parent)} {layer}".encode()))
 
 
 def checked(digest: str) -> str:

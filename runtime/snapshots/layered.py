@@ -1,6 +1,7 @@
 """What all drivers share: layers unpacked once each, and something to write to over them.
 
 A driver says in what form layers hide what is below them, and how an active snapshot comes to show what it is over.
+Unpacking and comparing are loaded by name when they are asked for: whoever starts a container does neither.
 """
 
 from __future__ import annotations
@@ -8,16 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO
 
 from runtime.snapshots import paths, shift
-from runtime.snapshots.apply.applier import apply
 from runtime.snapshots.chain import chain_id, checked
-from runtime.snapshots.changes import Difference, changes
-from runtime.snapshots.compression import decompressed
-from runtime.snapshots.diff import write_diff
-from runtime.snapshots.errors import DiffMismatch, Exists, Unsupported
+from runtime.snapshots.errors import Exists, Unsupported
 from runtime.snapshots.limits import DEFAULT, Limits
 from runtime.snapshots.locks import locked
 from runtime.snapshots.marks import Marks
@@ -25,16 +23,13 @@ from runtime.snapshots.merged import DIRECTORY, Layers
 from runtime.snapshots.mounted import mount_points, remember
 from runtime.snapshots.owners import Owners
 from runtime.snapshots.paths import is_chain
-from runtime.snapshots.pump import Pump
 from runtime.snapshots.snapshots import Change, Progress
 from runtime.snapshots.store import Aside, Store
-from runtime.snapshots.tar.reader import TarReader
-from runtime.snapshots.tar.source import Source
-from runtime.snapshots.usage import counts_at_once, usage
-from runtime.syscall.durability import syncfs
 from runtime.syscall.mounts import UMOUNT_NOFOLLOW, umount2
 from runtime.syscall.users import Ids
-from storage.digest import Digest, hasher
+
+if TYPE_CHECKING:
+    from runtime.snapshots.changes import Difference
 
 EMPTY_ROOT = 0o755
 """Mode of the root of a snapshot that is over nothing."""
@@ -62,7 +57,7 @@ class LayeredSnapshots:
             if not self._store.has(chain):
                 with self._store.begin(chain, parent) as aside:
                     self._unpack(aside, parent, diff_id, layer, progress)
-                    _sync_and_measure(aside)
+                    _module("measure").sync_and_measure(aside)
                     aside.keep(chain, durable=True)
         return chain
 
@@ -70,18 +65,12 @@ class LayeredSnapshots:
         self, aside: Aside, parent: str | None, diff_id: str, layer: BinaryIO, progress: Progress | None
     ) -> None:
         tree = _make_folder(aside, paths.TREE)
-        digest = Digest.parse(diff_id)
-        pump = Pump(decompressed(layer, self._limits, progress), hasher(digest.algorithm))
         try:
-            source = Source(iter(pump))
             with Layers(self._store.trees(parent), self._marks) as layers:
-                apply(TarReader(source, self._limits), tree, layers.top, self._marks, self._limits)
-            source.drain()
+                unpack = _module("unpacking").unpack
+                unpack(tree, layers.top, diff_id, layer, marks=self._marks, limits=self._limits, told=progress)
         finally:
-            pump.close()
             os.close(tree)
-        if pump.hash.hexdigest() != digest.hex:
-            raise DiffMismatch(diff_id, f"{digest.algorithm}:{pump.hash.hexdigest()}")
 
     def prepare(self, key: str, parent: str | None) -> None:
         if self._store.has(key):
@@ -147,7 +136,7 @@ class LayeredSnapshots:
 
     def write_diff(self, key: str, out: BinaryIO) -> None:
         with self._differences(key) as (tree, ids, found):
-            write_diff(tree, found, out, ids)
+            _module("diff").write_diff(tree, found, out, ids)
 
     @contextlib.contextmanager
     def _differences(self, key: str) -> Iterator[tuple[int, Ids | None, list[Difference]]]:
@@ -156,7 +145,7 @@ class LayeredSnapshots:
         tree = os.open(f"{folder}/{paths.TREE}", DIRECTORY)
         try:
             with Layers(self._store.trees(record.parent), self._marks) as layers:
-                yield tree, ids, changes(tree, layers.top, self.written, ids)
+                yield tree, ids, _module("changes").changes(tree, layers.top, self.written, ids)
         finally:
             os.close(tree)
 
@@ -167,13 +156,13 @@ class LayeredSnapshots:
         self._store.record(name)
         folder = self._store.paths.snapshot(name)
         if not is_chain(name):
-            return usage(f"{folder}/{paths.TREE}")
+            return int(_module("usage").usage(f"{folder}/{paths.TREE}"))
         with (
             contextlib.suppress(FileNotFoundError, ValueError),
             open(f"{folder}/{paths.SIZE}", encoding="ascii") as file,
         ):
             return int(file.read())
-        return _measure(folder)
+        return int(_module("measure").measure(folder))
 
     def keys(self) -> list[str]:
         return self._store.names(self._store.paths.active)
@@ -194,18 +183,5 @@ def _make_folder(aside: Aside, name: str) -> int:
     return descriptor
 
 
-def _sync_and_measure(aside: Aside) -> None:
-    """Have all of it on the disk; how much that is is found out, where it can be, while the disk is waited for."""
-    with ThreadPoolExecutor(1, thread_name_prefix="sync") as threads:
-        synced = threads.submit(syncfs, aside.descriptor)
-        if counts_at_once(aside.descriptor):
-            _measure(aside.path)
-        synced.result()
-
-
-def _measure(folder: str) -> int:
-    """What a layer takes, written down for those that ask again."""
-    size = usage(f"{folder}/{paths.TREE}")
-    with contextlib.suppress(FileExistsError), open(f"{folder}/{paths.SIZE}", "x", encoding="ascii") as file:
-        file.write(str(size))
-    return size
+def _module(name: str) -> ModuleType:
+    return import_module(f"runtime.snapshots.{name}")

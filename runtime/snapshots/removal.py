@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 from runtime.snapshots.merged import DIRECTORY, listed
 
@@ -31,7 +30,7 @@ def _raise_content(top: int, name: bytes) -> None:
     try:
         for each in listed(here):
             if not _removed(here, each):
-                os.rename(each, secrets.token_hex(8).encode(), src_dir_fd=here, dst_dir_fd=top)
+                os.rename(each, os.urandom(8).hex().encode(), src_dir_fd=here, dst_dir_fd=top)
     finally:
         os.close(here)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -143,7 +142,7 @@ class Store:
 
     def _new_aside(self) -> Aside:
         """The store is locked: nobody sweeps it before its own lock is taken."""
-        path = f"{self.paths.aside}/{secrets.token_hex(8)}"
+        path = f"{self.paths.aside}/{os.urandom(8).hex()}"
         os.mkdir(path, 0o700)
         descriptor = try_folder(path)
         assert descriptor is not None, "nobody else knows of it"

@@ -1,0 +1,40 @@
+"""Unpacking a layer: decompressed, hashed and applied in one pass, and kept only if its digest is as it should be."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from runtime.snapshots.apply.applier import apply
+from runtime.snapshots.compression import decompressed
+from runtime.snapshots.errors import DiffMismatch
+from runtime.snapshots.limits import Limits
+from runtime.snapshots.marks import Marks
+from runtime.snapshots.merged import Merged
+from runtime.snapshots.pump import Pump
+from runtime.snapshots.snapshots import Progress
+from runtime.snapshots.tar.reader import TarReader
+from runtime.snapshots.tar.source import Source
+from storage.digest import Digest, hasher
+
+
+def unpack(
+    tree: int,
+    below: Merged | None,
+    diff_id: str,
+    layer: BinaryIO,
+    *,
+    marks: Marks,
+    limits: Limits,
+    told: Progress | None,
+) -> None:
+    """Unpack into an empty folder, over what is below it. Raises DiffMismatch, InvalidLayer and its kind."""
+    digest = Digest.parse(diff_id)
+    pump = Pump(decompressed(layer, limits, told), hasher(digest.algorithm))
+    try:
+        source = Source(iter(pump))
+        apply(TarReader(source, limits), tree, below, marks, limits)
+        source.drain()
+    finally:
+        pump.close()
+    if pump.hash.hexdigest() != digest.hex:
+        raise DiffMismatch(diff_id, f"{digest.algorithm}:{pump.hash.hexdigest()}")
