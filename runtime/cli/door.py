@@ -25,6 +25,8 @@ ROOTS = (
 )
 AT_ONCE = {"exec": "runtime.cli.executing", "run": "runtime.cli.running"}
 """Modules with the OPTIONS of a verb, how many words it takes (LEAST), and `run(values, words, root, run_root)`."""
+STARTING = (["run"], ["start"], ["container", "run"], ["container", "start"])
+"""Verbs that start a container: its monitor is begun first of all."""
 
 _WHOLE = "runtime.cli.command"
 _COMPLETING = "_ENTREPOT_COMPLETE"
@@ -33,6 +35,8 @@ _COMPLETING = "_ENTREPOT_COMPLETE"
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and starts(given):
+        _module("runtime.engine.ahead").begin()
     work = None if _COMPLETING in os.environ else at_once(given)
     if work is None:
         _module(_WHOLE).main(given)
@@ -41,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if arguments is None:
         os._exit(code)  # what was begun here is over, and there is nothing to be tidied up in a process that goes
     sys.exit(code)
+
+
+def starts(given: Sequence[str]) -> bool:
+    """Whether a line is one of a verb that starts a container."""
+    before = read(given, ROOTS)
+    return before is not None and any(before.rest[: len(verb)] == verb for verb in STARTING)
 
 
 def at_once(given: Sequence[str]) -> Callable[[], object] | None:
