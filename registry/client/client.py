@@ -9,13 +9,13 @@ from threading import Lock
 from typing import BinaryIO
 from urllib.parse import quote
 
-from registry.client import manifests, names, referrers, trust
+from registry.client import manifests, names, nearby, referrers, trust
 from registry.client.answer import Answer
 from registry.client.approach import choose, ways
 from registry.client.authorizer import Authorizer
 from registry.client.blob_reader import BlobReader
 from registry.client.credentials import Credentials
-from registry.client.distribution import Fetched
+from registry.client.distribution import Fetched, Folder, Place
 from registry.client.errors import DigestMismatch, InvalidAnswer, NotFound
 from registry.client.pages import LONGEST, pages, strings
 from registry.client.session import CATALOG, DELETE, PULL, PUSH, Session, scope
@@ -79,6 +79,9 @@ class Client:
         session = self._session
         session.send("GET", "v2/", frozenset(), self.host).close()
         return session.authorizer.identity() or self._credentials
+
+    def folder(self) -> Folder | None:
+        return nearby.folder(self._session)
 
     def manifest(self, name: str, reference: str) -> Fetched:
         asked = names.digest_in(reference)
@@ -150,8 +153,9 @@ class Client:
         *,
         source: str = "",
         chunk: int | None = None,
+        place: Place | None = None,
     ) -> bool:
-        upload = self._upload(name, digest, size, open_at, progress, chunk)
+        upload = self._upload(name, digest, size, open_at, progress, chunk, place)
         return upload.run(names.repository(source) if source else "")
 
     def delete_blob(self, name: str, digest: str) -> None:
@@ -204,12 +208,12 @@ class Client:
         open_at: Callable[[int], BinaryIO],
         progress: Callable[[int], None] | None = None,
         chunk: int | None = None,
+        place: Place | None = None,
     ) -> Upload:
         if chunk is not None and chunk < 1:
             raise ValueError("a chunk has at least one byte")
-        return Upload(
-            self._session, self._patience, names.repository(name), names.digest(digest), size, open_at, progress, chunk
-        )
+        name, digest = names.repository(name), names.digest(digest)
+        return Upload(self._session, self._patience, name, digest, size, open_at, progress, chunk, place)
 
     def _named(self, name: str, reference: str) -> str:
         """How an error text names it. Raises InvalidName: it is no name at all."""

@@ -8,8 +8,9 @@ Safe to call from several threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Protocol, Self
+from typing import BinaryIO, NamedTuple, Protocol, Self, TypeAlias
 
 from registry.client.credentials import Credentials
 from registry.oci.descriptor import Descriptor
@@ -21,6 +22,19 @@ class Fetched(NamedTuple):
     media_type: str
     digest: str
     payload: bytes
+
+
+class Folder(NamedTuple):
+    """Where a registry keeps its bytes: the path as it knows it, its device and its inode."""
+
+    path: str
+    device: int
+    inode: int
+
+
+Place: TypeAlias = Callable[[str], AbstractContextManager[bool]]
+"""Puts a whole file into a registry's folder for the upload of this id, if it can be; what is left of it is removed
+when the block ends."""
 
 
 class Reader(Protocol):
@@ -57,6 +71,12 @@ class Distribution(Protocol):
         """Prove the credentials, and give those to keep: an identity token if the registry hands one out.
 
         Raises Unauthorized.
+        """
+
+    def folder(self) -> Folder | None:
+        """Its folder, if it is on this machine and tells; whether it is the same folder here is for the caller to see.
+
+        Raises nothing.
         """
 
     def manifest(self, name: str, reference: str) -> Fetched:
@@ -96,6 +116,7 @@ class Distribution(Protocol):
         *,
         source: str = "",
         chunk: int | None = None,
+        place: Place | None = None,
     ) -> bool:
         """Upload `size` bytes, going on from where the registry is after a dropped connection.
 
@@ -103,6 +124,7 @@ class Distribution(Protocol):
         `progress(sent)` is told how many bytes of the blob have been sent by now: less than before after a drop.
         With `source`, a repository of the same registry, the blob is mounted from there if it can be. `chunk` (bytes)
         sends it in requests of that size, for what stands before a registry and limits them; else it is one request.
+        With `place` a registry of this machine is asked to take the file as it is; its bytes are sent if it does not.
         False when it was mounted and no byte was sent.
         """
 

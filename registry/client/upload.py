@@ -5,6 +5,9 @@ begin --> send --> send ... --> close --> done
   |         +-- dropped: ask the status, and go on from the offset it tells
   +-------------- it is not known any more, or does not go on: begin again
 
+A registry of this machine may take the file as it is instead (`Place`), between begin and done; where it does not, the
+session goes on.
+
 Both ways back are bounded: by `Patience.attempts` in a row in which the offset did not grow, and over all by 100.
 """
 
@@ -13,9 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator
 from typing import BinaryIO
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from registry.client.answer import Answer
+from registry.client.distribution import Place
 from registry.client.endpoint import origin_of
 from registry.client.errors import (
     ClientError,
@@ -64,6 +68,7 @@ class Upload:
         open_at: Callable[[int], BinaryIO],
         progress: Callable[[int], None] | None,
         chunk: int | None,
+        place: Place | None = None,
     ) -> None:
         self._session = session
         self._patience = patience
@@ -75,6 +80,7 @@ class Upload:
         self._open_at = open_at
         self._progress = progress or (lambda _: None)
         self._chunk = chunk
+        self._place = place if size > _SMALL else None
         self._scopes = scope(name, PUSH)
         self._what = f"{session.origin.netloc}/{name}: blob {digest}"
         self._location = ""
@@ -88,6 +94,12 @@ class Upload:
             return False
         best, fruitless, left = 0, 0, _MOST_RESUMES
         failed: Unreachable | RegistryError | None = None
+        if self._place is not None:
+            try:
+                if self._adopted(self._place):
+                    return True
+            except Unreachable as error:
+                failed = error
         while True:
             try:
                 if failed is not None and self._recover(refused=isinstance(failed, RegistryError)):
@@ -142,6 +154,30 @@ class Upload:
             self._chunk = max(self._chunk, int(least[:18]))
         return True
 
+    def _adopted(self, place: Place) -> bool:
+        """Have the registry take the file; whether it did. Raises Unreachable: it may have."""
+        upload = urlsplit(self._location).path.rpartition("/")[2]
+        with place(upload) as placed:
+            if not placed:
+                return False
+            self._closing = True
+            try:
+                with self._send("PUT", f"{self._closed_at()}&adopt=file", headers={"Content-Length": "0"}) as answer:
+                    taken = answer.status == 201
+                ended = False
+            except RegistryError as error:
+                taken, ended = False, "DIGEST_INVALID" in error.codes
+            self._closing = False
+        if ended:
+            self._begin()
+        if taken:
+            self._progress(self._size)
+        return taken
+
+    def _closed_at(self) -> str:
+        joint = "&" if "?" in self._location else "?"
+        return f"{self._location}{joint}digest={quote(self._digest, safe='')}"
+
     def _go_on(self) -> None:
         """Send what is missing and close."""
         small = self._size <= _SMALL and self._chunk is None
@@ -162,12 +198,10 @@ class Upload:
     def _close(self, end: int) -> None:
         start = self._offset
         self._closing = True
-        joint = "&" if "?" in self._location else "?"
-        url = f"{self._location}{joint}digest={quote(self._digest, safe='')}"
         headers = {**_OCTETS, "Content-Length": str(end - start)}
         if 0 < start < end:
             headers["Content-Range"] = f"{start}-{end - 1}"
-        with self._send("PUT", url, headers=headers, body=lambda: self._bytes(start, end)) as answer:
+        with self._send("PUT", self._closed_at(), headers=headers, body=lambda: self._bytes(start, end)) as answer:
             if answer.status not in (201, 204):
                 raise InvalidAnswer(f"{self._what}: the upload was closed and the answer is {answer.status}, not 201")
         self._offset = end

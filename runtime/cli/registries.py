@@ -14,7 +14,7 @@ def source(folders: Mapping[str, str] | None = None) -> Source:
     chosen = settings()
     logins = DockerConfig()
     known = {**chosen.registry_roots, **(folders or {})}
-    return Source(lambda host: client(host, chosen, logins.credentials(host)), chosen.mirrors, known)
+    return Source(lambda host: client(host, chosen, logins.credentials(host)), chosen.mirrors, known, ask=chosen.share)
 
 
 def client(host: str, chosen: Settings, credentials: Credentials | None) -> Client:

@@ -3,6 +3,7 @@
     default_registry = "registry.example:5000"     where names without a registry lead; docker.io
     insecure_registries = ["10.0.0.5:5000"]        any certificate; behind http:// it is plain HTTP
     runtime = "runc"                               the OCI runtime of containers that name none; ours, runc or crun
+    share = false                                  registries of this machine are not asked for their folders
     userns_remap = "default"                       containers run as ids of /etc/subuid: of this user, or of `entrepot`
     [mirrors]
     "docker.io" = ["mirror.example"]               asked first, in their order
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_registry: str = "docker.io"
     insecure_registries: list[str] = []
     runtime: str = ""
+    share: bool = True
     userns_remap: str = ""
     mirrors: dict[str, list[str]] = {}
     registry_roots: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Pushing: blobs side by side, what the registry has is not sent, what its neighbour has is mounted; manifest last."""
+"""Pushing: blobs side by side, what the registry has is not sent, what a repository of it has is mounted."""
 
 import functools
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from runtime.images.image import layers_of, short
 from runtime.images.images import LARGEST_MANIFEST, Images
 from runtime.images.index import Named
 from runtime.images.names import Name
+from runtime.images.neighbour import Neighbour
 from runtime.images.progress import Progress, Status
 from runtime.images.workers import Workers
 from storage.digest import Digest
@@ -27,10 +28,12 @@ class Pushed(NamedTuple):
     size: int
 
 
-def push(images: Images, registry: Distribution, name: Name, progress: Progress) -> Pushed:
+def push(
+    images: Images, registry: Distribution, name: Name, progress: Progress, neighbour: Neighbour | None = None
+) -> Pushed:
     """Give the image that `name` means here that name in its registry, with the layers as they came.
 
-    Raises ImagesError, ClientError, StorageError.
+    Files are given to a `neighbour`, and not their bytes sent. Raises ImagesError, ClientError, StorageError.
     """
     progress.say(f"The push refers to repository [{name.place}]")
     image = images.get(str(name))
@@ -40,7 +43,7 @@ def push(images: Images, registry: Distribution, name: Name, progress: Progress)
         packed = compressed(images, payload, layers_of(payload).layers, lambda layer: _tell(progress, layer))
         digest = images.put_small(packed)
         manifest = layers_of(packed)
-        _blobs(images, registry, name, progress, manifest.layers)
+        _blobs(images, registry, name, progress, manifest.layers, neighbour)
         if manifest.config is not None:
             _blob(images, registry, name, None, origins.read(images.root), manifest.config)
         registry.push_manifest(name.repository, name.reference, packed, manifest.media_type)
@@ -63,7 +66,12 @@ def _foreign(layer: Descriptor) -> bool:
 
 
 def _blobs(
-    images: Images, registry: Distribution, name: Name, progress: Progress, layers: Sequence[Descriptor]
+    images: Images,
+    registry: Distribution,
+    name: Name,
+    progress: Progress,
+    layers: Sequence[Descriptor],
+    neighbour: Neighbour | None,
 ) -> None:
     known = origins.read(images.root)
     unique = {layer.digest: layer for layer in layers}
@@ -72,7 +80,7 @@ def _blobs(
         for layer in unique.values():
             progress.layer(short(layer.digest), Status.SKIPPED if _foreign(layer) else Status.PREPARING)
             if not _foreign(layer):
-                work = functools.partial(_blob, images, registry, name, progress, known, layer, workers)
+                work = functools.partial(_blob, images, registry, name, progress, known, layer, workers, neighbour)
                 futures.append(workers.submit(work))
         for future in futures:
             future.result()
@@ -86,6 +94,7 @@ def _blob(
     known: dict[str, list[str]],
     blob: Descriptor,
     workers: Workers | None = None,
+    neighbour: Neighbour | None = None,
 ) -> None:
     """Have one blob in the repository; it is asked for, mounted or sent."""
     label = short(blob.digest)
@@ -106,7 +115,8 @@ def _blob(
         tell(Status.THERE)
         return
     source = origins.source(known.get(blob.digest, ()), name)
-    if registry.push_blob(name.repository, blob.digest, blob.size, open_at, sent, source=source):
-        tell(Status.PUSHED)
+    giving = None if neighbour is None else neighbour.giving(images, Digest.parse(blob.digest))
+    if registry.push_blob(name.repository, blob.digest, blob.size, open_at, sent, source=source, place=giving):
+        tell(Status.SHARED if giving is not None and giving.taken else Status.PUSHED)
     else:
         tell(Status.MOUNTED, more=source)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from registry.client.distribution import Distribution, Fetched
-from registry.client.errors import NotFound, RegistryError, Unreachable
+from registry.client.errors import ClientError, NotFound, RegistryError, Unreachable
 from registry.oci.descriptor import Descriptor
 from runtime.images import foreign
 from runtime.images.names import Name
@@ -18,7 +18,8 @@ Connect = Callable[[str], Distribution]
 class Source:
     """The registries that names lead to.
 
-    By registry, `mirrors` are hosts that are asked first, in their order, and `folders` its data on this machine.
+    By registry, `mirrors` are hosts that are asked first, in their order, and `folders` its data on this machine; with
+    `ask`, a registry of this machine whose folder is not among them is asked where it is.
     """
 
     def __init__(
@@ -26,10 +27,13 @@ class Source:
         connect: Connect,
         mirrors: Mapping[str, Sequence[str]] | None = None,
         folders: Mapping[str, str] | None = None,
+        *,
+        ask: bool = True,
     ) -> None:
         self._connect = connect
         self._mirrors = dict(mirrors or {})
         self._folders = dict(folders or {})
+        self._ask = ask
         self._clients: dict[str, Distribution] = {}
         self._answered: dict[str, str] = {}
         """By registry, the host that had the last manifest: its blobs are asked for there first."""
@@ -46,8 +50,18 @@ class Source:
 
     def neighbour(self, name: Name) -> Neighbour | None:
         """The registry's folder, if it is one of this machine. Raises ImagesError when it is none."""
+        client = self.client(self._answered.get(name.registry, name.registry))
+
+        def sees(blob: Descriptor) -> bool:
+            try:
+                return client.has_blob(name.repository, blob.digest) == blob.size
+            except ClientError:
+                return False  # whoever asks for the bytes next, says so
+
         folder = self._folders.get(name.registry)
-        return Neighbour(Path(folder)) if folder else None
+        if folder:
+            return Neighbour.at(Path(folder), sees)
+        return Neighbour.told(client.folder(), sees) if self._ask else None
 
     def manifest(self, name: Name, reference: str) -> Fetched:
         """A manifest or an index, of the first mirror that has it, or of the registry."""

@@ -151,7 +151,11 @@ def _host(folder: Path, port: int) -> Iterator[Host]:
     subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
     try:
         host.run("ip", "link", "set", "lo", "up")
-        serve: Command = [host.bin / "entrepot", "serve", "--root", folder / "registry", "--listen", host.address]
+        # As if it stood elsewhere: docker gets its bytes by HTTP, and so do we.
+        serve: Command = [
+            *("env", "ENTREPOT_STORAGE_LINKS=false"),
+            *(host.bin / "entrepot", "serve", "--root", folder / "registry", "--listen", host.address),
+        ]
         engine: Command = [
             *("dockerd", "--host", host.socket, "--data-root", folder / "docker", "--exec-root", folder / "exec"),
             *("--pidfile", folder / "docker.pid", "--cgroup-parent", "entrepot-bench"),

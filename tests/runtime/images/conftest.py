@@ -67,7 +67,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     layout.tag("app", app)
     layout.tag("plain", layout.add_image([base, large, hidden], command=("/bin/busybox", "true")))
     layout.tag("multi", layout.add_index([(other, ARM64), (app, AMD64)]))
-    with running(folder) as server:
+    # Bytes are to travel here; a folder that is found is for test_links.py.
+    with running(folder, {"ENTREPOT_STORAGE_LINKS": "false"}) as server:
         made = Registry(server, layout, layers)
         for name in ("app", "plain", "multi"):
             push(made, name, f"team/{name}:1")

@@ -34,7 +34,7 @@ def test_a_push_to_another_repository_mounts_and_sends_nothing(registry: Registr
 
 def test_another_registry_gets_the_same_bytes(registry: Registry, host: Host, tmp_path: Path) -> None:
     host.run("pull", "-q", f"{registry.host}/team/app:1")
-    with running(tmp_path) as server:
+    with running(tmp_path, {"ENTREPOT_STORAGE_LINKS": "false"}) as server:
         target = f"127.0.0.1:{server.port}/copy/app:1"
         host.run("tag", f"{registry.host}/team/app:1", target)
         lines = host.run("push", target).splitlines()
