@@ -26,6 +26,7 @@ from registry.api.origin import Origins
 from registry.api.record import Recorder
 from registry.api.redirects import Redirects
 from registry.api.services import Services
+from registry.api.short import ShortWay
 from registry.auth.access import Access, Action
 from registry.config import Config
 from registry.home import claim, driver_of
@@ -77,10 +78,7 @@ class App:
         limits = config.limits
         self.limits = _limits(config)
         self.lanes = Lanes(config.uploads.threads)
-        threads = max(8, config.uploads.threads * 2)
-        if not driver.local:
-            threads = max(threads, config.s3.connections // 2)
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="storage")
+        self.pool = ThreadPoolExecutor(_threads(config, driver), thread_name_prefix="storage")
         self.draining = False
         self._config = config
         self._metrics = metrics
@@ -130,6 +128,7 @@ class App:
         if plain and access.allows(Action.PULL):
             express = Express if self.database.inline_reads else ExpressLater
             self._express = express(self.database, content, pull, recorder)
+        self._short = ShortWay(distribution) if plain else None
         verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
         self._uploads = uploads
         self._jobs = Jobs(self.database, self._work(uploads, checked, verify, pull))
@@ -206,6 +205,9 @@ class App:
     def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
         return None if self._express is None else self._express.again(request, client)
 
+    def short(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+        return None if self._short is None else self._short(scope, body)
+
     def refusal(self, status: int, sentence: str) -> bytes:
         code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(status, "UNSUPPORTED")
         return error_body(code, sentence)
@@ -269,6 +271,12 @@ async def _starlette_error(request: Request, error: Exception) -> Response:
     answer = render(fault)
     assert not isinstance(answer.body, FileBody)
     return Response(answer.body, answer.status, media_type="application/json", headers=error.headers)
+
+
+def _threads(config: Config, driver: Driver) -> int:
+    """How many threads wait for the storage."""
+    threads = max(8, config.uploads.threads * 2)
+    return threads if driver.local else max(threads, config.s3.connections // 2)
 
 
 def _redirects(config: Config) -> Redirects:
