@@ -70,7 +70,10 @@ def state_of(now: State) -> dict[str, Any]:
 
 def mount_of(said: dict[str, Any]) -> dict[str, Any]:
     """Docker's MountPoint."""
-    return {name: said[name] for name in _MOUNT if said.get(name) != "" or name in ("Mode", "Propagation")}
+    told = {name: said[name] for name in _MOUNT if said.get(name) != "" or name in ("Mode", "Propagation")}
+    if told["Type"] == "bind":
+        told["Propagation"] = told["Propagation"] or "rprivate"
+    return told
 
 
 def endpoints_of(machine: Machine, record: Record, now: State) -> tuple[Endpoint, ...]:

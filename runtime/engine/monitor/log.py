@@ -49,13 +49,22 @@ class JsonFile:
             json.dumps({"log": entry.decode("utf-8", "replace"), "stream": stream, "time": when}, ensure_ascii=False)
             for entry in entries
         ]
-        text = "\n".join(lines).encode("utf-8", "replace") + b"\n"
         try:
-            if self._size and self._max_size > 0 and self._size + len(text) > self._max_size:
-                self._rotate()
-            self._size += os.write(self._fd, text)
+            self._fill([f"{line}\n".encode("utf-8", "replace") for line in lines])
         except OSError:
             return
+
+    def _fill(self, lines: list[bytes]) -> None:
+        """Write as many at once as fit into a file."""
+        text = bytearray()
+        for line in lines:
+            size = self._size + len(text)
+            if size and 0 < self._max_size < size + len(line):
+                self._size += os.write(self._fd, text)
+                text.clear()
+                self._rotate()
+            text += line
+        self._size += os.write(self._fd, text)
 
     def _rotate(self) -> None:
         os.close(self._fd)
