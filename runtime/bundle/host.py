@@ -69,7 +69,7 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
         architecture=_GO_NAMES.get(machine.machine, machine.machine),
         cgroup_version=2 if unified else 1,
         cpus=frozenset(os.sched_getaffinity(0)) | frozenset(range(os.cpu_count() or 1)),
-        capabilities=_capabilities(),
+        capabilities=host_capabilities(),
         sysctls=tuple(name for name in OPTIONAL_SYSCTLS if Path("/proc/sys", *name.split(".")).exists()),
         masked_paths=tuple(map(str, throttles)),
         time_namespaces=time_namespaces and Path("/proc/self/ns/time").exists(),
@@ -78,7 +78,7 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
     )
 
 
-def _capabilities() -> int:
+def host_capabilities() -> int:
     """All of the kernel's for who makes a user namespace, in which all are had; else those of this process."""
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
     if os.geteuid() != 0:

@@ -68,6 +68,8 @@ def run(paths: Paths, id: str, wanted: Wanted, pump: Callable[[Running], Pump]) 
     ended = os.pidfd_open(running.pid)
     try:
         pumping.run(ended)
+        if pumping.detached and wanted.tty:
+            _hold(running.stdout)
     finally:
         os.close(ended)
         for descriptor in {running.stdin, running.stdout, running.stderr}:
@@ -76,6 +78,25 @@ def run(paths: Paths, id: str, wanted: Wanted, pump: Callable[[Running], Pump]) 
         return 0, True
     code = os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1])
     return (code if code >= 0 else 128 - code), False
+
+
+def _hold(terminal: int) -> None:
+    """Leave a process that holds a terminal's end and reads what is written, or all that is at it would be hung up."""
+    signal = _module("signal", "")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # ours may be the last process of a session that ends now
+    if os.fork():
+        return
+    try:
+        os.setsid()
+        os.dup2(terminal, 3)
+        for number in range(3):
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        os.closerange(4, 1 << 20)
+        os.set_blocking(3, True)
+        while os.read(3, 65536):
+            pass
+    finally:
+        os._exit(0)
 
 
 def detached(paths: Paths, id: str, wanted: Wanted) -> None:
@@ -168,16 +189,12 @@ def _process(process: dict[str, Any], wanted: Wanted, of: Of, *, terminal: bool)
         env = list(_module("environment", "runtime.bundle.grammar").merge(env, wanted.env))
     made["env"] = env
     if wanted.privileged:
-        every = _module("capabilities", "runtime.bundle").granted((), (), True, _last_capability())
+        can_give = _module("host", "runtime.bundle").host_capabilities()
+        every = _module("capabilities", "runtime.bundle").granted((), (), True, can_give)
         made["capabilities"] = {"bounding": every, "effective": list(every), "permitted": list(every)}
     return made
 
 
-def _last_capability() -> int:
-    with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
-        return int(file.read())
-
-
 def _module(name: str, package: str = "runtime.engine") -> ModuleType:
     """What most calls do not need."""
-    return __import__(f"{package}.{name}", fromlist=["_"])
+    return __import__(f"{package}.{name}" if package else name, fromlist=["_"])

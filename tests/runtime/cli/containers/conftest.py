@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +28,7 @@ class Command:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.network = str(folder / "net")
-        self._environ = {
+        self.environ = {
             **os.environ,
             "ENTREPOT_RUNTIME_ROOT": str(folder / "data"),
             "ENTREPOT_RUNTIME_RUN_ROOT": str(folder / "run"),
@@ -40,7 +42,7 @@ class Command:
     def __call__(self, *args: str, stdin: str = "", code: int = 0) -> str:
         """Run it; its standard output. It has this exit code."""
         done = subprocess.run(
-            self.words(*args), input=stdin, capture_output=True, text=True, env=self._environ, timeout=PATIENCE
+            self.words(*args), input=stdin, capture_output=True, text=True, env=self.environ, timeout=PATIENCE
         )
         assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         self.errors = done.stderr
@@ -49,15 +51,17 @@ class Command:
     def begin(self, *args: str) -> subprocess.Popen[bytes]:
         """Begin it, with pipes."""
         return subprocess.Popen(
-            self.words(*args), env=self._environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self.words(*args), env=self.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def typed(self, args: Sequence[str], script: Sequence[tuple[bytes, bytes]]) -> tuple[int, bytes]:
+    def typed(self, args: Sequence[str], script: Sequence[tuple[bytes, bytes]], size: bytes = b"") -> tuple[int, bytes]:
         """Run it on a terminal: wait for what is shown, then type; the exit code and all that was shown."""
         words = self.words(*args)
         pid, fd = pty.fork()
         if not pid:
-            os.execvpe(words[0], words, self._environ)
+            if size:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+            os.execvpe(words[0], words, self.environ)
         shown, place = b"", 0
         steps = list(script)
         end = time.monotonic() + PATIENCE
