@@ -14,7 +14,6 @@
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -60,6 +59,8 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _read(path: Path) -> dict[str, object]:
+    import tomllib  # here, as most machines have no such file
+
     try:
         return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

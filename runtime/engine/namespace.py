@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 
 from runtime.syscall import mounts, namespaces
 from runtime.syscall.users import stand_in
+
+_OWN = "/proc/thread-self/ns/net"
 
 
 def make(path: str, users: str = "") -> None:
@@ -20,22 +21,19 @@ def make(path: str, users: str = "") -> None:
     if users:
         _owned(path, users)
         return
-    trouble: list[OSError] = []
-
-    def unshare() -> None:
-        # The thread alone moves there, and ends; the mount holds the namespace.
+    here = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # This thread alone moves there, for a moment; the mount holds the namespace.
+        namespaces.unshare(namespaces.CLONE_NEWNET)
         try:
-            namespaces.unshare(namespaces.CLONE_NEWNET)
-            mounts.mount("/proc/thread-self/ns/net", path, None, mounts.MS_BIND)
-        except OSError as error:
-            trouble.append(error)
-
-    thread = threading.Thread(target=unshare)
-    thread.start()
-    thread.join()
-    if trouble:
+            mounts.mount(_OWN, path, None, mounts.MS_BIND)
+        finally:
+            namespaces.setns(here, namespaces.CLONE_NEWNET)
+    except OSError:
         os.unlink(path)
-        raise trouble[0]
+        raise
+    finally:
+        os.close(here)
 
 
 def _owned(path: str, users: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.snapshots.errors import InvalidLayer, Unsupported, printable
 from runtime.snapshots.marks import INTERNAL
-from runtime.snapshots.tar.entry import Entry
+
+if TYPE_CHECKING:
+    from runtime.snapshots.tar.entry import Entry
 
 _MODE = 0o7777
 _NO_ID = 0xFFFFFFFF
