@@ -8,7 +8,11 @@ BundleError
   ProfileInvalid       a seccomp profile is not one
 """
 
-from typing import ClassVar
+from __future__ import annotations
+
+TYPE_CHECKING = False  # an error is loaded with everything that can fail
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class BundleError(Exception):

@@ -4,43 +4,68 @@ What is written as a number is a number and must be one of 32 bits; it is never 
 Lines that are no entries are passed over: one with a broken number must not become root.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
-
-import msgspec
+from __future__ import annotations
 
 from runtime.bundle.errors import UserUnknown
 
-LARGEST: Final = 4 * 2**20
+TYPE_CHECKING = False  # `exec --user` waits for what is loaded here
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+LARGEST = 4 * 2**20
 """Bytes of a passwd or group file."""
-MOST_GROUPS: Final = 1024
-MAX_ID: Final = 2**32 - 2
+MOST_GROUPS = 1024
+MAX_ID = 2**32 - 2
 """The kernel keeps the one above for "no change"."""
-_number = re.compile(r"[0-9]{1,10}").fullmatch
-_like_a_number = re.compile(r"[+-]?[0-9]+").fullmatch
+_DIGITS = frozenset("0123456789")
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
+class User:
     """Who the process is; groups are the supplementary ones, the main one first."""
 
-    uid: int = 0
-    gid: int = 0
-    groups: tuple[int, ...] = ()
-    home: str = "/"
+    __slots__ = ("gid", "groups", "home", "uid")
+
+    def __init__(self, *, uid: int = 0, gid: int = 0, groups: tuple[int, ...] = (), home: str = "/") -> None:
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+        self.home = home
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, User) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return f"User{self._all()}"
+
+    def _all(self) -> tuple[object, ...]:
+        return self.uid, self.gid, self.groups, self.home
 
 
-class _Account(msgspec.Struct, frozen=True):
-    name: str
-    uid: int
-    gid: int
-    home: str
+class _Account:
+    def __init__(self, name: str, uid: int, gid: int, home: str) -> None:
+        self.name = name
+        self.uid = uid
+        self.gid = gid
+        self.home = home
 
 
-class _Group(msgspec.Struct, frozen=True):
-    name: str
-    gid: int
-    members: tuple[str, ...]
+class _Group:
+    def __init__(self, name: str, gid: int, members: tuple[str, ...]) -> None:
+        self.name = name
+        self.gid = gid
+        self.members = members
+
+
+def _number(text: str) -> bool:
+    return 1 <= len(text) <= 10 and _DIGITS.issuperset(text)
+
+
+def _like_a_number(text: str) -> bool:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return bool(digits) and _DIGITS.issuperset(digits)
 
 
 def resolve(text: str, passwd: bytes = b"", group: bytes = b"", add: Sequence[str] = ()) -> User:
@@ -67,7 +92,7 @@ def resolve(text: str, passwd: bytes = b"", group: bytes = b"", add: Sequence[st
 
 def read_id(text: str, what: str) -> int | None:
     """The number that `text` is, None for a name. Raises UserUnknown for a number that is no id."""
-    if _like_a_number(text) is None:
+    if not _like_a_number(text):
         return None
     number = int(text) if _number(text) else -1
     if not 0 <= number <= MAX_ID:

@@ -1,21 +1,15 @@
-"""A container's root file system: mounted while it runs, and read without following what the image planted."""
+"""A container's root file system, mounted while it runs."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterator
 
 from runtime.engine import users
-from runtime.engine.errors import EngineError
 from runtime.engine.machine import Machine
 from runtime.engine.paths import Of
-from runtime.syscall import files
 from runtime.syscall.users import Ids
-
-LARGEST = 4 * 2**20
-"""Bytes of a file that is read for its content."""
 
 
 def mount(machine: Machine, of: Of, ids: Ids | None = None) -> None:
@@ -51,22 +45,3 @@ def mounted(machine: Machine, of: Of) -> Iterator[int]:
     finally:
         if not before:
             unmount(machine, of)
-
-
-def read(of: Of, path: str) -> bytes:
-    """A regular file of it, empty if there is none. Raises EngineError when it is too large."""
-    root = os.open(of.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-        fd = files.openat2(root, path, flags, 0, files.RESOLVE_IN_ROOT | files.RESOLVE_NO_MAGICLINKS)
-    except OSError:
-        return b""
-    finally:
-        os.close(root)
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return b""
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise EngineError(f"{path} of the image is larger than {LARGEST} bytes")
-    return content

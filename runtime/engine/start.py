@@ -13,6 +13,7 @@ from runtime.bundle.grammar import mode
 from runtime.bundle.spec import hostname, spec
 from runtime.engine import (
     clearing,
+    contained,
     folders,
     ipc,
     lifecycle,
@@ -124,7 +125,7 @@ def _ready(machine: Machine, record: Record, of: Of) -> tuple[Ids | None, Connec
 
 def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected: Connected) -> Given:
     asked = record.host_config
-    passwd, group = rootfs.read(of, "/etc/passwd"), rootfs.read(of, "/etc/group")
+    passwd, group = contained.read(of, "/etc/passwd"), contained.read(of, "/etc/group")
     mounts = volumes.resolve(machine, record, of, ids)
     pid, shared = mode.joined(asked.pid_mode), ipc.connect(machine, record, of, ids)
     return Given(

@@ -1,11 +1,14 @@
 """Environment variables and labels: NAME=value, and files of them, one a line."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from __future__ import annotations
 
 from runtime.bundle.errors import ValueInvalid
 
-MAX_FILE: Final = 2**20
+TYPE_CHECKING = False  # `exec --env` waits for what is loaded here
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_FILE = 2**20
 """Bytes of an env file or a label file."""
 
 
