@@ -4,11 +4,12 @@ So what was copied after the row was committed is all there is, whoever serves. 
 so that a copy that is killed does not leave a registry that can only be read; one that has been moved stays so.
 """
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, case, delete, literal_column, select
 
+from registry.metadata.clock import now_ms
 from registry.metadata.models import probes
 from registry.metadata.session import Session
-from registry.metadata.statement import Statement, insert_into, named
+from registry.metadata.statement import ONE, Statement, insert_into, named
 
 NAME = "frozen"
 """Of the row, beside those that show that the database can be written to; it is never copied."""
@@ -19,6 +20,12 @@ FOR_GOOD = 2**63 - 1
 SENTENCE = "the registry is being moved and takes no changes for now, what it has can be pulled; try again later"
 
 _UNTIL = Statement(select(probes.c.at).where(probes.c.name == bindparam("name")))
+_IS_NOT = Statement(
+    select(ONE // case((probes.c.at > bindparam("at"), literal_column("0")), else_=ONE)).where(
+        probes.c.name == bindparam("name")
+    )
+)
+"""Divides by zero where changes are not taken at the time `at`."""
 _FREEZE = Statement(
     lambda dialect: (
         insert_into(dialect, probes)
@@ -29,10 +36,15 @@ _FREEZE = Statement(
 _THAW = Statement(delete(probes).where(probes.c.name == bindparam("name")))
 
 
-def until(s: Session) -> int:
+def said(s: Session) -> int:
     """When (ms) changes are taken again; 0 where nobody has said that they are not."""
     row = s.one(_UNTIL, name=NAME)
     return 0 if row is None else int(row[0])
+
+
+def until(s: Session) -> int:
+    """The same for a change that is about to be written, which is written only if it is so (see Session.presume)."""
+    return 0 if s.presume(_IS_NOT, name=NAME, at=now_ms()) else said(s)
 
 
 def freeze(s: Session, at: int) -> None:

@@ -22,11 +22,12 @@ from sqlalchemy import Dialect, Engine, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.pool import NullPool
 
+from registry.metadata import frozen
 from registry.metadata.backend import Observe
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, Frozen
 from registry.metadata.generations import Generations
 from registry.metadata.pipeline import Pipeline
-from registry.metadata.wire import ANSWER_WITHIN, Wire, WireSession
+from registry.metadata.wire import ANSWER_WITHIN, NOT_SO, Presumption, Wire, WireSession
 
 PATIENCE = 5.0
 """Seconds in which a restarted or failed-over database is waited for by a write."""
@@ -84,17 +85,19 @@ class Postgres:
             raise ValueError(f"database url cannot be read: {str(error).strip()}") from error
         self._conninfo = make_conninfo("", **(DEFAULTS | given | {"client_encoding": "UTF8"}))
         self._name = f"{given.get('host', 'local')}/{given.get('dbname', '')}"
+        self._presumption = Presumption()
         self._dialect: Dialect = psycopg_dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
     def connect(self, *, writer: bool) -> "PostgresConnection":
         """A new connection; one that is not for the writer refuses to write, where no pooler is in between."""
         wire = self._wire(writer=writer)
-        return PostgresConnection(wire, self._dialect, {} if wire.prepares else self._settings)
+        session = WireSession(wire, self._dialect, self._presumption)
+        return PostgresConnection(wire, session, {} if wire.prepares else self._settings)
 
     def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: Observe) -> Pipeline:
         """Reads on so many connections at most."""
         connect = partial(self._wire, writer=False)
-        return Pipeline(loop, connect, self.lost, self._dialect, lanes, self._answer_within, observe)
+        return Pipeline(loop, connect, self._lost_to_reads, self._dialect, lanes, self._answer_within, observe)
 
     def generations(self, loop: asyncio.AbstractEventLoop) -> Generations:
         """What was committed so far, on a connection of its own."""
@@ -131,6 +134,8 @@ class Postgres:
             return DatabaseFull(text)
         if state in _READ_ONLY:
             return DatabaseReadOnly(text)
+        if state == NOT_SO:
+            return Frozen(frozen.SENTENCE)
         if state.startswith(_UNAVAILABLE_CLASSES) or state in _UNAVAILABLE:
             return DatabaseUnavailable(text)
         if not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
@@ -138,10 +143,16 @@ class Postgres:
         return None
 
     def lost(self, error: BaseException) -> bool:
-        """Whether the server or the way to it is gone, or it is not the one that can be written to."""
+        """Whether the server or the way to it is gone, or it is not what it was taken for."""
+        if isinstance(error, psycopg.Error) and error.sqlstate == NOT_SO:
+            return True
         if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)):
             return False
         return not error.sqlstate or error.sqlstate.startswith(_LOST_CLASSES)
+
+    def _lost_to_reads(self, error: BaseException) -> bool:
+        """The same; a read that changes something is refused by our own doing, and by every other server as well."""
+        return self.lost(error) and not (isinstance(error, psycopg.Error) and error.sqlstate in _READ_ONLY)
 
     def refused(self, error: BaseException) -> bool:
         """Whether the server has said so, and is still there."""
@@ -157,9 +168,9 @@ class Postgres:
 class PostgresConnection:
     """One connection to the server; `settings` are those that each transaction has to be told."""
 
-    def __init__(self, wire: Wire, dialect: Dialect, settings: Mapping[str, str]) -> None:
+    def __init__(self, wire: Wire, session: WireSession, settings: Mapping[str, str]) -> None:
         self.wire = wire
-        self.session = WireSession(self.wire, dialect)
+        self.session = session
         self._settings = _set(settings, local=True) if settings else ""
 
     def begin(self, *, durable: bool) -> None:

@@ -55,6 +55,13 @@ class Session(ABC):
         """Run a change whose outcome nobody asks for: in its order, but maybe only with the next statement."""
         self.run(statement, **params)
 
+    def presume(self, statement: Statement, **params: object) -> bool:
+        """Go on as if a statement did not fail; if it does, nothing of the transaction is done, and it is run again.
+
+        False where the session would rather have the question asked.
+        """
+        return False
+
     def insert(self, statement: Statement, **params: object) -> int:
         """Run an INSERT ... RETURNING id; the id of the row it made, or 0 when a conflict made it do nothing."""
         row = self.one(statement, **params)

@@ -25,6 +25,12 @@ from registry.metadata.statement import Statement
 ANSWER_WITHIN = 20.0
 """Seconds after which a server that has not answered is given up; it gives up a statement of ours before that."""
 
+ASK_FOR = 10.0
+"""Seconds for which what was wrongly presumed is asked."""
+
+NOT_SO = "22012"
+"""The state of the error by which a statement says that what was presumed is not so: a division by zero."""
+
 _BINARY = pq.Format.BINARY
 _TEXT = pq.Format.TEXT
 _FATAL = pq.ExecStatus.FATAL_ERROR
@@ -49,6 +55,20 @@ class Answer(NamedTuple):
     touched: int
     done: bytes | None
     error: psycopg.Error | None
+
+
+class Presumption:
+    """Whether the writers of a process go on without an answer, see Session.presume."""
+
+    def __init__(self) -> None:
+        self._wrong_until = 0.0
+
+    def __bool__(self) -> bool:
+        return time.monotonic() >= self._wrong_until
+
+    def was_wrong(self) -> None:
+        """Have what is presumed asked for a while, as it is not so now."""
+        self._wrong_until = time.monotonic() + ASK_FOR
 
 
 class Wire:
@@ -183,12 +203,13 @@ class Wire:
 class WireSession(Session):
     """Statements on a wire, each waited for unless it can come `later`."""
 
-    __slots__ = ("_waiting", "_wire", "dialect")
+    __slots__ = ("_presumption", "_waiting", "_wire", "dialect")
 
-    def __init__(self, wire: Wire, dialect: Dialect) -> None:
+    def __init__(self, wire: Wire, dialect: Dialect, presumption: Presumption) -> None:
         self._wire = wire
         self.dialect = dialect
         self._waiting = False
+        self._presumption = presumption
 
     def one(self, statement: Statement, **params: object) -> Row | None:
         rows = self._ask(statement, params).rows
@@ -203,6 +224,12 @@ class WireSession(Session):
     def later(self, statement: Statement, **params: object) -> None:
         text, names = statement.numbered(self.dialect)
         self.send(text, [params[name] for name in names])
+
+    def presume(self, statement: Statement, **params: object) -> bool:
+        presumed = bool(self._presumption)
+        if presumed:
+            self.later(statement, **params)
+        return presumed
 
     def together(self, asks: Sequence[Ask]) -> list[list[Row]]:
         for statement, params in asks:
@@ -235,10 +262,11 @@ class WireSession(Session):
         text, names = statement.numbered(self.dialect)
         return self.ask(text, [params[name] for name in names])
 
-    @staticmethod
-    def _checked(answers: list[Answer]) -> list[Answer]:
+    def _checked(self, answers: list[Answer]) -> list[Answer]:
         for answer in answers:
             if answer.error is not None:
+                if answer.error.sqlstate == NOT_SO:
+                    self._presumption.was_wrong()
                 raise answer.error
         return answers
 

@@ -232,11 +232,10 @@ class Ledger:
         if not due:
             return
 
-        def write(session: Session) -> None:
-            for live in due:
-                uploads.renew(session, live.row.id, self._owner, now + LAPSE)
-
-        await self._database.write(write, durable=False)
+        ids = [live.row.id for live in due]
+        await self._database.write(
+            lambda session: uploads.renew_all(session, ids, self._owner, now + LAPSE), durable=False
+        )
         for live in due:
             live.leased_until = now + LAPSE
 

@@ -72,14 +72,14 @@ class Moment:
 
     def _await_others(self) -> None:
         """Wait for what a killed copy has said to lapse. Raises Refused while another copy goes on."""
-        first = self._database.read_now(frozen.until)
-        while now_ms() < (until := self._database.read_now(frozen.until)) < frozen.FOR_GOOD:
+        first = self._database.read_now(frozen.said)
+        while now_ms() < (until := self._database.read_now(frozen.said)) < frozen.FOR_GOOD:
             if until > first:
                 raise Refused("another copy of this database is going on; wait for its end")
             time.sleep(LOOK)
 
     def _begin(self, s: Session) -> int:
-        self._before = frozen.until(s)
+        self._before = frozen.said(s)
         if now_ms() < self._before < frozen.FOR_GOOD:
             raise Refused("another copy of this database is going on; wait for its end")
         if self._before != frozen.FOR_GOOD:
@@ -99,7 +99,7 @@ class Moment:
                 continue  # it may come back before the row lapses, which the next look at it says
 
     def _again(self, s: Session) -> bool:
-        until = frozen.until(s)
+        until = frozen.said(s)
         if until <= now_ms():
             return False
         if until != frozen.FOR_GOOD:
@@ -107,5 +107,5 @@ class Moment:
         return True
 
     def _check(self, s: Session) -> None:
-        if self._lapsed or frozen.until(s) <= now_ms() or events.last_id(s) != self._event:
+        if self._lapsed or frozen.said(s) <= now_ms() or events.last_id(s) != self._event:
             raise Refused("the registry was written to while it was copied; try again")

@@ -40,6 +40,17 @@ def test_changes_are_refused_in_every_process_until_it_thaws(database: Database,
         other.close()
 
 
+def test_a_change_that_waits_for_no_answer_is_refused_as_well(database: Database) -> None:
+    database.write_now(push)
+    freeze(database, LONG)
+    for _ in range(2):
+        with pytest.raises(Frozen):
+            database.write_now(lambda s: events.append(s, "blob.pushed", "blindly"))
+    assert database.write_now(frozen.thaw, always=True)
+    database.write_now(lambda s: events.append(s, "blob.pushed", "again"))
+    assert [event.repository for event in database.read_now(lambda s: events.after(s, 0, 9))] == ["app", "again"]
+
+
 def test_it_lapses(database: Database) -> None:
     freeze(database, LONG)
     freeze(database, -1)

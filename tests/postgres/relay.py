@@ -1,0 +1,71 @@
+"""A way to the server that counts round trips: how often a client has sent something and then waited for an answer."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Iterator
+
+
+class Relay:
+    """Listens on a port of its own; `trips` counts over all connections."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.trips = 0
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def run(self) -> None:
+        """Until `close`."""
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                thread = threading.Thread(target=self._pass, args=(client,))
+                self._threads.append(thread)
+                thread.start()
+
+    def close(self) -> None:
+        """Take no more connections; those that are there end with their clients."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _pass(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            asked = False
+            while True:
+                for ready in select.select([client, server], [], [])[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    if ready is client:
+                        server.sendall(data)
+                        asked = True
+                    else:
+                        with self._lock:
+                            self.trips += asked
+                        asked = False
+                        client.sendall(data)
+
+
+@contextlib.contextmanager
+def relay(port: int) -> Iterator[Relay]:
+    """One whose clients are gone before it ends."""
+    made = Relay(port)
+    thread = threading.Thread(target=made.run)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.close()
+        thread.join()
+        made.join()

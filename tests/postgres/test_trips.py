@@ -1,0 +1,50 @@
+"""How often the index waits for its server, as nothing costs a push more where that is another machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+
+import pytest
+
+from tests.application import Registry, digest_of, image
+from tests.postgres.relay import Relay, relay
+from tests.postgres.server import shared
+
+pytestmark = pytest.mark.anyio
+
+CONFIG, LAYER = b'{"seed": "trips"}', b"a layer"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def counted(tmp_path: Path) -> AsyncIterator[tuple[Registry, Relay]]:
+    with relay(shared().port) as between:
+        url = shared().new_database().replace(f":{shared().port}/", f":{between.port}/")
+        async with Registry(tmp_path / "root", {"database.url": url}) as registry:
+            await registry.push("team/first", b"connections are made, and statements are prepared")
+            await registry.put("team/first", "first", image(CONFIG, []))
+            await registry.request("HEAD", f"/v2/team/first/blobs/{digest_of(b'nothing')}")
+            yield registry, between
+
+
+async def trips(between: Relay, *work: Awaitable[object]) -> int:
+    before = between.trips
+    for one in work:
+        await one
+    await asyncio.sleep(0.01)
+    return between.trips - before
+
+
+async def test_a_push(counted: tuple[Registry, Relay]) -> None:
+    registry, between = counted
+    assert await trips(between, registry.push("team/app", CONFIG)) == 3  # the repository is made as well
+    assert await trips(between, registry.push("team/app", LAYER)) == 2
+    assert await trips(between, registry.put("team/app", "latest", image(CONFIG, [LAYER]))) == 2
+    assert await trips(between, registry.put("team/app", "latest", image(CONFIG, [LAYER]))) == 2
+    assert await trips(between, registry.request("HEAD", f"/v2/team/app/blobs/{digest_of(LAYER)}")) == 1
