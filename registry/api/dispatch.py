@@ -6,7 +6,7 @@ import logging
 import time
 from concurrent.futures import Executor
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from registry.api.answer import Answer, FileBody, Headers
 from registry.api.errors import error_body, render, translate
@@ -15,11 +15,13 @@ from registry.api.path import parse_path
 from registry.api.record import Recorder
 from registry.api.request import Request
 from registry.api.routes import BY_NAME
-from registry.api.send import send_answer
+from registry.api.send import headers_of, send_answer
 from registry.api.services import Services
 from registry.auth.access import Access
 from registry.oci.errors import Denied, MethodNotAllowed, RegistryFault
 from registry.services.body import Disconnected
+from registry.transport import application
+from registry.transport.whole import answer_of
 
 log = logging.getLogger(__name__)
 
@@ -47,32 +49,51 @@ class Distribution:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
-        request_id = self._recorder.request_id(given)
-        request = Request(scope, receive, self._origins.of(scope), request_id)
+        request = self._request(scope, receive)
         route, status, sent = "unknown", 499, 0
         try:
             answer, route = await self._answer(request)
             status = answer.status
-            extra: Headers = [API_VERSION, (b"x-request-id", request_id.encode())]
-            sent = await send_answer(scope, send, answer, extra, self._pool)
+            sent = await send_answer(scope, send, answer, _extra(request), self._pool)
         except self._gone:
-            log.debug("request %s: the client went away", request_id)
+            log.debug("request %s: the client went away", request.request_id)
         finally:
-            seconds = time.perf_counter() - started
-            received = request.body.length or 0
-            self._recorder.answered(
-                request_id,
-                request.origin.client,
-                request.method,
-                _target(scope),
-                route,
-                status,
-                seconds,
-                received,
-                sent,
-                request.headers.get(b"user-agent", b""),
-            )
+            self._record(request, route, status, sent, started)
+
+    async def whole(self, scope: Scope, body: bytes) -> application.Answer:
+        """The answer to a request whose body is all here; not for one that a file may be the answer to."""
+        started = time.perf_counter()
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        request = self._request(scope, receive)
+        route, status, sent = "unknown", 499, 0
+        try:
+            answer, route = await self._answer(request)
+            assert not isinstance(answer.body, FileBody)
+            status, sent = answer.status, len(answer.body)
+            return answer_of(status, headers_of(answer, _extra(request)), answer.body)
+        finally:
+            self._record(request, route, status, sent, started)
+
+    def _request(self, scope: Scope, receive: Receive) -> Request:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+        return Request(scope, receive, self._origins.of(scope), self._recorder.request_id(given))
+
+    def _record(self, request: Request, route: str, status: int, sent: int, started: float) -> None:
+        self._recorder.answered(
+            request.request_id,
+            request.origin.client,
+            request.method,
+            _target(request.scope),
+            route,
+            status,
+            time.perf_counter() - started,
+            request.body.length or 0,
+            sent,
+            request.headers.get(b"user-agent", b""),
+        )
 
     async def _answer(self, request: Request) -> tuple[Answer, str]:
         """The answer and the class of the route; every refusal ends here."""
@@ -109,6 +130,10 @@ class Distribution:
                 f"{action.value} is not granted to anonymous clients here (access.anonymous)", {"action": action.value}
             )
         return await handler(request, self._services)
+
+
+def _extra(request: Request) -> Headers:
+    return [API_VERSION, (b"x-request-id", request.request_id.encode())]
 
 
 def _refusal(fault: RegistryFault, method: str) -> Answer:

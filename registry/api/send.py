@@ -15,10 +15,7 @@ CHUNK = 1 << 20
 
 async def send_answer(scope: Scope, send: Send, answer: Answer, extra: Headers, pool: Executor) -> int:
     """Send it; how many body bytes went out. Closes the file of a FileBody."""
-    headers = [*answer.headers, *extra]
-    if answer.status not in (204, 304):
-        headers.append((b"content-length", str(answer.content_length).encode()))
-    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    start = {"type": "http.response.start", "status": answer.status, "headers": headers_of(answer, extra)}
     body = answer.body
     if not isinstance(body, FileBody):
         await send(start)
@@ -32,6 +29,14 @@ async def send_answer(scope: Scope, send: Send, answer: Answer, extra: Headers, 
     finally:
         body.reader.close()
     return body.length
+
+
+def headers_of(answer: Answer, extra: Headers) -> Headers:
+    """All headers that the answer is sent with."""
+    headers = [*answer.headers, *extra]
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", str(answer.content_length).encode()))
+    return headers
 
 
 async def _send_file(scope: Scope, send: Send, body: FileBody, pool: Executor) -> None:

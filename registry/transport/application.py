@@ -44,5 +44,8 @@ class Application(Protocol):
     def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
         """The same for a request that `express` has answered before in the same bytes, or None to parse it."""
 
+    def short(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+        """The answer to a request that came in one piece, body and all; or None to have it come as ASGI's messages."""
+
     def refusal(self, status: int, sentence: str) -> bytes:
         """The error body for a request that never reaches the application."""

@@ -20,10 +20,11 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from registry.transport import lanes
 from registry.transport.chunked import InvalidChunk
+from registry.transport.whole import answer_of
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
@@ -224,10 +225,7 @@ class Cycle(RequestResponseCycle):
             return False
         if not self.keep_alive:
             headers.append((b"connection", b"close"))
-        head = lines(headers)
-        if head.count(b"\n") != len(headers) or head.count(b"\r") != len(headers):
-            raise ValueError("a header of the answer has a line end in it")
-        self.transport.write(b"".join((STATUS_LINE[start["status"]], self.connection.date(), head, b"\r\n", payload)))
+        self.connection.answer(answer_of(start["status"], headers, payload))
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
@@ -305,10 +303,6 @@ class Cycle(RequestResponseCycle):
             else:
                 await asyncio.sleep(0)
         transport.set_write_buffer_limits(high, low)
-
-
-def lines(headers: list[tuple[bytes, bytes]]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _feed_all(sink: Callable[[Buffer], object], chunks: list[Buffer]) -> None:

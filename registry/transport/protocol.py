@@ -1,13 +1,14 @@
 """The HTTP/1.1 protocol of the registry: uvicorn's, with bounds, an express lane and bodies that skip the parser.
 
-Three things differ from `HttpToolsProtocol`, whose private names this builds on (so its version is pinned, and
+Four things differ from `HttpToolsProtocol`, whose private names this builds on (so its version is pinned, and
 tests/transport is the contract):
 
 1. Bounds. Heads have a greatest size and count, heads and bodies have a deadline and bodies a least rate (see
    `reaper`).
 2. Express. A small GET or HEAD that the application can answer at once (`app.express`), or by a callback (`later`), is
    answered from here, with no task and no ASGI messages.
-3. Body. Bodies go past the HTTP parser, and large ones past the event loop (see `cycle`).
+3. Short. A request that came in one piece, body and all, is given to the application as it is (`app.short`).
+4. Body. All other bodies go past the HTTP parser, and large ones past the event loop (see `cycle`).
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
-from registry.transport.cycle import Cycle, lines
+from registry.transport.cycle import Cycle
 from registry.transport.head import BadHead, Head, HeadEnd, check_head, framing
 from registry.transport.later import Later
 from registry.transport.reaper import Phase
 from registry.transport.scope import scope_of
+from registry.transport.whole import METHODS, body_size, lines
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +73,10 @@ class RegistryProtocol(HttpToolsProtocol):
         self._head_end = HeadEnd()
         self._at_head_end = False
         """Whether what is being parsed ends with a head, so that what follows it is ours to read."""
+        self._after_head = b""
+        """What came along with that head."""
+        self._taken = 0
+        """Bytes of it that were the body, and have been answered."""
         self._unframed = 0
         """Bytes parsed since something came of it: of a head, or of a trailer or chunk header."""
         self._most_unframed = limits.request_line + limits.header_size + 4 * limits.header_count + 1024
@@ -124,6 +130,7 @@ class RegistryProtocol(HttpToolsProtocol):
         rest: bytes | memoryview = b""
         if self.phase is Phase.IDLE or self.phase is Phase.HEAD:
             data, rest, self._at_head_end, whole = self._head_end.cut(bytes(data))
+            self._after_head = rest
             self._request = data if whole and self.phase is Phase.IDLE else b""
             if self._request and self._answers_at_once():
                 answer = self.app.again(data, self.client)
@@ -133,6 +140,10 @@ class RegistryProtocol(HttpToolsProtocol):
                     return rest
         answered = self._parse(data)
         self._at_head_end = False
+        if taken := self._taken:
+            self._taken = 0
+            self._body_complete()
+            return rest[taken:]
         return answered or rest
 
     def _read_chunked(self, decoder: Chunked, data: bytes | memoryview) -> bytes | memoryview:
@@ -244,13 +255,30 @@ class RegistryProtocol(HttpToolsProtocol):
         method = self.parser.get_method()
         head = Head(method, version, self.url, self.headers)
         keep_alive = version == "1.1" and self.parser.should_keep_alive()
-        if keep_alive and method in EXPRESS_METHODS and self._answers_at_once():
-            answer = self.app.express(method, self.url, self.headers, self.client, self._request)
+        if keep_alive and self._answers_at_once():
+            answer = self._at_once(head)
             if answer is not None:
                 self._express_done = not callable(answer)
                 self._give(answer, head)
                 return
         self._start_cycle(head, keep_alive=keep_alive, idle=self.answered)
+
+    def _at_once(self, head: Head) -> Answer | Deferred | None:
+        """What the application says to it without a task, if anything."""
+        if head.method in EXPRESS_METHODS:
+            return self.app.express(head.method, head.url, head.headers, self.client, self._request)
+        if not self._at_head_end or head.method not in METHODS:
+            return None
+        size = body_size(head.headers)
+        if size is None or size > len(self._after_head):
+            return None
+        try:
+            answer = self.app.short(scope_of(self, head), self._after_head[:size])  # type: ignore[arg-type]
+        except BadHead:
+            return None  # the long way says it
+        if answer is not None:
+            self._taken = size
+        return answer
 
     def _answers_at_once(self) -> bool:
         return self.answered and not self._draining and not self.flow.write_paused

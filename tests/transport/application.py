@@ -93,6 +93,15 @@ class Application:
             return later(*url.split(b"/")[2:4], head_only=method == b"HEAD", more=b"kept: yes\r\n")
         return None if rest is None else (b"HTTP/1.1 200 OK\r\nkept: yes\r\n", rest)
 
+    def short(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+        if not scope["path"].startswith("/short/"):
+            return None
+        _, _, seconds, name = scope["path"].split("/")
+        report = b"%b %b %b" % (scope["method"].encode(), name.encode(), body)
+        if seconds == "now":
+            return b"HTTP/1.1 200 OK\r\n", b"short: yes\r\ncontent-length: %d\r\n\r\n%b" % (len(report), report)
+        return later(seconds.encode(), report, head_only=False, more=b"short: yes\r\n")
+
     def refusal(self, status: int, sentence: str) -> bytes:
         return json.dumps({"refused": sentence}).encode()
 
@@ -121,6 +130,16 @@ class Application:
         assert (await receive()) == {"type": "http.request", "body": b"", "more_body": False}
         name = scope["path"].split("/")[3].encode()
         await answer(send, 200, b"long " + dict(scope["headers"]).get(b"x-mark", b"") if name == b"none" else name)
+
+    async def do_short(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+        """The long way to the same answer."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        name = scope["path"].rpartition("/")[2]
+        await answer(send, 200, b"%b %b %b" % (scope["method"].encode(), name.encode(), body))
 
     async def do_early(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
         await answer(send, 413, b"too large")
