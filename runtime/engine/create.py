@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from runtime.bundle import checks, host, image
-from runtime.bundle.container import HostConfig, Request
+from runtime.bundle.container import ContainerConfig, HostConfig, Request
 from runtime.bundle.grammar import mode
 from runtime.bundle.mount_points import collect
 from runtime.engine import clock, events, locks, names, planning, reconcile, volumes
@@ -41,10 +41,10 @@ def create(
         image=request.config.image,
         image_id=image_id,
         chain=chain,
-        config=merged,
+        config=_called(machine, merged, request.host_config),
         host_config=request.host_config,
         networking_config=request.networking_config,
-        mounts=collect(merged, request.host_config),
+        mounts=collect(merged, request.host_config, volumes.inherited(machine, request.host_config)),
         driver=machine.snapshots.name,
     )
     with locks.held(machine.paths.of(id).lock):
@@ -85,6 +85,15 @@ def _named(machine: Machine, id: str, asked: str) -> str:
             continue
     machine.store.take_name(id[:12], id)
     return id[:12]
+
+
+def _called(machine: Machine, config: ContainerConfig, asked: HostConfig) -> ContainerConfig:
+    """It has the name of the container whose network it shares."""
+    other = mode.joined(asked.network_mode)
+    if not other or asked.uts_mode == "host":
+        return config
+    shared = machine.store.record(other).config
+    return replace(config, hostname=shared.hostname or other[:12], domainname=shared.domainname)
 
 
 def _resolved(machine: Machine, asked: HostConfig) -> HostConfig:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from runtime.engine import lifecycle, looking, networking, reconcile
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
+from runtime.engine.matching import matches
 from runtime.engine.record import Record
 from runtime.engine.state import State
 
@@ -75,14 +75,6 @@ def _fits(record: Record, now: State, wanted: Filters) -> bool:
     )
 
 
-def _matches(pattern: str, text: str) -> bool:
-    """Docker takes names for regular expressions: `^web` and `^/web$` are typed often."""
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        raise EngineError(f"invalid filter: {pattern[:80]!r} is no regular expression") from None
-
-
 def _label(record: Record, _: State, value: str) -> bool:
     key, equals, text = value.partition("=")
     return key in record.config.labels and (not equals or record.config.labels[key] == text)
@@ -107,8 +99,8 @@ def _ancestor(record: Record, _: State, value: str) -> bool:
 
 
 _TESTS: Final[dict[str, Callable[[Record, State, str], bool]]] = {
-    "id": lambda record, _, value: _matches(value, record.id),
-    "name": lambda record, _, value: _matches(value, record.name) or _matches(value, f"/{record.name}"),
+    "id": lambda record, _, value: matches(value, record.id),
+    "name": lambda record, _, value: matches(value, record.name) or matches(value, f"/{record.name}"),
     "label": _label,
     "status": lambda _, now, value: now.status == value,
     "exited": lambda _, now, value: now.status == lifecycle.EXITED and str(now.exit_code) == value,

@@ -127,6 +127,8 @@ def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected:
     asked = record.host_config
     passwd, group = contained.read(of, "/etc/passwd"), contained.read(of, "/etc/group")
     mounts = volumes.resolve(machine, record, of, ids)
+    other = mode.joined(asked.network_mode)
+    network = machine.paths.of(other) if other else of  # whose network it is says who is who
     pid, shared = mode.joined(asked.pid_mode), ipc.connect(machine, record, of, ids)
     return Given(
         id=record.id,
@@ -134,9 +136,9 @@ def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected:
         user=user.resolve(record.config.user, passwd, group, asked.group_add),
         mounts=mounts,
         cgroups_path=f"{asked.cgroup_parent.rstrip('/') or '/entrepot'}/{record.id}",
-        resolv_conf=of.resolv,
-        hosts=of.hosts,
-        hostname=of.hostname,
+        resolv_conf=network.resolv,
+        hosts=network.hosts,
+        hostname=network.hostname,
         shm=shared.shm,
         init=_init() if asked.init else "",
         network_namespace=connected.namespace,
@@ -147,6 +149,7 @@ def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected:
         gid_maps=users.id_maps(ids.gids) if ids else (),
         devices={each.path_on_host: host.device_nodes(each.path_on_host) for each in asked.devices},
         all_devices=host.all_devices() if asked.privileged else (),
+        annotations=asked.annotations,
     )
 
 

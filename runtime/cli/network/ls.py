@@ -7,6 +7,7 @@ import click
 from runtime.cli import units
 from runtime.cli.listing import write_rows
 from runtime.cli.machine import machine
+from runtime.engine.matching import matches
 from runtime.images.select import filters, is_true, labelled
 from runtime.network.network import Network
 from runtime.network.networks import Networks
@@ -38,8 +39,8 @@ def _fits(networks: Networks, network: Network, wanted: Mapping[str, Sequence[st
     kind = "builtin" if network.predefined else "custom"
     tests: dict[str, Callable[[str], bool]] = {
         "driver": lambda value: value == network.driver,
-        "id": network.id.startswith,
-        "name": lambda value: value in network.name,
+        "id": lambda value: matches(value, network.id),
+        "name": lambda value: matches(value, network.name),
         "scope": lambda value: value == "local",
         "type": lambda value: value == kind,
     }

@@ -6,6 +6,7 @@ import click
 
 from runtime.cli.listing import write_rows
 from runtime.cli.machine import machine
+from runtime.engine.matching import matches
 from runtime.engine.volumes import users
 from runtime.images.select import filters, is_true, labelled
 from runtime.volumes.volume import Volume
@@ -32,7 +33,7 @@ def command(given: tuple[str, ...], form: str | None, quiet: bool) -> None:
 
 
 def _fits(volume: Volume, wanted: Mapping[str, Sequence[str]], in_use: Callable[[str], bool]) -> bool:
-    if "name" in wanted and not any(value in volume.name for value in wanted["name"]):
+    if "name" in wanted and not any(matches(value, volume.name) for value in wanted["name"]):
         return False
     if "driver" in wanted and "local" not in wanted["driver"]:
         return False
