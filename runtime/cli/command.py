@@ -87,10 +87,14 @@ root.params += [
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(status(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def status(given: Sequence[str]) -> int:
+    """Run the command line; its exit code. The server's verbs do not return."""
     if given and given[0] not in VERBS and not given[0].startswith("-") and given[0] in server_verbs():
         import_module(_SERVER).main(given)
-    sys.exit(failure.status(lambda: _answer(given)))
+    return failure.status(lambda: _answer(given))
 
 
 def _answer(given: Sequence[str]) -> Any:  # noqa: ANN401 - what a verb returns; a number is its exit code

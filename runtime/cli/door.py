@@ -6,6 +6,7 @@ help, completion, and every line that is wrong, because it says what is wrong an
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
@@ -29,21 +30,23 @@ STARTING = (["run"], ["start"], ["container", "run"], ["container", "start"])
 """Verbs that start a container: its monitor is begun first of all."""
 
 _WHOLE = "runtime.cli.command"
+_ROOTLESS = "runtime.cli.rootless"
 _COMPLETING = "_ENTREPOT_COMPLETE"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and os.geteuid() and (code := failure.status(lambda: _module(_ROOTLESS).enter(given))):
+        sys.exit(code)
     if arguments is None and starts(given):
         _module("runtime.engine.ahead").begin()
     work = None if _COMPLETING in os.environ else at_once(given)
-    if work is None:
-        _module(_WHOLE).main(given)
-        raise AssertionError("the command line does not return")
-    code = failure.status(work)
-    if arguments is None:
-        os._exit(code)  # what was begun here is over, and there is nothing to be tidied up in a process that goes
+    code = _module(_WHOLE).status(given) if work is None else failure.status(work)
+    if arguments is None and len(os.listdir("/proc/self/task")) == 1:
+        # Python takes its time to forget what it has loaded; a process that goes need not.
+        atexit._run_exitfuncs()
+        os._exit(code)
     sys.exit(code)
 
 
