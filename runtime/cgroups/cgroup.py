@@ -20,6 +20,10 @@ class Cgroup(Protocol):
     def join(self, *, born: bool) -> None:
         """Move the calling process, of one thread, into it; `born` if it was forked into its birthplace."""
 
+    def joined(self, pid: int) -> Cgroup:
+        """Where a process goes that joins the container of `pid`: here, or if the container has divided this group,
+        which then takes no process, where `pid` is."""
+
     def apply(self, resources: dict[str, Any]) -> None:
         """Set every limit that the resources name. Raise CgroupError for what this host cannot limit."""
 

@@ -7,6 +7,7 @@ returns 1 to allow. Rules are tested from the last to the first, because the las
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 
 from runtime.cgroups.devices import fields
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 _BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 _PROG_LOAD = 5
 _PROG_ATTACH = 8
+_PROG_DETACH = 9
+_PROG_GET_FD_BY_ID = 13
+_PROG_QUERY = 16
 _TYPE_CGROUP_DEVICE = 15
 _ATTACH_CGROUP_DEVICE = 6
+# Programs of groups further down are asked as well: a container may have containers in it.
+_ALLOW_MULTI = 2
+_MOST_ATTACHED = 64
 
 _KINDS = {"b": 1, "c": 2}
 _ACCESS = {"m": 1, "r": 2, "w": 4}
@@ -90,29 +97,45 @@ def _instruction(code: int, destination: int = 0, source: int = 0, offset: int =
 
 
 def attach(directory: int, code: bytes) -> None:
-    """Load a program and attach it to the group a directory descriptor is open on. Raise OSError."""
-    instructions, license_text = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"Apache")
-    load = struct.pack(
-        "<IIQQIIQII",
-        _TYPE_CGROUP_DEVICE,
-        len(code) // 8,
-        ctypes.addressof(instructions),
-        ctypes.addressof(license_text),
-        0,
-        0,
-        0,
-        0,
-        0,
-    )
-    loaded = _bpf(_PROG_LOAD, load)
+    """Load a program and attach it to the group a directory descriptor is open on, in place of those there.
+
+    Raise OSError. For a moment the old ones and the new one are all asked, which can only deny more.
+    """
+    loaded, before = _load(code), _attached(directory)
     try:
-        _bpf(_PROG_ATTACH, struct.pack("<IIII", directory, loaded, _ATTACH_CGROUP_DEVICE, 0))
+        _bpf(_PROG_ATTACH, struct.pack("<IIII", directory, loaded, _ATTACH_CGROUP_DEVICE, _ALLOW_MULTI))
     finally:
-        ctypes.CDLL(None).close(loaded)
+        os.close(loaded)
+    for number in before:
+        old = _bpf(_PROG_GET_FD_BY_ID, struct.pack("<III", number, 0, 0))
+        try:
+            _bpf(_PROG_DETACH, struct.pack("<IIII", directory, old, _ATTACH_CGROUP_DEVICE, 0))
+        finally:
+            os.close(old)
+
+
+def _load(code: bytes) -> int:
+    """A descriptor of the program, once the kernel has found it good."""
+    instructions, license_text = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"Apache")
+    addresses = (ctypes.addressof(instructions), ctypes.addressof(license_text))
+    return _bpf(_PROG_LOAD, struct.pack("<IIQQIIQII", _TYPE_CGROUP_DEVICE, len(code) // 8, *addresses, 0, 0, 0, 0, 0))
+
+
+def _attached(directory: int) -> list[int]:
+    """The numbers of the programs that are attached to this very group."""
+    numbers = (ctypes.c_uint32 * _MOST_ATTACHED)()
+    asked = struct.pack("<IIIIQI4x", directory, _ATTACH_CGROUP_DEVICE, 0, 0, ctypes.addressof(numbers), _MOST_ATTACHED)
+    answer = ctypes.create_string_buffer(asked, len(asked))
+    _call(_PROG_QUERY, answer)
+    (count,) = struct.unpack_from("<I", answer, 24)
+    return list(numbers[:count])
 
 
 def _bpf(command: int, attributes: bytes) -> int:
+    return _call(command, ctypes.create_string_buffer(attributes, len(attributes)))
+
+
+def _call(command: int, attributes: ctypes.Array[ctypes.c_char]) -> int:
     if MACHINE not in _BPF:
         raise OSError(38, "function not implemented", f"bpf on {MACHINE}")
-    buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    return syscall(_BPF[MACHINE], "bpf", command, buffer, len(attributes))
+    return syscall(_BPF[MACHINE], "bpf", command, attributes, len(attributes))

@@ -89,11 +89,15 @@ def place(cgroups_path: str, identity: str) -> str:
 
 
 def group(cgroups_path: str, identity: str) -> Cgroup:
-    """The group of a new container: at `cgroupsPath`, or named as the container below the caller's own."""
+    """The group of a new container: at `cgroupsPath`, or named as the container.
+
+    A path that is relative is below the caller's own group, and on version 2 beside it, as with runc: there nothing can
+    be limited below a group in which processes are.
+    """
     path = place(cgroups_path, identity)
     mine = own()
     if unified():
-        return _version(2, ROOT, path if path.startswith("/") else _join(mine.get("", "/"), path))
+        return _version(2, ROOT, path if path.startswith("/") else _join(os.path.dirname(mine.get("", "/")), path))
     directories = {}
     for controller, (point, root) in mounted().items():
         if path.startswith("/"):

@@ -55,6 +55,10 @@ class Group:
         if beside and not born:
             tree.write(beside, "cgroup.procs", 0)
 
+    def joined(self, pid: int) -> Group:
+        """See Cgroup."""
+        return self
+
     def apply(self, resources: dict[str, Any]) -> None:
         """See Cgroup."""
         if resources.get("unified"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from runtime.cgroups.rdma import entries
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +50,11 @@ def limits(resources: dict[str, Any], has: Callable[[str, str], bool]) -> Iterat
         yield "pids", "pids.max", pids if pids > 0 else "max"
     yield from _block(resources.get("blockIO") or {}, has)
     for huge in resources.get("hugepageLimits") or []:
-        yield "hugetlb", f"hugetlb.{huge['pageSize']}.limit_in_bytes", huge["limit"]
+        for name in (f"hugetlb.{huge['pageSize']}.limit_in_bytes", f"hugetlb.{huge['pageSize']}.rsvd.limit_in_bytes"):
+            if ".rsvd." not in name or has("hugetlb", name):
+                yield "hugetlb", name, huge["limit"]
+    for entry in entries(resources):
+        yield "rdma", "rdma.max", entry
     for priority in (resources.get("network") or {}).get("priorities") or []:
         yield "net_prio", "net_prio.ifpriomap", f"{priority['name']} {priority['priority']}"
 

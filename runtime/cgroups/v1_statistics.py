@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from runtime.cgroups import tree
 
 TYPE_CHECKING = False
@@ -13,7 +15,7 @@ _TICKS_PER_SECOND = 100
 
 def statistics(directories: dict[str, str]) -> dict[str, Any]:
     """The statistics of `runc events --stats`."""
-    found: dict[str, Any] = {"cpu": _cpu(directories), "hugetlb": {}}
+    found: dict[str, Any] = {"cpu": _cpu(directories), "hugetlb": _huge(directories.get("hugetlb", ""))}
     if memory := directories.get("memory"):
         raw = tree.table(memory, "memory.stat")
         found["memory"] = {
@@ -42,6 +44,20 @@ def _usage(directory: str, prefix: str) -> dict[str, int]:
         "failcnt": "failcnt",
     }
     return {key: tree.number(directory, f"{prefix}.{name}") for key, name in names.items()}
+
+
+def _huge(directory: str) -> dict[str, dict[str, int]]:
+    if not directory:
+        return {}
+    sizes = sorted({name.split(".")[1] for name in os.listdir(directory) if name.startswith("hugetlb.")})
+    return {
+        size: {
+            "usage": tree.number(directory, f"hugetlb.{size}.usage_in_bytes"),
+            "max": tree.number(directory, f"hugetlb.{size}.max_usage_in_bytes"),
+            "failcnt": tree.number(directory, f"hugetlb.{size}.failcnt"),
+        }
+        for size in sizes
+    }
 
 
 def _cpu(directories: dict[str, str]) -> dict[str, Any]:

@@ -48,12 +48,23 @@ class Group:
         if not born:
             self.add(0)
 
+    def joined(self, pid: int) -> Group:
+        """See Cgroup."""
+        path = self._directory.removeprefix(self._mountpoint)
+        if tree.read(self._directory, "cgroup.subtree_control"):
+            there = tree.read(f"/proc/{pid}", "cgroup").removeprefix("0::")
+            if there.startswith(f"{path}/"):
+                return Group(self._mountpoint, there)
+        return self
+
     def apply(self, resources: dict[str, Any]) -> None:
         """See Cgroup."""
-        for name, value in limits(resources, self._has):
+        for name, value in limits(resources, lambda name: tree.read(self._directory, name)):
             try:
                 tree.write(self._directory, name, value)
             except FileNotFoundError:
+                if name == "memory.swap.max" and value in ("max", 0):
+                    continue  # a kernel without swap
                 controller = name.partition(".")[0]
                 raise CgroupError(f"cannot set {name}: the {controller} controller is not enabled here") from None
 

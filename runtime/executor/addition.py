@@ -40,7 +40,9 @@ def running(root: str, identity: str, *, paused: bool = False) -> State:
 def prepared(state: State, config: dict[str, Any], process: dict[str, Any], console: _socket.socket | None) -> Plan:
     """The plan of a process; its terminal's master will be sent over `console`. Raise ExecutorError."""
     check_process(process)
-    plan = Plan({"linux": config.get("linux") or {}}, process, state.cgroup(), state.paths)
+    group = state.cgroup()
+    group = group.joined(state.pid) if group is not None else None
+    plan = Plan({"linux": config.get("linux") or {}}, process, group, state.paths)
     plan.console = console
     if console is not None:
         module("console")

@@ -21,6 +21,7 @@ RESOURCES: dict[str, Any] = {
     "pids": {"limit": -1},
     "blockIO": {"weight": 500, "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1000}]},
     "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
+    "rdma": {"mlx4_0": {"hcaHandles": 3, "hcaObjects": 10000}},
 }
 
 
@@ -36,13 +37,18 @@ def test_files_of_version_1() -> None:
         ("blkio", "blkio.weight", 500),
         ("blkio", "blkio.throttle.read_bps_device", "8:0 1000"),
         ("hugetlb", "hugetlb.2MB.limit_in_bytes", 0),
+        ("hugetlb", "hugetlb.2MB.rsvd.limit_in_bytes", 0),
+        ("rdma", "rdma.max", "mlx4_0 hca_handle=3 hca_object=10000"),
     ]
 
 
 def test_files_of_version_2() -> None:
-    resources = RESOURCES | {"memory": {"limit": 100, "swap": 150, "reservation": 50}, "unified": {"memory.high": "9"}}
-    assert list(v2_limits.limits(resources, lambda _: False)) == [
-        ("cpu.weight", 39),
+    resources = RESOURCES | {
+        "memory": {"limit": 100, "swap": 150, "reservation": 50},
+        "unified": {"memory.high": "9", "io.max": "8:0 wbps=1\n8:16 wbps=2"},
+    }
+    assert list(v2_limits.limits(resources, lambda _: "")) == [
+        ("cpu.weight", 100),
         ("cpu.max", "50000 100000"),
         ("cpuset.cpus", "0"),
         ("memory.swap.max", 50),
@@ -52,8 +58,32 @@ def test_files_of_version_2() -> None:
         ("io.weight", 4950),
         ("io.max", "8:0 rbps=1000"),
         ("hugetlb.2MB.max", 0),
+        ("rdma.max", "mlx4_0 hca_handle=3 hca_object=10000"),
         ("memory.high", "9"),
+        ("io.max", "8:0 wbps=1"),
+        ("io.max", "8:16 wbps=2"),
     ]
+
+
+@pytest.mark.parametrize(("shares", "weight"), [(1, 1), (2, 1), (512, 59), (1024, 100), (2000, 170), (262144, 10000)])
+def test_weights_of_shares(shares: int, weight: int) -> None:
+    assert v2_limits.weight_of_shares(shares) == weight
+
+
+@pytest.mark.parametrize(
+    ("cpu", "files"),
+    [
+        ({"quota": 70000}, [("cpu.max", "70000")]),
+        ({"quota": -1}, [("cpu.max", "max")]),
+        ({"period": 20000}, [("cpu.max", "50000 20000")]),
+        ({"quota": 30000, "burst": 20000}, [("cpu.max.burst", 20000), ("cpu.max", "30000"), ("cpu.max.burst", 20000)]),
+        ({"quota": 70000, "burst": 60000}, [("cpu.max", "70000"), ("cpu.max.burst", 60000)]),
+        ({"idle": 1, "shares": 512}, [("cpu.idle", 1)]),
+    ],
+)
+def test_cpu_of_version_2_beside_what_is_set(cpu: dict[str, int], files: list[tuple[str, object]]) -> None:
+    now = {"cpu.max": "50000 100000"}
+    assert list(v2_limits.limits({"cpu": cpu}, lambda name: now.get(name, ""))) == files
 
 
 @pytest.mark.parametrize(
@@ -63,11 +93,12 @@ def test_files_of_version_2() -> None:
         {"memory": {"limit": 20, "swap": 10}},
         {"cpu": {"realtimeRuntime": 1}},
         {"unified": {"../x": "1"}},
+        {"memory": {"limit": 10, "checkBeforeUpdate": True}},
     ],
 )
 def test_what_version_2_cannot_do_is_told(resources: dict[str, Any]) -> None:
     with pytest.raises(CgroupError):
-        list(v2_limits.limits(resources, lambda _: False))
+        list(v2_limits.limits(resources, lambda _: "11"))
 
 
 def test_places() -> None:
