@@ -10,9 +10,9 @@ import contextlib
 import sys
 from pathlib import Path
 
-from runtime.engine import locks, removal
-from runtime.engine.clearing import clear
+from runtime.engine import clearing, folders, locks, removal
 from runtime.engine.errors import NoSuchContainer
+from runtime.engine.leaving import leaving
 from runtime.engine.machine import Machine
 from runtime.engine.store import is_alive
 
@@ -23,10 +23,12 @@ def finish(machine: Machine, id: str) -> None:
     with locks.held(of.lock), contextlib.suppress(NoSuchContainer):
         if is_alive(machine.store.state(id)):
             return
-        clear(machine, id)
-        record = machine.store.record(id)
-        if record.host_config.auto_remove:
-            removal.take_away(machine, record, with_volumes=True)
+        with leaving(machine, id):
+            clearing.release(machine, id)
+            record = machine.store.record(id)
+            if record.host_config.auto_remove:
+                removal.take_away(machine, record, with_volumes=True)
+        folders.remove(of.run)
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
     now.move("remove")
     machine.store.write_state(id, now)
     try:
-        networking.disconnect(machine, id)
         ipc.disconnect(of)
         users.disconnect(of)
         rootfs.unmount(machine, of)
@@ -23,6 +22,7 @@ def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
             machine.snapshots.remove(id)
         if with_volumes:
             volumes.drop(machine, record)
+        networking.disconnect(machine, id)  # the last, as `finish` has it done beside the others
     except BaseException as error:
         _failed(machine, id, now, error)
         raise
