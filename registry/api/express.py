@@ -23,7 +23,7 @@ from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.session import Generation, Session
 from registry.oci.errors import RegistryFault
-from registry.services.pull import Pull, missing_blob, missing_manifest
+from registry.services.pull import Pull, find_blob, missing_manifest
 from registry.transport.application import Answer, Client, Deferred
 from storage.content import ContentStore
 from storage.digest import Digest
@@ -165,7 +165,7 @@ class Express:
             )
         if route == "blob":
             return Asked(
-                lambda session: blobs.located(session, name, reference) or missing_blob(session, name, reference),
+                lambda session: find_blob(session, name, reference),
                 functools.partial(self._blob, route, reference, head_only),
                 route,
                 method.decode(),

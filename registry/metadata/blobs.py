@@ -18,7 +18,7 @@ from registry.metadata.models import (
     repositories,
     repository_blobs,
 )
-from registry.metadata.session import Ask, Session
+from registry.metadata.session import Ask, Row, Session
 from registry.metadata.statement import ONE, Statement, insert_into, limited
 
 NEVER = 2**63 - 1
@@ -52,6 +52,14 @@ _LOCATED = Statement(
     .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
     .where(repositories.c.name == bindparam("repository"), blobs.c.state == IS_PRESENT)
 )
+_FOUND = Statement(
+    select(repository_blobs.c.blob_id, *_WHERE)
+    .select_from(repositories)
+    .outerjoin(blobs, _DIGEST & (blobs.c.state == IS_PRESENT))
+    .outerjoin(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
+    .where(repositories.c.name == bindparam("repository"))
+)
+"""A row if the repository is there, with a blob's id only if it sees the blob."""
 _SEEN = Statement(
     select(blobs.c.id)
     .select_from(repositories)
@@ -162,6 +170,14 @@ def located(s: Session, repository: str, digest: str) -> Located | None:
     return None if row is None else Located._make(row)
 
 
+def found(s: Session, repository: str, digest: str) -> Located | bool:
+    """The same; where there is none, whether the repository is there."""
+    row = s.one(_FOUND, repository=repository, digest=digest)
+    if row is None or row[0] is None:
+        return row is not None
+    return Located._make(row[1:])
+
+
 def linked(s: Session, repository: str, digest: str) -> bool:
     """Whether the blob belongs to the repository, be it quarantined or not."""
     return s.one(_SEEN, repository=repository, digest=digest) is not None
@@ -199,8 +215,21 @@ def standing(s: Session, repository: str, digest: str) -> Standing:
     """All that a push has to know before it publishes the blob."""
     row = s.one(_STANDING, repository=repository, digest=digest)
     assert row is not None
+    return _standing(row)
+
+
+def _standing(row: Row) -> Standing:
     repository_id, state, member = row
     return Standing(repository_id, state, member is not None)
+
+
+def mountable(s: Session, repository: str, digest: str, source: str | None) -> tuple[Standing, Located | None]:
+    """All that a mount from `source`, or any repository, has to know; no place where none sees the blob."""
+    named: dict[str, object] = {"digest": digest}
+    seen: Ask = (_ANYWHERE, named) if source is None else ask_located(source, digest)
+    asks: list[Ask] = [(_STANDING, {"repository": repository, "digest": digest}), seen, (_PRESENT, named)]
+    ((here,), found, present) = s.together(asks)
+    return _standing(here), Located._make(present[0]) if found and present else None
 
 
 def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> None:
@@ -208,25 +237,14 @@ def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> Non
     s.later(_PUBLISH, digest=digest, size=size, at=at, place=place)
 
 
-def link(s: Session, repository_id: int, digest: str, at: int) -> bool:
-    """Let the repository see a published blob; False when it did already (or the blob is unknown)."""
-    return s.run(_LINK, repository_id=repository_id, digest=digest, at=at) > 0
-
-
-def link_later(s: Session, repository_id: int, digest: str, at: int) -> None:
-    """The same where it is known that the repository does not see it."""
+def link(s: Session, repository_id: int, digest: str, at: int) -> None:
+    """Let the repository see a published blob; nothing where it does already, or the blob is unknown."""
     s.later(_LINK, repository_id=repository_id, digest=digest, at=at)
 
 
 def unlink(s: Session, repository: str, digest: str) -> bool:
     """Take the blob out of the repository; False when it was not in it."""
     return s.run(_UNLINK, repository=repository, digest=digest) > 0
-
-
-def readable_anywhere(s: Session, digest: str) -> str | None:
-    """The name of some repository that sees the blob, or None."""
-    row = s.one(_ANYWHERE, digest=digest)
-    return None if row is None else row[0]
 
 
 def quarantine(s: Session, digest: str, reason: str, at: int, *, before: int = NEVER) -> bool:

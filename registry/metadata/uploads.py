@@ -103,6 +103,11 @@ def delete(s: Session, id: str) -> bool:
     return s.run(_DELETE, upload_id=id) > 0
 
 
+def end(s: Session, id: str) -> None:
+    """Close the session where nobody asks whether it was there."""
+    s.later(_DELETE, upload_id=id)
+
+
 def count_for(s: Session, client: str) -> int:
     """How many sessions the client has open."""
     row = s.one(_COUNT, client=client)

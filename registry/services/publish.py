@@ -90,9 +90,9 @@ class Publisher:
         repository_id = before.repository_id or repositories.ensure(session, repository, now)
         blobs.publish(session, str(digest), size, now, place)
         if not before.is_linked:
-            blobs.link_later(session, repository_id, str(digest), now)
+            blobs.link(session, repository_id, str(digest), now)
         if upload is not None:
-            uploads.delete(session, upload)
+            uploads.end(session, upload)
         if repaired or not before.is_linked:
             events.append(
                 session,
@@ -118,15 +118,13 @@ class Publisher:
         """Give `repository` a blob that `source`, or any repository, has; False when none does, or it is damaged."""
 
         def link(session: Session) -> bool:
-            if source is None:
-                found = blobs.readable_anywhere(session, str(digest)) is not None
-            else:
-                found = blobs.located(session, source, str(digest)) is not None
-            blob = blobs.present(session, str(digest)) if found else None
+            before, blob = blobs.mountable(session, repository, str(digest), source)
             if blob is None or not self._whole(digest, blob):
                 return False
             now = now_ms()
-            if blobs.link(session, repositories.ensure(session, repository, now), str(digest), now):
+            repository_id = before.repository_id or repositories.ensure(session, repository, now)
+            if not before.is_linked:
+                blobs.link(session, repository_id, str(digest), now)
                 events.append(
                     session,
                     "blob.mounted",

@@ -105,9 +105,9 @@ class Pull:
             self.recent.add(digest)
 
     async def _located(self, repository: str, digest: Digest) -> Located:
-        found = await self._database.read(lambda session: blobs.located(session, repository, str(digest)))
-        if found is None:
-            raise await self._database.read(lambda session: missing_blob(session, repository, str(digest)))
+        found = await self._database.read(lambda session: find_blob(session, repository, str(digest)))
+        if isinstance(found, RegistryFault):
+            raise found
         return found
 
     async def _damaged(
@@ -119,21 +119,22 @@ class Pull:
 
 def missing_manifest(session: Session, repository: str, reference: str) -> RegistryFault:
     """Why there is none: NameUnknown where nothing was ever pushed, else ManifestUnknown."""
-    return _unknown_name(session, repository) or ManifestUnknown(
-        f"{repository} has no manifest {reference}", {"name": repository, "reference": reference}
-    )
+    if repositories.find(session, repository) is None:
+        return _unknown_name(repository)
+    return ManifestUnknown(f"{repository} has no manifest {reference}", {"name": repository, "reference": reference})
 
 
-def missing_blob(session: Session, repository: str, digest: str) -> RegistryFault:
-    """The same for a blob."""
-    return _unknown_name(session, repository) or unknown(repository, digest)
+def find_blob(session: Session, repository: str, digest: str) -> Located | RegistryFault:
+    """A blob of the repository, or why there is none."""
+    found = blobs.found(session, repository, digest)
+    if isinstance(found, bool):
+        return unknown(repository, digest) if found else _unknown_name(repository)
+    return found
 
 
 def unknown(repository: str, digest: str) -> BlobUnknown:
     return BlobUnknown(f"{repository} has no blob {digest}", {"name": repository, "digest": digest})
 
 
-def _unknown_name(session: Session, repository: str) -> NameUnknown | None:
-    if repositories.find(session, repository) is not None:
-        return None
+def _unknown_name(repository: str) -> NameUnknown:
     return NameUnknown(f"repository {repository} is not known here", {"name": repository})

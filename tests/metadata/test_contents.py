@@ -83,17 +83,37 @@ def test_a_blob_is_seen_only_where_it_is_linked(database: Database) -> None:
     assert database.read_now(lambda s: blobs.located(s, "other", digest(1))) is None
     assert database.read_now(lambda s: blobs.located(s, "nobody", digest(1))) is None
     assert database.read_now(lambda s: size(blobs.present(s, digest(1)))) == 11
-    assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) == "app"
-    assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(2))) is None
+    found = [database.read_now(lambda s, name=name: blobs.found(s, name, digest(1))) for name in ("app", "other", "no")]  # type: ignore[misc]
+    assert found == [database.read_now(lambda s: blobs.located(s, "app", digest(1))), True, False]
+    assert database.read_now(lambda s: blobs.found(s, "app", digest(2))) is True
 
 
-def test_linking_says_whether_it_is_new(database: Database) -> None:
-    def link(s: Session) -> list[bool]:
+def test_mountable_is_what_a_mount_finds(database: Database) -> None:
+    def mountable(repository: str, number: int, source: str | None) -> tuple[blobs.Standing, int | None]:
+        standing, found = database.read_now(lambda s: blobs.mountable(s, repository, digest(number), source))
+        return standing, size(found)
+
+    assert mountable("other", 1, None) == ((None, None, False), None)
+    database.write_now(lambda s: add_blob(s, "app", 1))
+    other = database.write_now(lambda s: repositories.ensure(s, "other", 1))
+    there = (other, "present", False)
+    for source, found in ((None, 11), ("app", 11), ("other", None), ("nobody", None)):
+        assert mountable("other", 1, source) == (there, found)
+    database.write_now(lambda s: blobs.link(s, other, digest(1), 1))
+    assert mountable("other", 1, "app") == ((other, "present", True), 11)
+    database.write_now(lambda s: blobs.quarantine(s, digest(1), "truncated", 2))
+    assert mountable("other", 1, None) == ((other, "quarantined", True), None)
+
+
+def test_linking_again_does_nothing(database: Database) -> None:
+    def link(s: Session) -> None:
         repository_id = repositories.ensure(s, "app", 1)
         blobs.publish(s, digest(1), 1, 1)
-        return [blobs.link(s, repository_id, digest(n), 1) for n in (1, 1, 2)]
+        for number in (1, 1, 2):
+            blobs.link(s, repository_id, digest(number), 1)
 
-    assert database.write_now(link) == [True, False, False]
+    database.write_now(link)
+    assert database.read_now(lambda s: blobs.located(s, "app", digest(2))) is None
     assert database.write_now(lambda s: blobs.unlink(s, "app", digest(1)))
     assert not database.write_now(lambda s: blobs.unlink(s, "app", digest(1)))
     assert database.read_now(lambda s: blobs.located(s, "app", digest(1))) is None
@@ -107,7 +127,6 @@ def test_a_quarantined_blob_is_seen_nowhere_until_published_again(database: Data
     assert not database.write_now(lambda s: blobs.quarantine(s, digest(1), "truncated", 3))
     assert database.read_now(lambda s: blobs.located(s, "app", digest(1))) is None
     assert database.read_now(lambda s: blobs.present(s, digest(1))) is None
-    assert database.read_now(lambda s: blobs.readable_anywhere(s, digest(1))) is None
     assert database.read_now(lambda s: blobs.to_verify(s, 99, 9)) == []
     assert database.write_now(lambda s: blobs.standing(s, "a", digest(1))).state == "quarantined"
     database.write_now(lambda s: blobs.publish(s, digest(1), 11, 4))

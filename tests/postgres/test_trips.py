@@ -48,3 +48,13 @@ async def test_a_push(counted: tuple[Registry, Relay]) -> None:
     assert await trips(between, registry.put("team/app", "latest", image(CONFIG, [LAYER]))) == 2
     assert await trips(between, registry.put("team/app", "latest", image(CONFIG, [LAYER]))) == 2
     assert await trips(between, registry.request("HEAD", f"/v2/team/app/blobs/{digest_of(LAYER)}")) == 1
+    assert await trips(between, registry.request("HEAD", f"/v2/team/app/blobs/{digest_of(b'missing')}")) == 1
+
+
+async def test_a_mount(counted: tuple[Registry, Relay]) -> None:
+    registry, between = counted
+    digest = await registry.push("team/app", LAYER)
+    target = f"/v2/team/other/blobs/uploads/?mount={digest}&from=team/app"
+    assert await trips(between, registry.request("POST", target)) == 3  # the repository is made as well
+    assert await trips(between, registry.request("POST", target)) == 2
+    assert await trips(between, registry.request("HEAD", f"/v2/team/other/blobs/{digest}")) == 1
