@@ -1,7 +1,7 @@
 """`entrepot ps`: the containers of this machine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
@@ -58,14 +58,11 @@ def command(
 
 
 def _fields(here: Machine, record: Record, now: State, *, whole: bool, size: bool) -> Mapping[str, object]:
-    command = " ".join(f"'{word}'" if place and " " in word else word for place, word in enumerate(record.args))
-    if not whole and len(command) > _SHOWN:
-        command = f"{command[: _SHOWN - 1]}…"
     volumes = [mount.name or mount.source for mount in record.mounts if mount.type != "tmpfs"]
     return {
         "ID": record.id if whole else record.id[:12],
         "Image": record.image,
-        "Command": json.dumps(command, ensure_ascii=False),
+        "Command": quoted(record.args, whole=whole),
         "CreatedAt": units.stamp(record.created),
         "RunningFor": units.ago(record.created),
         "State": now.status,
@@ -79,6 +76,14 @@ def _fields(here: Machine, record: Record, now: State, *, whole: bool, size: boo
         "Networks": ",".join(names(record) or [record.host_config.network_mode]),
         "Size": _size(here, record) if size else "0B",
     }
+
+
+def quoted(words: Sequence[str], *, whole: bool = False) -> str:
+    """What a container runs, on one line and in quotes; its beginning alone unless the whole is wanted."""
+    text = " ".join(f"'{word}'" if place and " " in word else word for place, word in enumerate(words))
+    if not whole and len(text) > _SHOWN:
+        text = f"{text[: _SHOWN - 1]}…"
+    return json.dumps(text, ensure_ascii=False)
 
 
 def ports_of(endpoints: tuple[Endpoint, ...], record: Record) -> str:

@@ -9,10 +9,13 @@ from runtime.cli import units
 from runtime.cli.listing import aligned, write_rows
 from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
+from runtime.cli.ps import quoted
+from runtime.cli.status import status_of
 from runtime.cli.users import users
 from runtime.engine import volumes
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
+from runtime.engine.state import State
 from runtime.engine.store import is_alive
 from runtime.images.names import parse, short_repository
 from runtime.images.select import NONE
@@ -24,13 +27,15 @@ from runtime.volumes.usage import total
 _COLUMNS = ("Type", "TotalCount", "Active", "Size", "Reclaimable")
 _HEADINGS = {"TotalCount": "TOTAL"}
 _IMAGE_COLUMNS = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS")
-_CONTAINER_COLUMNS = ("CONTAINER ID", "IMAGE", "SIZE", "CREATED", "STATUS", "NAMES")
+_CONTAINER_COLUMNS = (
+    *("CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES"),
+    *("SIZE", "CREATED", "STATUS", "NAMES"),
+)
 
 
 class _Container(NamedTuple):
     record: Record
-    status: str
-    alive: bool
+    state: State
     size: int
 
 
@@ -66,13 +71,13 @@ def _containers(engine: Machine) -> list[_Container]:
             size = engine.snapshots.usage(record.id)
         except NotFound:
             size = 0
-        found.append(_Container(record, state.status, is_alive(state), size))
+        found.append(_Container(record, state, size))
     return found
 
 
 def _summary(used: Usage, containers: Sequence[_Container], kept: Sequence[VolumeUsage]) -> list[Mapping[str, object]]:
-    alive = [one for one in containers if one.alive]
-    idle = sum(one.size for one in containers if not one.alive)
+    alive = [one for one in containers if is_alive(one.state)]
+    idle = sum(one.size for one in containers if not is_alive(one.state))
     of_volumes = total(kept)
     active = sum(bool(one.containers) for one in used.images)
     return [
@@ -117,9 +122,11 @@ def _listed(containers: Sequence[_Container]) -> list[Mapping[str, object]]:
         row = {
             "CONTAINER ID": one.record.id[:12],
             "IMAGE": one.record.image,
+            "COMMAND": quoted(one.record.args),
+            "LOCAL VOLUMES": sum(mount.type == "volume" for mount in one.record.mounts),
             "SIZE": units.size(one.size),
             "CREATED": units.ago(one.record.created),
-            "STATUS": one.status,
+            "STATUS": status_of(one.state),
             "NAMES": one.record.name,
         }
         rows.append(row)
