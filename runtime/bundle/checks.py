@@ -156,7 +156,13 @@ def check_joined_network(config: ContainerConfig, host_config: HostConfig) -> No
 
 
 def _check_networks(host_config: HostConfig, networking: NetworkingConfig) -> None:
-    names = {host_config.network_mode, *networking.endpoints_config}
+    for name, endpoint in networking.endpoints_config.items():
+        _refuse(
+            bool(endpoint.mac_address) and (not mode.is_private(name) or name == "none"),
+            "conflicting options: mac-address and the network mode",
+        )
+    # The default network may have a name of its own beside its mode.
+    names = {"bridge" if name in ("", "default") else name for name in _names(host_config, networking)}
     _refuse(
         len(names) > 1 and not all(map(mode.is_user_defined, names)),
         "conflicting options: cannot attach both user-defined and non-user-defined network-modes",
@@ -168,6 +174,10 @@ def _check_networks(host_config: HostConfig, networking: NetworkingConfig) -> No
                 bool(endpoint.ipv4_address),
                 "user specified IP address is supported on user defined networks only",
             )
+
+
+def _names(host_config: HostConfig, networking: NetworkingConfig) -> tuple[str, ...]:
+    return (host_config.network_mode, *networking.endpoints_config)
 
 
 def _check_health(config: ContainerConfig) -> None:

@@ -153,8 +153,12 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 class HostConfig(Resources, frozen=True, kw_only=True, rename="pascal"):
     """What a container gets of the host. The modes are docker's: default, host, none, private, container:ID, ..."""
 
+    annotations: dict[str, str] = {}
+    """What the OCI runtime is told besides."""
     binds: tuple[str, ...] = ()
     """What `-v` asked for, as it stood; `volume_value.read` reads one."""
+    volumes_from: tuple[str, ...] = ()
+    """Containers whose mounts it has too, as they were named."""
     log_config: LogConfig = LogConfig()
     network_mode: str = "default"
     port_bindings: dict[str, tuple[PortBinding, ...]] = {}
@@ -195,6 +199,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     aliases: tuple[str, ...] = ()
     ipv4_address: str = msgspec.field(default="", name="IPv4Address")
+    mac_address: str = ""
 
 
 class NetworkingConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

@@ -9,11 +9,13 @@ from runtime.bundle.grammar.path import clean
 from runtime.bundle.mount_point import MountPoint
 
 
-def collect(config: ContainerConfig, host_config: HostConfig) -> tuple[MountPoint, ...]:
+def collect(
+    config: ContainerConfig, host_config: HostConfig, inherited: Iterable[MountPoint] = ()
+) -> tuple[MountPoint, ...]:
     """The mounts, each destination once; a volume without a name is one the engine is to make.
 
-    `config` is the merged one. A volume of the image gives way to anything asked for at its place; two that were asked
-    for at one place are a Conflict.
+    `config` is the merged one. A volume of the image gives way to anything asked for at its place, or `inherited` from
+    another container, which gives way to what was asked for. Two that were asked for at one place are a Conflict.
     """
     asked = _unique([*map(volume.read, host_config.binds), *map(of_mount, host_config.mounts)])
     for path, options in host_config.tmpfs.items():
@@ -21,6 +23,8 @@ def collect(config: ContainerConfig, host_config: HostConfig) -> tuple[MountPoin
             raise Conflict(f"duplicate mount point: {clean(path)}")
         tmpfs.merge(options)
         asked[clean(path)] = MountPoint(type="tmpfs", destination=clean(path), tmpfs=options)
+    for mount in inherited:
+        asked.setdefault(mount.destination, mount)
     for path in config.volumes:
         asked.setdefault(clean(path), MountPoint(type="volume", destination=clean(path)))
     return in_order(asked.values())

@@ -22,6 +22,7 @@ from runtime.bundle.container import (
 )
 from runtime.bundle.errors import BundleError, Conflict, ValueInvalid
 from runtime.bundle.grammar import (
+    annotation,
     cpus,
     detach_keys,
     device,
@@ -29,6 +30,7 @@ from runtime.bundle.grammar import (
     environment,
     host,
     log_option,
+    mac,
     mode,
     mount,
     network,
@@ -41,6 +43,7 @@ from runtime.bundle.grammar import (
     tmpfs,
     ulimit,
     volume,
+    volumes_from,
 )
 
 Values = Mapping[str, Any]
@@ -125,7 +128,9 @@ def _host_config(values: Values) -> HostConfig:
     shm_size = _read(values, "shm_size", size.read, DEFAULT_SHM_SIZE)
     return HostConfig(
         **_resources(values),
+        annotations=dict(_each(values, "annotation", annotation.read)),
         binds=tuple(text for text in _volumes(values) if not _is_anonymous(text)),
+        volumes_from=_volumes_from(values),
         log_config=log_option.read(values["log_driver"] or "", values["log_opt"]),
         network_mode=networks[0] if networks else "default",
         port_bindings=port.bindings(values["publish"]),
@@ -191,6 +196,7 @@ def _networks(values: Values) -> NetworkingConfig:
     beside = {
         "aliases": tuple(values["network_alias"]),
         "ipv4_address": _read(values, "ip", network.read_ip, ""),
+        "mac_address": _read(values, "mac_address", mac.read, ""),
     }
     given = {name: value for name, value in beside.items() if value}
     if twice := [name.replace("_", " ") for name in given if getattr(endpoint, name)]:
@@ -198,7 +204,8 @@ def _networks(values: Values) -> NetworkingConfig:
     endpoints[0] = (first, msgspec.structs.replace(endpoint, **given))
     if len({name for name, _ in endpoints}) != len(endpoints):
         raise Conflict(f"network {first!r} is specified multiple times")
-    wanted = {name: each for name, each in endpoints if mode.is_user_defined(name) or each != Endpoint()}
+    found = [("bridge" if name == "default" else name, each) for name, each in endpoints]
+    wanted = {name: each for name, each in found if mode.is_user_defined(name) or each != Endpoint()}
     return NetworkingConfig(endpoints_config=wanted)
 
 
@@ -269,6 +276,11 @@ def _volumes(values: Values) -> list[str]:
         relative = source in (".", "..") or source.startswith(("./", "../"))
         found.append(f"{os.path.abspath(source)}:{rest}" if colon and relative else text)
     return found
+
+
+def _volumes_from(values: Values) -> tuple[str, ...]:
+    _each(values, "volumes_from", volumes_from.read)
+    return tuple(values["volumes_from"])
 
 
 def _is_anonymous(text: str) -> bool:

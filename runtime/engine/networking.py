@@ -105,6 +105,7 @@ def _join(machine: Machine, record: Record, of: Of) -> list[Endpoint]:
                 name=record.name,
                 aliases=aliases,
                 ip=asked.ipv4_address,
+                mac=asked.mac_address,
                 ports=() if joined else publishes(record),
                 nameservers=record.host_config.dns,
             )

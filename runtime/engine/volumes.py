@@ -8,6 +8,9 @@ import stat
 
 from msgspec.structs import replace
 
+from runtime.bundle.container import HostConfig
+from runtime.bundle.grammar import volumes_from
+from runtime.bundle.grammar.path import clean
 from runtime.bundle.mount_point import MountPoint
 from runtime.engine.errors import EngineError
 from runtime.engine.machine import Machine
@@ -36,6 +39,24 @@ def settle(machine: Machine, record: Record) -> Record:
         drop(machine, replace(record, anonymous=tuple(anonymous)))
         raise
     return replace(record, mounts=tuple(mounts), anonymous=tuple(anonymous))
+
+
+def inherited(machine: Machine, asked: HostConfig) -> tuple[MountPoint, ...]:
+    """What the containers of --volumes-from have mounted, the last one's at a place that several have; not --tmpfs.
+
+    Nothing is filled in: what is there is theirs. Raises NoSuchContainer, Ambiguous.
+    """
+    found: dict[str, MountPoint] = {}
+    for text in asked.volumes_from:
+        named, rw = volumes_from.read(text)
+        record = machine.store.record(machine.store.find(named))
+        own = {clean(path) for path in record.host_config.tmpfs}
+        for mount in record.mounts:
+            if mount.destination not in own:
+                found[mount.destination] = replace(
+                    mount, rw=mount.rw and rw, mode="", no_copy=True, labels={}, driver_options={}
+                )
+    return tuple(found.values())
 
 
 def resolve(machine: Machine, record: Record, of: Of, ids: Ids | None = None) -> tuple[MountPoint, ...]:

@@ -32,6 +32,7 @@ class Wanted(NamedTuple):
     name: str
     aliases: tuple[str, ...]
     ip: str
+    mac: str
     ports: tuple[Publish, ...]
     nameservers: tuple[str, ...]
 
@@ -114,6 +115,7 @@ class Networks:
         name: str,
         aliases: Sequence[str] = (),
         ip: str = "",
+        mac: str = "",
         ports: Sequence[Publish] = (),
         nameservers: Sequence[str] = (),
     ) -> Endpoint:
@@ -122,7 +124,7 @@ class Networks:
         `nameservers` are asked for names that are not containers', instead of the host's. Raises PortInUse,
         NoFreeAddress; NotPermitted without root. Nothing is left behind by an error.
         """
-        wanted = Wanted(container_id, str(netns_path), name, tuple(aliases), ip, tuple(ports), tuple(nameservers))
+        wanted = Wanted(container_id, str(netns_path), name, tuple(aliases), ip, mac, tuple(ports), tuple(nameservers))
         with self._store.locked():
             found = _find(self._all(), network)
             endpoint = self._endpoint(found, wanted)
@@ -195,7 +197,7 @@ class Networks:
             network_id=network.id,
             ip=str(address),
             prefix=IPv4Network(network.subnet).prefixlen,
-            mac=mac_of(address),
+            mac=wanted.mac or mac_of(address),
             gateway="" if network.internal else network.gateway,
             interface=_interface(others),
             device=f"veth{os.urandom(6).hex()[:11]}",

@@ -23,6 +23,10 @@ ALIASES = NetworkingConfig(endpoints_config={"bridge": Endpoint(aliases=("a",))}
 MIXED = NetworkingConfig(endpoints_config={"mine": Endpoint()})
 
 
+def _mac(network: str) -> NetworkingConfig:
+    return NetworkingConfig(endpoints_config={network: Endpoint(mac_address="02:00:00:00:00:01")})
+
+
 def check(host_config: HostConfig, config: ContainerConfig = CONFIG, host: Host = HOST) -> list[str]:
     return checks.check(Request(config=config, host_config=host_config), host)
 
@@ -59,6 +63,9 @@ def test_what_cannot_be(host_config: HostConfig, told: str) -> None:
         (ADDRESS, "default", "user specified IP address"),
         (ALIASES, "bridge", "network-scoped aliases"),
         (MIXED, "bridge", "cannot attach both"),
+        (_mac("host"), "host", "mac-address and the network mode"),
+        (_mac("none"), "none", "mac-address and the network mode"),
+        (_mac("container:a"), "container:a", "mac-address and the network mode"),
     ],
 )
 def test_what_only_user_defined_networks_have(networking: NetworkingConfig, mode: str, told: str) -> None:

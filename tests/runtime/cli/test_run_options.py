@@ -154,9 +154,21 @@ def test_networks() -> None:
         "one": Endpoint(ipv4_address="1.2.3.4", aliases=("a",)),
         "two": Endpoint(aliases=("b",)),
     }
+    default = asked("--mac-address", "02-AB-cd-00-00-01", "image").request
+    assert default.networking_config.endpoints_config == {"bridge": Endpoint(mac_address="02:ab:cd:00:00:01")}
+    assert default.host_config.network_mode == "default"
+    assert "invalid MAC address" in refusal("--mac-address", "02:ab:cd:00:00", "image")
     assert "multiple times" in refusal("--net", "one", "--network", "one", "image")
     assert "given again" in refusal("--network", "name=one,ip=1.2.3.4", "--ip", "1.2.3.5", "image")
     assert "hostname and the network mode" in refusal("--network", "container:x", "-h", "name", "image")
+
+
+def test_what_is_told_to_the_runtime_and_borrowed() -> None:
+    found = host_config("--annotation", "a=1=2", "--annotation=b", "--volumes-from=x:ro", "--volumes-from", "y")
+    assert found.annotations == {"a": "1=2", "b": ""}
+    assert found.volumes_from == ("x:ro", "y")
+    assert "--annotation: invalid annotation" in refusal("--annotation", "=1", "image")
+    assert "--volumes-from: invalid volumes-from" in refusal("--volumes-from", "x:ro,rw", "image")
 
 
 def test_health() -> None:

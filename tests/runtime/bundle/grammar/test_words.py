@@ -12,6 +12,7 @@ from runtime.bundle.grammar import (
     environment,
     host,
     log_option,
+    mac,
     mode,
     network,
     security,
@@ -111,6 +112,20 @@ def test_modes() -> None:
     assert [mode.is_user_defined(name) for name in ("bridge", "host", "container:a", "mine")] == [False] * 3 + [True]
 
 
+@pytest.mark.parametrize("text", ["92:d0:c6:0a:29:33", "92-D0-C6-0A-29-33", "92d0.c60a.2933", " 92:d0:C6:0a:29:33 "])
+def test_hardware_addresses(text: str) -> None:
+    assert mac.read(text) == "92:d0:c6:0a:29:33"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "92:d0:c6:0a:29", "92:d0:c6:0a:29:33:44", "92:d0-c6:0a:29:33", "93:d0:c6:0a:29:33", "0" * 12,
+             "00:00:00:00:00:00", "g2:d0:c6:0a:29:33"]
+)  # fmt: skip
+def test_what_is_no_hardware_address(text: str) -> None:
+    with pytest.raises(ValueInvalid, match="invalid MAC address"):
+        mac.read(text)
+
+
 def test_networks() -> None:
     assert network.read("mine") == ("mine", Endpoint())
     assert network.read("container:a") == ("container:a", Endpoint())
@@ -118,6 +133,7 @@ def test_networks() -> None:
         "mine",
         Endpoint(aliases=("a", "b"), ipv4_address="1.2.3.4"),
     )
+    assert network.read("name=mine,mac-address=02:00:00:00:00:01")[1].mac_address == "02:00:00:00:00:01"
     for text in (
         "",
         "a b",

@@ -1,0 +1,69 @@
+"""Options of `run` that borrow from other containers, and those that name things."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.runtime.cli.containers.conftest import Command
+
+
+def test_volumes_of_another_container(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "given").write_text("bind")
+    first = ("-v", "/anonymous", "-v", "named:/named", "-v", f"{tmp_path}:/bind:ro", "--tmpfs", "/tmp/scratch")
+    command("run", "--name=first", *first, "busybox", "sh", "-c", "echo one > /anonymous/a; echo two > /named/b")
+    show = "cat /anonymous/a /named/b /bind/given; touch /bind/x 2>/dev/null || echo ' kept'; ls /tmp"
+    assert command("run", "--rm", "--volumes-from=first", "busybox", "sh", "-c", show) == "one\ntwo\nbind kept\n"
+    refused = "touch /named/x 2>/dev/null || echo kept; ls /named"
+    own = ("--volumes-from=first:ro", "-v", "mine:/anonymous")
+    assert command("run", "--rm", *own, "busybox", "sh", "-c", f"{refused}; ls /anonymous") == "kept\nb\n"
+    command("create", "--name=second", "--volumes-from", "first", "busybox", "cat", "/anonymous/a")
+    assert json.loads(command("inspect", "-f", "{{json .HostConfig.VolumesFrom}}", "second")) == ["first"]
+    mounts = json.loads(command("inspect", "-f", "{{json .Mounts}}", "second"))
+    assert {each["Destination"]: each["Type"] for each in mounts} == {
+        "/anonymous": "volume",
+        "/named": "volume",
+        "/bind": "bind",
+    }
+    command("rm", "-v", "first")  # the second one has what was the first one's alone
+    assert command("start", "-a", "second") == "one\n"
+    command("rm", "-v", "second")
+    assert "no such container" in refusal(command, "run", "--volumes-from=none", "busybox", "true")
+    assert "invalid volumes-from" in refusal(command, "create", "--volumes-from=first:rox", "busybox", "true")
+    command("volume", "prune", "-af")
+
+
+def refusal(command: Command, *words: str) -> str:
+    """What the command says when it refuses."""
+    command(*words, code=125)
+    return command.errors
+
+
+def test_hardware_addresses(command: Command) -> None:
+    asked, shown = "92-D0-C6-0A-29-33", "92:d0:c6:0a:29:33\n"
+    look = ("busybox", "cat", "/sys/class/net/eth0/address")
+    command("run", "--name=addressed", f"--mac-address={asked}", *look)
+    assert command("logs", "addressed") == shown
+    assert command("start", "-a", "addressed") == shown
+    command("rm", "addressed")
+    command("network", "create", "inner")
+    assert command("run", "--rm", f"--network=name=inner,mac-address={asked}", *look) == shown
+    assert command("run", "--rm", "--network=inner", f"--mac-address={asked}", *look) == shown
+    command("network", "rm", "inner")
+    command("run", "-d", "--name=addressed", "--mac-address=02:00:00:00:00:01", "busybox", "sleep", "100")
+    where = '{{(index .NetworkSettings.Networks "bridge").MacAddress}}'
+    assert command("inspect", "-f", where, "addressed") == "02:00:00:00:00:01\n"
+    for network in ("host", "none", "container:addressed"):
+        words = ("create", f"--network={network}", "--mac-address=02:00:00:00:00:01", "busybox", "true")
+        assert "mac-address and the network mode" in refusal(command, *words)
+    command("rm", "-f", "addressed")
+
+
+def test_annotations_reach_the_runtime(command: Command) -> None:
+    words = ("--annotation", "org.example.a=1=2", "--annotation=org.example.b")
+    id = command("run", "-d", *words, "busybox", "sleep", "100").strip()
+    wanted = {"org.example.a": "1=2", "org.example.b": ""}
+    assert json.loads(command("inspect", "-f", "{{json .HostConfig.Annotations}}", id)) == wanted
+    spec = command.folder / "data" / "containers" / id / "bundle" / "config.json"
+    assert json.loads(spec.read_text())["annotations"] == wanted
+    command("rm", "-f", id)
