@@ -28,6 +28,8 @@ MOST_MEMORY = 8_000_000
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """What is compiled once is not compiled for every command, as with any installed program."""
+PACKAGES = [str(Path(__file__).parents[2] / name) for name in ("runtime", "registry", "storage")]
+"""They are compiled before anything is measured: installers do the same."""
 
 Command = Sequence[str | Path]
 
@@ -138,6 +140,8 @@ def run(plan: Plan) -> Results:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing or os.geteuid():
         raise CannotBuild(f"it needs root and {', '.join(missing) or 'no more'}")
+    compiled = (sys.executable, "-m", "compileall", "-q", *PACKAGES)
+    subprocess.run(compiled, env=ENVIRONMENT, check=True)
     with ExitStack() as stack:
         # Outside of the plan's folder, whose name is too long for the engine's sockets.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="entrepot-bench-")))
@@ -225,13 +229,16 @@ def _turns(
 
 def _memory(plan: Plan, host: Host) -> int:
     """Of the processes that keep the idle container, without its own."""
-    mark = str(host.folder / "run").encode()
-    memory = 0
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (entry / "cmdline").read_bytes():
-                memory += process.proportional_share(entry)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+    memory = sum(process.proportional_share(entry) for entry in Path("/proc").glob("[0-9]*") if _keeps(entry, host))
     plan.say(f"monitor: {memory / 1e6:.1f} MB")
     return memory
+
+
+def _keeps(entry: Path, host: Host) -> bool:
+    """Whether a process has a lock that says that it keeps a container; by its words it is not to be known."""
+    try:
+        opened = [os.readlink(each.path) for each in os.scandir(entry / "fd")]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    folder = f"{host.folder}/run/containers/"
+    return any(path.startswith(folder) and path.endswith("/monitor") for path in opened)
