@@ -61,11 +61,12 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
     """Look at this host; what its OCI runtime knows is the caller's to say, `features` tells it."""
     machine = os.uname()
     major, minor = [*machine.release.split("."), "0"][:2]
+    kernel = (int(major), int("".join(letter for letter in minor if letter.isdigit()) or "0"))
     throttles = sorted(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle"))
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return Host(
         hostname=machine.nodename,
-        kernel=(int(major), int("".join(letter for letter in minor if letter.isdigit()) or "0")),
+        kernel=kernel,
         architecture=_GO_NAMES.get(machine.machine, machine.machine),
         cgroup_version=2 if unified else 1,
         cpus=frozenset(os.sched_getaffinity(0)) | frozenset(range(os.cpu_count() or 1)),
@@ -73,7 +74,7 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
         sysctls=tuple(name for name in OPTIONAL_SYSCTLS if Path("/proc/sys", *name.split(".")).exists()),
         masked_paths=tuple(map(str, throttles)),
         time_namespaces=time_namespaces and Path("/proc/self/ns/time").exists(),
-        recursive_read_only=recursive_read_only,
+        recursive_read_only=recursive_read_only and kernel >= (5, 12),
         rootless=os.geteuid() != 0,
     )
 

@@ -20,6 +20,7 @@ RUN/containers/<id>/                 is there while anything of it is set up (mo
                     users            its user namespace if it is remapped
 RUN/oci/                             the OCI runtime's own state
 RUN/netns/<id>                       its network namespace
+RUN/features/<program>               what another OCI runtime has said it can do
 RUN/events                           what happened, one JSON object a line; RUN/events.1 is what was before
 """
 
@@ -38,6 +39,7 @@ class Paths:
         self.locks = f"{run}/locks"
         self.oci = f"{run}/oci"
         self.namespaces = f"{run}/netns"
+        self.features = f"{run}/features"
         self.events = f"{run}/events"
 
     def of(self, id: str) -> Of:

@@ -14,6 +14,7 @@ from runtime.bundle.spec import hostname, spec
 from runtime.engine import (
     clearing,
     contained,
+    features,
     folders,
     ipc,
     lifecycle,
@@ -107,7 +108,7 @@ def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connec
 
 def _write_bundle(machine: Machine, record: Record, of: Of, runtime: str, attach: Attach) -> None:
     ids, connected = _ready(machine, record, of)
-    here = host.read()
+    here = host.read(**features.of(machine.paths.features, runtime)._asdict())
     given = _given(machine, record, of, ids, connected)
     made = spec(record.config, record.host_config, given, here)
     networking.write_files(record, of, connected, hostname(record.config, record.host_config, given, here))

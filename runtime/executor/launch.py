@@ -9,7 +9,7 @@ from runtime.executor.departure import begin, depart
 from runtime.executor.errors import StartFailed
 from runtime.executor.namespaces import fork_beside, write_maps
 from runtime.syscall.cloning import fork_into
-from runtime.syscall.namespaces import CLONE_NEWPID
+from runtime.syscall.namespaces import CLONE_NEWPID, CLONE_NEWTIME
 from runtime.syscall.processes import RLIMITS, pidfd_getfd, pidfd_open, prlimit
 
 TYPE_CHECKING = False
@@ -71,13 +71,15 @@ class Launch:
         arrive: Callable[[Plan, Channel], None],
         enter: Callable[[Plan, Channel], None],
     ) -> bool:
-        """Fork the process right into its PID namespace and group; False where that is not possible."""
+        """Fork the process right into its PID and time namespaces and group; False where that is not possible."""
         plan = self._plan
         namespaces, joins = plan.namespaces, plan.init >= 0
-        if namespaces.has("user") or namespaces.has("time") or (plan.rootless if joins else "pid" in namespaces.paths):
+        # A time namespace's offsets can only be set by a process that has made it and is not yet in it.
+        long = "time" in namespaces.paths or bool(plan.linux.get("timeOffsets"))
+        if namespaces.has("user") or long or (plan.rootless if joins else "pid" in namespaces.paths):
             return False
         place = plan.group.birthplace() if plan.group is not None else ""
-        plan.born_in = 0 if joins else namespaces.new & CLONE_NEWPID
+        plan.born_in = 0 if joins else namespaces.new & (CLONE_NEWPID | CLONE_NEWTIME)
         try:
             joins = joins and namespaces.has("pid")
             pid = fork_beside(plan.init, plan.proc, place) if joins else fork_into(plan.born_in, place)

@@ -32,7 +32,7 @@ def run(_call: Call) -> int:
         "linux": {
             "namespaces": sorted(KINDS),
             "capabilities": CAPABILITIES,
-            "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},
+            "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
             "seccomp": {
                 "enabled": True,
                 "actions": ACTIONS,
@@ -46,6 +46,7 @@ def run(_call: Call) -> int:
             "intelRdt": {"enabled": False},
             "mountExtensions": {"idmap": {"enabled": False}},
         },
+        "potentiallyUnsafeConfigAnnotations": [],
         "annotations": {"org.entrepot.oci.version": RELEASE},
     }
     os.write(1, (pretty(document) + "\n").encode())
