@@ -1,6 +1,8 @@
 """`entrepot events`: what happens to containers."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -10,6 +12,14 @@ from runtime.cli.machine import machine
 from runtime.engine.clock import told
 from runtime.engine.errors import EngineError
 from runtime.engine.happenings import read
+
+
+def _named(event: Mapping[str, Any]) -> dict[str, object]:
+    """An event with what templates call its fields; the JSON of it has them under small letters."""
+    fields = {"Scope": "scope", "Time": "time", "TimeNano": "timeNano", "Status": "Action"}
+    told: dict[str, object] = {name: lambda field=field: event[field] for name, field in fields.items()}
+    of_actor = {"ID": event["Actor"]["ID"], "From": event["Actor"]["Attributes"].get("image", "")}
+    return {**event, **told, **{name: lambda value=value: value for name, value in of_actor.items()}}
 
 
 @click.command(help="Show what happens to containers.")
@@ -27,7 +37,7 @@ def command(given: tuple[str, ...], since: str, until: str, form: str | None) ->
         wanted.setdefault(key, []).append(value)
     for event in read(machine().paths, instant(since), instant(until), wanted):
         if form:
-            write_rows([event], (), form)
+            write_rows([_named(event)], (), form)
         else:
             actor = event["Actor"]
             more = ", ".join(f"{name}={value}" for name, value in sorted(actor["Attributes"].items()))
