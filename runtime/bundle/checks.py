@@ -161,6 +161,7 @@ def _check_networks(host_config: HostConfig, networking: NetworkingConfig) -> No
             bool(endpoint.mac_address) and (not mode.is_private(name) or name == "none"),
             "conflicting options: mac-address and the network mode",
         )
+    _check_links(host_config)
     # The default network may have a name of its own beside its mode.
     names = {"bridge" if name in ("", "default") else name for name in _names(host_config, networking)}
     _refuse(
@@ -174,6 +175,18 @@ def _check_networks(host_config: HostConfig, networking: NetworkingConfig) -> No
                 bool(endpoint.ipv4_address),
                 "user specified IP address is supported on user defined networks only",
             )
+
+
+def _check_links(asked: HostConfig) -> None:
+    if not asked.links:
+        return
+    undefined = "type networking can't be used with links. This would result in undefined behavior"
+    kind = "host" if asked.network_mode == "host" else "container" if mode.joined(asked.network_mode) else ""
+    _refuse(bool(kind), f"conflicting options: {kind} {undefined}")
+    _refuse(
+        asked.network_mode not in ("", "default", mode.BRIDGE),
+        f"links are for the default network; on {asked.network_mode} use --network-alias for the other container",
+    )
 
 
 def _names(host_config: HostConfig, networking: NetworkingConfig) -> tuple[str, ...]:

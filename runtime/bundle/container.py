@@ -173,6 +173,8 @@ class HostConfig(Resources, frozen=True, kw_only=True, rename="pascal"):
     extra_hosts: tuple[str, ...] = ()
     """name:ip each; the address may be `host-gateway`."""
     group_add: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """container:alias each, or as inspect shows it, /container:/own/alias."""
     ipc_mode: str = ""
     oom_score_adj: int = 0
     pid_mode: str = ""

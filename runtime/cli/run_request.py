@@ -29,6 +29,7 @@ from runtime.bundle.grammar import (
     duration,
     environment,
     host,
+    link,
     log_option,
     mac,
     mode,
@@ -154,6 +155,7 @@ def _host_config(values: Values) -> HostConfig:
         tmpfs=dict(_each(values, "tmpfs", tmpfs.read)),
         mounts=tuple(_absolute(each) for each in _each(values, "mount", mount.read)),
         init=values["init"],
+        links=_links(values),
         runtime=values["runtime"] or "",
     )
 
@@ -276,6 +278,11 @@ def _volumes(values: Values) -> list[str]:
         relative = source in (".", "..") or source.startswith(("./", "../"))
         found.append(f"{os.path.abspath(source)}:{rest}" if colon and relative else text)
     return found
+
+
+def _links(values: Values) -> tuple[str, ...]:
+    _each(values, "link", link.read)
+    return tuple(values["link"])
 
 
 def _volumes_from(values: Values) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ OPTIONS = (
     (("--expose",), MANY, "PORT[/PROTO]", "Expose a port or a range."),
     (("--network", "--net"), MANY, "NETWORK", "Connect to a network."),
     (("--network-alias", "--net-alias"), MANY, "NAME", "One more name on the network."),
+    (("--link",), MANY, "CONTAINER[:ALIAS]", "Know a container of the default network by name; use a network instead."),
     (("--ip",), ONE, "ADDRESS", "The IPv4 address."),
     (("--mac-address",), ONE, "ADDRESS", "The hardware address."),
     (("--dns",), MANY, "ADDRESS", "A DNS server."),

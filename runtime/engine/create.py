@@ -13,7 +13,7 @@ from runtime.bundle import checks, host, image
 from runtime.bundle.container import ContainerConfig, HostConfig, Request
 from runtime.bundle.grammar import mode
 from runtime.bundle.mount_points import collect
-from runtime.engine import clock, events, locks, names, planning, reconcile, volumes
+from runtime.engine import clock, events, links, locks, names, planning, reconcile, volumes
 from runtime.engine.errors import NameTaken
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
@@ -62,6 +62,7 @@ def create(
 def _made(machine: Machine, record: Record) -> Record:
     machine.snapshots.prepare(record.id, record.chain or None)
     record = volumes.settle(machine, record)
+    record = links.settle(machine, record)
     machine.store.write(record)
     return record
 

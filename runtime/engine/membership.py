@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from runtime.bundle.container import Endpoint, NetworkingConfig
 from runtime.bundle.grammar import mode
-from runtime.engine import events, locks, looking, networking
+from runtime.engine import events, links, locks, looking, networking
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.networking import Connected
@@ -75,7 +75,7 @@ def _rewrite(machine: Machine, record: Record, of: Of) -> None:
     """Let its hosts and resolv.conf say where it is now."""
     with open(of.hostname, encoding="utf-8") as file:
         hostname = file.read().strip()
-    connected = Connected(of.namespace, tuple(machine.networks.of(record.id)))
+    connected = Connected(of.namespace, tuple(machine.networks.of(record.id)), linked=links.known(of, record))
     networking.write_files(record, of, connected, hostname)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runtime.bundle.container import Endpoint as Asked
 from runtime.bundle.container import PortBinding
 from runtime.bundle.grammar import mode
-from runtime.engine import namespace
+from runtime.engine import links, namespace
 from runtime.engine.errors import WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.paths import Of
@@ -25,6 +25,8 @@ class Connected(NamedTuple):
 
     namespace: str = ""
     endpoints: tuple[Endpoint, ...] = ()
+    linked: tuple[tuple[str, str], ...] = ()
+    """Addresses and names of the containers it links to."""
 
 
 def connect(machine: Machine, record: Record, of: Of) -> Connected:
@@ -36,7 +38,10 @@ def connect(machine: Machine, record: Record, of: Of) -> Connected:
         return Connected()
     namespace.make(of.namespace, of.users if os.path.exists(of.users) else "")
     try:
-        return Connected(of.namespace, tuple(_join(machine, record, of)))
+        joined = tuple(_join(machine, record, of))
+        linked = links.lines(machine, record)
+        links.tell(machine, record, joined)
+        return Connected(of.namespace, joined, linked=linked)
     except BaseException:
         disconnect(machine, record.id)
         raise
@@ -68,7 +73,8 @@ def write_files(record: Record, of: Of, connected: Connected, hostname: str) -> 
         gateway = "127.0.0.1"
     _write(of.hostname, f"{hostname}\n")
     addresses = [each.ip for each in connected.endpoints]
-    _write(of.hosts, hosts(addresses, hostname, domain=record.config.domainname, extra=extra, gateway=gateway))
+    domain, linked = record.config.domainname, connected.linked
+    _write(of.hosts, hosts(addresses, hostname, domain=domain, extra=extra, gateway=gateway, linked=linked))
     text = resolv_conf(
         _resolv(),
         embedded=any(mode.is_user_defined(each.network) for each in connected.endpoints),

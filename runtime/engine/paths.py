@@ -3,6 +3,7 @@
 ROOT/containers/<id>/config.json     what was asked for, with its name and image; written by whoever holds the lock
                      state.json      where it is in its life (see `state`)
                      hostname hosts resolv.conf      bound into the container
+                     links/<id>      of a container that links to it
                      container.log container.log.1 ...      its output, the newest first
                      bundle/config.json              what the OCI runtime is told
                      bundle/plan.json                what the monitor is told
@@ -62,6 +63,7 @@ class Of:
         self.hostname = f"{self.folder}/hostname"
         self.hosts = f"{self.folder}/hosts"
         self.resolv = f"{self.folder}/resolv.conf"
+        self.links = f"{self.folder}/links"
         self.log = f"{self.folder}/container.log"
         self.bundle = f"{self.folder}/bundle"
         self.spec = f"{self.bundle}/config.json"

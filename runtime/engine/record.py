@@ -28,6 +28,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """Each volume by its name."""
     anonymous: tuple[str, ...] = ()
     """Volumes that were made for it alone, and go with it when `rm -v` or `--rm` take it."""
+    links: dict[str, str] = {}
+    """By alias, the ids of the containers it links to."""
     driver: str = ""
     """Of its snapshot."""
 

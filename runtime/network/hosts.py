@@ -18,15 +18,22 @@ _HOST_GATEWAY: Final = "host-gateway"
 
 
 def hosts(
-    addresses: Iterable[str], hostname: str, *, domain: str = "", extra: Sequence[str] = (), gateway: str = ""
+    addresses: Iterable[str],
+    hostname: str,
+    *,
+    domain: str = "",
+    extra: Sequence[str] = (),
+    gateway: str = "",
+    linked: Iterable[tuple[str, str]] = (),
 ) -> str:
-    """The container's file: its own name at its addresses, and what --add-host added.
+    """The container's file: its own name at its addresses, what --add-host added, and addresses and names of links.
 
     `extra` are docker's `name:address`; the address `host-gateway` is `gateway`, where the container reaches this host.
     Raises NetworkError for an entry that is none.
     """
     own = f"{hostname}.{domain} {hostname}" if domain else hostname
-    lines = [*_ALWAYS, *(extra_host(each, gateway) for each in extra), *((each, own) for each in addresses)]
+    added = (extra_host(each, gateway) for each in extra)
+    lines = [*_ALWAYS, *added, *linked, *((each, own) for each in addresses)]
     return "".join(f"{address}\t{names}\n" for address, names in lines)
 
 

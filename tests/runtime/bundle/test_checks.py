@@ -50,6 +50,9 @@ def check(host_config: HostConfig, config: ContainerConfig = CONFIG, host: Host 
         (HostConfig(tmpfs={"/a": "what"}), "invalid tmpfs option"),
         (HostConfig(security_opt=("what=1",)), "security-opt"),
         (HostConfig(network_mode="a b"), "invalid network"),
+        (HostConfig(network_mode="host", links=("a",)), "host type networking can't be used with links"),
+        (HostConfig(network_mode="container:a", links=("a",)), "container type networking can't be used with links"),
+        (HostConfig(network_mode="mine", links=("a",)), "links are for the default network"),
     ],
 )
 def test_what_cannot_be(host_config: HostConfig, told: str) -> None:

@@ -167,6 +167,7 @@ def test_what_is_told_to_the_runtime_and_borrowed() -> None:
     found = host_config("--annotation", "a=1=2", "--annotation=b", "--volumes-from=x:ro", "--volumes-from", "y")
     assert found.annotations == {"a": "1=2", "b": ""}
     assert found.volumes_from == ("x:ro", "y")
+    assert host_config("--link", "db:store", "--link=web").links == ("db:store", "web")
     assert "--annotation: invalid annotation" in refusal("--annotation", "=1", "image")
     assert "--volumes-from: invalid volumes-from" in refusal("--volumes-from", "x:ro,rw", "image")
 

@@ -11,6 +11,7 @@ from runtime.bundle.grammar import (
     device,
     environment,
     host,
+    link,
     log_option,
     mac,
     mode,
@@ -124,6 +125,14 @@ def test_hardware_addresses(text: str) -> None:
 def test_what_is_no_hardware_address(text: str) -> None:
     with pytest.raises(ValueInvalid, match="invalid MAC address"):
         mac.read(text)
+
+
+def test_links() -> None:
+    assert link.read("db") == link.read("db:db") == ("db", "db")
+    assert link.read("db:store") == link.read("/db:/app/store") == ("db", "store")
+    for text in ("", ":", "db:", ":store", "db:a:b", "d b", "db:a b"):
+        with pytest.raises(ValueInvalid, match="bad format for links"):
+            link.read(text)
 
 
 def test_networks() -> None:

@@ -67,3 +67,45 @@ def test_annotations_reach_the_runtime(command: Command) -> None:
     spec = command.folder / "data" / "containers" / id / "bundle" / "config.json"
     assert json.loads(spec.read_text())["annotations"] == wanted
     command("rm", "-f", id)
+
+
+def test_links_on_the_default_network(command: Command) -> None:
+    serve = ("busybox", "sh", "-c", "mkdir /www; echo served > /www/index.html; httpd -f -p 80 -h /www")
+    command("run", "-d", "--name=db", "-h", "data", *serve)
+    get = "while ! wget -qO- http://store/ 2>/dev/null; do sleep 0.05; done; grep -c 'store data db$' /etc/hosts"
+    assert command("run", "--rm", "--link=db:store", "busybox", "sh", "-c", get) == "served\n1\n"
+    command("run", "-d", "--name=app", "--link", "db", "busybox", "sleep", "1000")
+    assert json.loads(command("inspect", "-f", "{{json .HostConfig.Links}}", "app")) == ["/db:/app/db"]
+    look = ("exec", "app", "sh", "-c", "grep -w db /etc/hosts; wget -qO- http://db/")
+    before = command(*look)
+    assert before.splitlines()[1] == "served"
+    command("stop", "-t", "0", "db")
+    command("run", "-d", "--name=other", "busybox", "sleep", "1000")  # which takes the address that is free now
+    command("start", "db")
+    after = command(*look)
+    assert after.splitlines()[1] == "served"
+    assert after != before
+    command("network", "create", "inner")
+    command("network", "connect", "inner", "app")
+    assert command(*look) == after
+    command("network", "disconnect", "inner", "app")
+    command("rm", "-f", "other")
+    command("stop", "-t", "0", "db", "app")
+    command("start", "app", code=1)
+    assert "cannot link to a non running container: /db AS /app/db" in command.errors
+    command("rm", "db")
+    command("start", "app", code=1)
+    assert "it is there no more" in command.errors
+    command("rm", "app")
+    command("run", "-d", "--name=inside", "--network=inner", "busybox", "sleep", "1000")
+    assert "does not belong to the default network" in refusal(command, "run", "--link=inside", "busybox", "true")
+    for network, told in (
+        ("host", "host type"),
+        ("container:inside", "container type"),
+        ("inner", "the default network"),
+    ):
+        assert told in refusal(command, "run", f"--network={network}", "--link=inside", "busybox", "true")
+    assert "bad format for links" in refusal(command, "run", "--link=inside:", "busybox", "true")
+    assert "no such container" in refusal(command, "run", "--link=none", "busybox", "true")
+    command("rm", "-f", "inside", *command("ps", "-aq", "--filter", "status=created").split())
+    command("network", "rm", "inner")
