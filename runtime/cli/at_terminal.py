@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from runtime.cli import terminal
-from runtime.cli.executing import pump
+from runtime.cli.exec import pump
 from runtime.engine import exec as execs
 from runtime.engine.resize import resize
 

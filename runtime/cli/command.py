@@ -18,7 +18,7 @@ from runtime.cli import failure
 from runtime.cli.declared import option
 from runtime.cli.door import ROOTS
 from runtime.cli.group import Verbs
-from runtime.cli.home import say
+from runtime.cli.place import say
 from runtime.cli.verbs import VERBS
 
 _SERVER: Final = "registry.cli"

@@ -1,14 +1,13 @@
 """`entrepot create`: a new container of an image, not started."""
 
-import click
-
 from runtime.cli.machine import machine
 from runtime.cli.making import made
-from runtime.cli.run_options import run_options
 from runtime.cli.run_request import Asked
+from runtime.cli.run_verb import run_verb
 
 
-@run_options("create", "Create a container without starting it.", starts=False)
-def command(asked: Asked) -> None:
-    """Create a container."""
-    click.echo(made(machine(), asked).id)
+def _create(asked: Asked) -> None:
+    print(made(machine(), asked).id)
+
+
+command = run_verb("Create a container without starting it.", _create, starts=False)

@@ -1,27 +1,38 @@
-"""Click's command of a table of options."""
+"""Click's command of a verb that is a table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import click
 
 from runtime.cli.options import MANY, NUMBER, ON, SWITCH, Row
 from runtime.cli.pflag import PflagCommand
+from runtime.cli.verb import Verb, several
 
 
-def declared(
-    name: str,
-    help: str,
-    rows: Iterable[Row],
-    arguments: Sequence[click.Argument],
-    verb: Callable[[dict[str, Any]], object],
-) -> click.Command:
-    """A verb that calls a function with the values of its options and arguments by name."""
+@cache
+def declared(found: click.Command | Verb) -> click.Command:
+    """The command of a verb; what is one already stays as it is."""
+    if not isinstance(found, Verb):
+        return found
+    verb = found
+    names = [f"argument{place}" for place in range(len(verb.words))]
 
     def call(**values: Any) -> object:  # noqa: ANN401 - as the table has them
-        return verb(values)
+        given = [values.pop(name) for name in names]
+        words = [word for each in given for word in ([each] if isinstance(each, str) else each)]
+        return verb.do(values, words)
 
-    return PflagCommand(name, callback=call, params=[*map(option, rows), *arguments], help=help)
+    arguments = [_argument(name, word) for name, word in zip(names, verb.words, strict=True)]
+    kind = click.Command if verb.spread else PflagCommand
+    return kind("command", callback=call, params=[*map(option, verb.options), *arguments], help=verb.help)
+
+
+def _argument(name: str, word: str) -> click.Argument:
+    if several(word):
+        required = not word.startswith("[")
+        return click.Argument([name], metavar=word, nargs=-1, required=required, type=click.UNPROCESSED)
+    return click.Argument([name], metavar=word)
 
 
 def option(row: Row) -> click.Option:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
+    from runtime.cli.verb import Verb
+
 ROOTS = (
     (("--root",), ONE, "DIR", "The folder of images and containers (ENTREPOT_RUNTIME_ROOT)."),
     (("--run-root",), ONE, "DIR", "The folder of their running state (ENTREPOT_RUNTIME_RUN_ROOT)."),
 )
-AT_ONCE = {"exec": "runtime.cli.executing", "run": "runtime.cli.running"}
-"""Modules with the OPTIONS of a verb, how many words it takes (LEAST), and `run(values, words, root, run_root)`."""
+AT_ONCE = ("create", "exec", "kill", "pause", "restart", "rm", "run", "stop", "unpause", "wait")
+"""Verbs that are tables (`Verb`), in modules of their names."""
+WITHOUT_RECORDS = ("exec",)
+"""Those that do not load msgspec, by which containers are read as they were written down."""
 STARTING = (["run"], ["start"], ["container", "run"], ["container", "start"])
 """Verbs that start a container: its monitor is begun first of all."""
 
@@ -61,11 +65,15 @@ def at_once(given: Sequence[str]) -> Callable[[], object] | None:
     before = read(given, ROOTS)
     if before is None or not before.rest or before.rest[0] not in AT_ONCE:
         return None
-    verb = _module(AT_ONCE[before.rest[0]])
-    found = read(before.rest[1:], verb.OPTIONS)
-    if found is None or len(found.rest) < verb.LEAST:
+    name = before.rest[0]
+    _module("runtime.cli.place").say(before.values["root"], before.values["run_root"])
+    if name not in WITHOUT_RECORDS:
+        _module("runtime.cli.plainly")
+    verb: Verb = _module(f"runtime.cli.{name}").command
+    found = read(before.rest[1:], verb.options, spread=verb.spread)
+    if found is None or not verb.takes(len(found.rest)):
         return None
-    return lambda: verb.run(found.values, found.rest, before.values["root"], before.values["run_root"])
+    return lambda: verb.do(found.values, found.rest)
 
 
 def _module(name: str) -> ModuleType:

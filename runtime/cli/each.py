@@ -1,8 +1,7 @@
 """Verbs that do one thing to each of several containers: every one is tried, and each failure is told."""
 
+import sys
 from collections.abc import Callable, Iterable
-
-import click
 
 from runtime.engine.errors import EngineError
 from runtime.engine.machine import Machine
@@ -16,9 +15,9 @@ def each(here: Machine, names: Iterable[str], do: Callable[[str], None], *, told
         try:
             do(here.store.find(name))
         except (EngineError, NetworkError) as error:
-            click.echo(f"entrepot: {error}", err=True)
+            print(f"entrepot: {error}", file=sys.stderr, flush=True)
             failed = 1
             continue
         if told:
-            click.echo(name)
+            print(name, flush=True)
     return failed

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 
+from runtime.cli.declared import declared
 from runtime.cli.pflag import PflagCommand, spelled
 from runtime.cli.verbs import ALIASES
 
@@ -28,8 +29,7 @@ class Verbs(click.Group):
         name = cmd_name if cmd_name in self.verbs else ALIASES.get(cmd_name, "")
         if name not in self.verbs:
             return None
-        command: click.Command = import_module(f"{self.package}.{module_of(name)}").command
-        return command
+        return declared(import_module(f"{self.package}.{module_of(name)}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

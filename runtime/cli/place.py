@@ -12,6 +12,37 @@ ROOT_VARIABLE = "ENTREPOT_RUNTIME_ROOT"
 RUN_VARIABLE = "ENTREPOT_RUNTIME_RUN_ROOT"
 
 
+_entered: list[int] = []
+
+
+def enter(user: int) -> None:
+    """This process has become root of a namespace of this user, whose places it goes on with."""
+    _entered.append(user)
+
+
+def user() -> int:
+    """Whose command this is."""
+    return _entered[-1] if _entered else os.geteuid()
+
+
+def shared(environ: Mapping[str, str], user: int) -> str:
+    """The folder that all commands of a user share for what runs, whatever their root."""
+    return _run(environ, user, _absolute(f"{_data(environ)}/entrepot"))
+
+
+_said: list[str | None] = [None, None]
+
+
+def say(root: str | None, run_root: str | None) -> None:
+    """What the command line says of the folders, for the command that runs now."""
+    _said[:] = root, run_root
+
+
+def here() -> tuple[str, str]:
+    """The root and the run root of the command that runs now."""
+    return place(os.environ, user(), *_said)
+
+
 def place(environ: Mapping[str, str], user: int, root: str | None = None, run: str | None = None) -> tuple[str, str]:
     """The root and the run root of a user id: as said, else as the environment has it, else root's or of a user's data.
 

@@ -17,11 +17,15 @@ _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
 class Reading:
-    """A line that is being read: `values` by name, `rest` the words from the first one on that is no option."""
+    """A line that is being read: `values` by name, and `rest`, the words that are no options.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    Options end at the first such word, unless they are `spread`.
+    """
+
+    def __init__(self, rows: Sequence[Row], *, spread: bool = False) -> None:
         self.values: dict[str, Any] = {}
         self.rest: list[str] = []
+        self._spread = spread
         self._options = {word: row for row in rows for word in row[0]}
         for row in rows:
             empty = {SWITCH: row[0][-1] in ON, MANY: (), ONE: None, NUMBER: None}
@@ -32,9 +36,14 @@ class Reading:
         left = list(reversed(words))
         while left:
             word = left.pop()
-            if word == "--" or not word.startswith("-") or word == "-":
-                self.rest = [*([] if word == "--" else [word]), *reversed(left)]
+            plain = not word.startswith("-") or word == "-"
+            if plain:
+                self.rest.append(word)
+            if word == "--" or (plain and not self._spread):
+                self.rest += reversed(left)
                 return True
+            if plain:
+                continue
             if not (self._long(word, left) if word.startswith("--") else self._short(word, left)):
                 return False
         return True
@@ -45,22 +54,30 @@ class Reading:
         if row is None:
             return False
         if row[1] == SWITCH:
+            if self._spread and equals:
+                return False
             return self._switch(row, value if equals else "true")
-        if not equals and not left:
-            return False
-        return self._set(row, value if equals else left.pop())
+        return self._set(row, value) if equals else self._next(row, left)
 
     def _short(self, word: str, left: list[str]) -> bool:
+        if self._spread and "=" in word:
+            return False  # which click itself spells otherwise
         for at in range(1, len(word)):
             row, value = self._options.get(f"-{word[at]}"), word[at + 1 :]
             if row is None:
                 return False
             if row[1] != SWITCH:
-                return bool(value or left) and self._set(row, value.removeprefix("=") if value else left.pop())
+                return self._set(row, value.removeprefix("=")) if value else self._next(row, left)
             if value.startswith("="):
                 return self._switch(row, value[1:])
             self._switch(row, "true")
         return True
+
+    def _next(self, row: Row, left: list[str]) -> bool:
+        """The next word is the value, whatever it looks like; click's own spelling may see an option in it."""
+        if not left or (self._spread and left[-1].startswith("-") and "=" in left[-1]):
+            return False
+        return self._set(row, left.pop())
 
     def _switch(self, row: Row, text: str) -> bool:
         self.values[name_of(row)] = text in _TRUE
@@ -80,7 +97,7 @@ class Reading:
         return True
 
 
-def read(words: Sequence[str], rows: Sequence[Row]) -> Reading | None:
+def read(words: Sequence[str], rows: Sequence[Row], *, spread: bool = False) -> Reading | None:
     """The line, read; None if click has to look at it."""
-    reading = Reading(rows)
+    reading = Reading(rows, spread=spread)
     return reading if reading.read(words) else None

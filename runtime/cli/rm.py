@@ -1,24 +1,21 @@
 """`entrepot rm`: remove containers."""
 
-import click
+from typing import Any
 
 from runtime.cli.each import each
 from runtime.cli.machine import machine
+from runtime.cli.options import SWITCH
+from runtime.cli.verb import Verb
 from runtime.engine.errors import NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.remove import remove
 
 
-@click.command(help="Remove containers.")
-@click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True)
-@click.option("-f", "--force", is_flag=True, help="Kill those that run.")
-@click.option("-v", "--volumes", is_flag=True, help="Remove their anonymous volumes too.")
-def command(containers: tuple[str, ...], force: bool, volumes: bool) -> int:
-    """Remove containers."""
-    here = machine()
+def _rm(values: dict[str, Any], containers: list[str]) -> int:
+    here, force = machine(), values["force"]
     if force:
-        containers = tuple(name for name in containers if _is_there(here, name))
-    return each(here, containers, lambda id: remove(here, id, force=force, with_volumes=volumes))
+        containers = [name for name in containers if _is_there(here, name)]
+    return each(here, containers, lambda id: remove(here, id, force=force, with_volumes=values["volumes"]))
 
 
 def _is_there(here: Machine, name: str) -> bool:
@@ -26,3 +23,14 @@ def _is_there(here: Machine, name: str) -> bool:
         return bool(here.store.find(name))
     except NoSuchContainer:
         return False
+
+
+command = Verb(
+    "Remove containers.",
+    _rm,
+    words=["CONTAINER..."],
+    options=(
+        (("-f", "--force"), SWITCH, "", "Kill those that run."),
+        (("-v", "--volumes"), SWITCH, "", "Remove their anonymous volumes too."),
+    ),
+)

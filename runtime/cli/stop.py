@@ -1,18 +1,25 @@
 """`entrepot stop`: have containers end."""
 
-import click
+from typing import Any
 
 from runtime.bundle.grammar import signals
 from runtime.cli.each import each
 from runtime.cli.machine import machine
+from runtime.cli.options import NUMBER, ONE
+from runtime.cli.verb import Verb
 from runtime.engine.stop import stop
 
+OPTIONS = (
+    (("-t", "--time", "--timeout"), NUMBER, "SECONDS", "Seconds before SIGKILL; -1 is never."),
+    (("-s", "--signal"), ONE, "SIGNAL", "The signal instead of the container's."),
+)
 
-@click.command(help="Stop containers: their stop signal, and after a time SIGKILL.")
-@click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True)
-@click.option("-t", "--time", "--timeout", "seconds", type=int, help="Seconds before SIGKILL; -1 is never.")
-@click.option("-s", "--signal", "name", metavar="SIGNAL", help="The signal instead of the container's.")
-def command(containers: tuple[str, ...], seconds: int | None, name: str | None) -> int:
-    """Stop containers."""
-    here, number = machine(), signals.read(name) if name else None
-    return each(here, containers, lambda id: stop(here, id, signal=number, timeout=seconds))
+
+def _stop(values: dict[str, Any], containers: list[str]) -> int:
+    here, number = machine(), signals.read(values["signal"]) if values["signal"] else None
+    return each(here, containers, lambda id: stop(here, id, signal=number, timeout=values["time"]))
+
+
+command = Verb(
+    "Stop containers: their stop signal, and after a time SIGKILL.", _stop, words=["CONTAINER..."], options=OPTIONS
+)

@@ -1,15 +1,16 @@
 """`entrepot unpause`."""
 
-import click
+from typing import Any
 
 from runtime.cli.each import each
 from runtime.cli.machine import machine
+from runtime.cli.verb import Verb
 from runtime.engine.stop import pause
 
 
-@click.command(help="Let containers that were paused go on.")
-@click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True)
-def command(containers: tuple[str, ...]) -> int:
-    """See the help."""
+def _unpause(_: dict[str, Any], containers: list[str]) -> int:
     here = machine()
     return each(here, containers, lambda id: pause(here, id, paused=False))
+
+
+command = Verb("Let containers that were paused go on.", _unpause, words=["CONTAINER..."])

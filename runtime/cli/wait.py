@@ -1,15 +1,16 @@
 """`entrepot wait`: until containers end."""
 
-import click
+from typing import Any
 
 from runtime.cli.each import each
 from runtime.cli.machine import machine
+from runtime.cli.verb import Verb
 from runtime.engine.stop import wait
 
 
-@click.command(help="Wait until containers end and print their exit codes.")
-@click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True)
-def command(containers: tuple[str, ...]) -> int:
-    """Wait for containers."""
+def _wait(_: dict[str, Any], containers: list[str]) -> int:
     here = machine()
-    return each(here, containers, lambda id: click.echo(wait(here, id)), told=False)
+    return each(here, containers, lambda id: print(wait(here, id), flush=True), told=False)
+
+
+command = Verb("Wait until containers end and print their exit codes.", _wait, words=["CONTAINER..."])

@@ -13,6 +13,7 @@ from registry.cli.verbs import Verbs
 from registry.config import SETTINGS
 from registry.telemetry.families import FAMILIES
 from runtime.cli.command import root as front_door
+from runtime.cli.declared import declared
 from runtime.cli.group import Verbs as RuntimeVerbs
 from runtime.cli.group import module_of
 from runtime.cli.home import ROOT_VARIABLE, RUN_VARIABLE
@@ -97,7 +98,7 @@ def runtime_verbs(group: RuntimeVerbs, prefix: str = "entrepot") -> dict[str, cl
     """Every verb of the runtime by how it is typed, groups opened."""
     found: dict[str, click.Command] = {}
     for name in group.verbs:
-        command = import_module(f"{group.package}.{module_of(name)}").command
+        command = declared(import_module(f"{group.package}.{module_of(name)}").command)
         inner = runtime_verbs(command, f"{prefix} {name}") if isinstance(command, RuntimeVerbs) else {}
         found |= inner or {f"{prefix} {name}": command}
     return found

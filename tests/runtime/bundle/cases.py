@@ -4,14 +4,13 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-import click
-
 from runtime.bundle import checks, image, mount_points, user
 from runtime.bundle.container import ContainerConfig, HostConfig
 from runtime.bundle.host import Host
 from runtime.bundle.mount_point import MountPoint
-from runtime.cli.run_options import run_options
+from runtime.cli.declared import declared
 from runtime.cli.run_request import Asked
+from runtime.cli.run_verb import run_verb
 from tests.runtime.bundle.docker import GROUP, PASSWD
 
 _LINES: Final = {
@@ -47,7 +46,7 @@ CASES: Final = {name: _split(line) for name, line in _LINES.items()}
 def asked(options: list[str], arguments: list[str], name: str = "image") -> Asked:
     """What a command line of `run` asks for."""
     found: list[Asked] = []
-    command: click.Command = run_options("run", "", starts=True)(found.append)
+    command = declared(run_verb("", found.append, starts=True))
     command.main([*options, name, *arguments], standalone_mode=False)
     return found[0]
 

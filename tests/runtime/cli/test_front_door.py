@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
+from runtime.cli.declared import declared
 from runtime.cli.group import Verbs, module_of
 from runtime.cli.home import Home, home_from
 from runtime.cli.verbs import VERBS
@@ -44,7 +45,7 @@ def every_verb(group: Verbs) -> list[click.Command]:
     """The commands of a group and of the groups in it."""
     found: list[click.Command] = []
     for name in group.verbs:
-        command = importlib.import_module(f"{group.package}.{module_of(name)}").command
+        command = declared(importlib.import_module(f"{group.package}.{module_of(name)}").command)
         found += every_verb(command) if isinstance(command, Verbs) else [command]
     return found
 

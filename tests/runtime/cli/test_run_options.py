@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from runtime.bundle.container import ContainerConfig, Endpoint, Healthcheck, HostConfig
 from runtime.bundle.errors import BundleError
-from runtime.cli.run_options import run_options
+from runtime.cli.declared import declared
 from runtime.cli.run_request import Asked
+from runtime.cli.run_verb import run_verb
 
 
 def asked(*words: str, starts: bool = True) -> Asked:
     found: list[Asked] = []
-    command = run_options("run", "Run.", starts=starts)(found.append)
+    command = declared(run_verb("Run.", found.append, starts=starts))
     command.main(list(words), standalone_mode=False)
     return found[0]
 
@@ -190,7 +191,7 @@ def test_security_profiles_are_read_from_their_file(tmp_path: Path) -> None:
 
 
 def test_all_options_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    command = run_options("run", "Run.", starts=True)(lambda _: None)
+    command = declared(run_verb("Run.", lambda _: None, starts=True))
     command.main(["--help"], standalone_mode=False)
     told = capsys.readouterr().out
     for option in command.params:
@@ -205,7 +206,7 @@ def test_all_options_are_documented_and_no_other() -> None:
     told = {
         word for row in section.splitlines() if row.startswith("| `-") for word in WORD.findall(row.split(" | ")[0])
     }
-    command = run_options("run", "Run.", starts=True)(lambda _: None)
+    command = declared(run_verb("Run.", lambda _: None, starts=True))
     assert told == {word for option in command.params if isinstance(option, click.Option) for word in option.opts}
 
 
