@@ -19,6 +19,8 @@ from storage import paths as stored
 _UPLOAD: Final = re.compile(r"[0-9a-f]{32}")
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ_ONLY: Final = 0o440
+WRITABLE: Final = modes.S_IWUSR | modes.S_IWGRP | modes.S_IWOTH
+"""Mode bits that a file with several names does not have."""
 
 
 class Giving:
@@ -109,10 +111,13 @@ def _made_readable(reader: int, owner: os.stat_result) -> bool:
     found = os.fstat(reader)
     if not modes.S_ISREG(found.st_mode) or found.st_uid not in (0, owner.st_uid):
         return False
-    if owner.st_uid not in (0, found.st_uid) and found.st_gid != owner.st_gid:
-        if found.st_nlink > 1:
-            return False
-        os.fchown(reader, -1, owner.st_gid)
-    if modes.S_IMODE(found.st_mode) != _READ_ONLY:
-        os.fchmod(reader, _READ_ONLY)
+    needed = modes.S_IMODE(found.st_mode) & ~WRITABLE
+    if owner.st_uid not in (0, found.st_uid):
+        if found.st_gid != owner.st_gid:
+            if found.st_nlink > 1:
+                return False
+            os.fchown(reader, -1, owner.st_gid)
+        needed = _READ_ONLY
+    if modes.S_IMODE(found.st_mode) != needed:
+        os.fchmod(reader, needed)
     return True

@@ -18,13 +18,16 @@ from registry.oci.descriptor import Descriptor
 from runtime.images import paths
 from runtime.images.clone import cloned
 from runtime.images.errors import ImagesError
-from runtime.images.giving import Giving
+from runtime.images.giving import WRITABLE, Giving
 from runtime.images.images import Images
 from storage import paths as stored
 from storage.digest import Digest
 from storage.ingest import hash_reader
 
-_CANNOT: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOENT, errno.ENOTDIR, errno.ENOTSUP)
+_CANNOT: Final = (
+    *(errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS),
+    *(errno.EMLINK, errno.ENOENT, errno.ENOTDIR, errno.ENOTSUP),
+)
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Sees = Callable[[Descriptor], bool]
@@ -101,14 +104,15 @@ def _shared(source: Path, aside: Path) -> bool:
         finally:
             os.close(writer)
         aside.unlink()
-        os.fsync(reader)  # the registry may have it in a journal so far, which is of no use to us
-        return _linked(source, aside)
+        return _linked(reader, source, aside)
     finally:
         os.close(reader)
 
 
-def _linked(source: Path, aside: Path) -> bool:
+def _linked(reader: int, source: Path, aside: Path) -> bool:
     try:
+        os.fsync(reader)  # the registry may have it in a journal so far, which is of no use to us
+        os.fchmod(reader, modes.S_IMODE(os.fstat(reader).st_mode) & ~WRITABLE)
         os.link(source, aside, follow_symlinks=False)
     except OSError as error:
         if error.errno in _CANNOT:

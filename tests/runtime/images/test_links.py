@@ -102,6 +102,11 @@ def test_switched_off_here(server: Server, host: Host, made: str) -> None:
     assert SHARED not in host.run("pull", made)
     assert shared(server, host) == []
     assert min(moved(server, made)) > SIZE
+    host.run("rmi", made)
+    settings.write_text("share = true\n")
+    assert SHARED in host.run("pull", made)
+    [ours] = shared(server, host)
+    assert ours.stat().st_mode & 0o222 == 0
 
 
 def test_another_file_system(server: Server, host: Host, tmp_path: Path) -> None:
