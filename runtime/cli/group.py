@@ -29,7 +29,10 @@ class Verbs(click.Group):
         name = cmd_name if cmd_name in self.verbs else ALIASES.get(cmd_name, "")
         if name not in self.verbs:
             return None
-        return declared(import_module(f"{self.package}.{module_of(name)}").command)
+        command = declared(import_module(f"{self.package}.{module_of(name)}").command)
+        if ctx.resilient_parsing:
+            import_module("runtime.cli.completion").complete(command)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

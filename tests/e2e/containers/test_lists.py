@@ -124,4 +124,9 @@ def test_the_shell_completes(entrepot: Engine) -> None:
     assert "entrepot" in entrepot.with_environment(_ENTREPOT_COMPLETE="fish_source")()
     assert [line.partition(",")[2] for line in completed("ren")] == ["rename"]
     assert {"plain,ls", "plain,rm"} <= set(completed("volume", ""))
+    entrepot("create", "--name", "completed", NONE, "busybox")
+    assert completed("rm", "-f", "comp") == ["plain,completed"]
+    assert completed("run", "--rm", "busy") == ["plain,busybox:latest"]
+    assert completed("network", "rm", "br") == ["plain,bridge"]
+    entrepot("rm", "completed")
     assert {"plain,--memory", "plain,--memory-swap"} <= set(completed("run", "--mem"))
