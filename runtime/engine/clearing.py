@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from runtime.engine import folders, ipc, networking, rootfs, users, volumes
+from runtime.engine import abandoned, folders, ipc, networking, rootfs, users, volumes
 from runtime.engine.machine import Machine
 
 
 def clear(machine: Machine, id: str) -> None:
     """Take away what was set up for a run; the caller holds the lock and nothing runs."""
+    abandoned.end(machine, id)
     networking.disconnect(machine, id)
     release(machine, id)
     folders.remove(machine.paths.of(id).run)

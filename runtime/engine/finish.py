@@ -10,7 +10,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from runtime.engine import clearing, folders, locks, removal
+from runtime.engine import abandoned, clearing, folders, locks, removal
 from runtime.engine.errors import NoSuchContainer
 from runtime.engine.leaving import leaving
 from runtime.engine.machine import Machine
@@ -23,6 +23,7 @@ def finish(machine: Machine, id: str) -> None:
     with locks.held(of.lock), contextlib.suppress(NoSuchContainer):
         if is_alive(machine.store.state(id)):
             return
+        abandoned.end(machine, id)
         with leaving(machine, id):
             clearing.release(machine, id)
             record = machine.store.record(id)

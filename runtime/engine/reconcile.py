@@ -8,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 
-from runtime.engine import clearing, clock, events, finish, lifecycle, locks, looking, planning, removal, runtimes
+from runtime.engine import abandoned, clearing, clock, events, finish, lifecycle, locks, looking, planning, removal
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
-from runtime.engine.monitor.oci import Oci, RuntimeFailed
 from runtime.engine.state import State
 from runtime.engine.store import is_alive
 
@@ -28,11 +27,7 @@ def mend(machine: Machine, id: str) -> None:
     if not is_alive(now):
         return
     record = machine.store.record(id)
-    of = machine.paths.of(id)
-    with contextlib.suppress(RuntimeFailed, EngineError):
-        if os.path.isdir(f"{machine.paths.oci}/{id}"):
-            runtime = runtimes.find(record.host_config.runtime or machine.runtime)
-            Oci([runtime], machine.paths.oci, id, of.oci_log).run("delete", "--force", id)
+    abandoned.end(machine, id)
     now.move("lost")
     now.pid, now.exit_code, now.finished_at = 0, LOST, clock.now()
     now.error = "its monitor died, or the machine was restarted"

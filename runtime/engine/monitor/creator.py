@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from runtime.syscall.files import close_range
+from runtime.syscall.processes import PR_SET_PDEATHSIG, prctl
 
 _PROGRAM = "runtime.executor.forked"
 _LARGEST = 65536
@@ -25,9 +26,10 @@ class Creator:
 
     def __init__(self) -> None:
         self._stream, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        here = os.getpid()
         self._pid = os.fork()
         if not self._pid:
-            _create(theirs.detach())
+            _create(theirs.detach(), here)
         theirs.close()
 
     def create(self, words: Sequence[str], stdio: Mapping[int, int]) -> int:
@@ -43,9 +45,12 @@ class Creator:
         os.waitpid(self._pid, 0)
 
 
-def _create(stream: int) -> None:
-    """Be the fork. Does not return."""
+def _create(stream: int, monitor: int) -> None:
+    """Be the fork, which dies with its monitor. Does not return."""
     try:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != monitor:
+            os._exit(1)
         _forget(stream)
         program = import_module(_PROGRAM)
         program.prepare()

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import frames, locks, runtimes
+from runtime.engine import clearing, frames, locks, runtimes
 from runtime.engine.errors import StartFailed
+from runtime.engine.machine import Machine
+from tests.runtime.engine.bundles import Bundle
 from tests.runtime.engine.conftest import Make
 from tests.runtime.engine.test_monitor import attached, collect, until
 
@@ -57,7 +59,7 @@ def test_a_container_has_nothing_of_the_monitor(bundle: Make) -> None:
     assert len([line for line in said.splitlines() if "->" in line]) == 3  # and the folder ls reads, gone by then
     assert locks.until_free(made.of.monitor, 5)
     assert not Path(made.paths.oci, made.id).exists()
-    assert not list(Path("/sys/fs/cgroup").glob(f"*/entrepot-test/{made.id}"))
+    assert not groups(made)
 
 
 def test_a_restart_makes_a_new_fork(bundle: Make) -> None:
@@ -79,6 +81,22 @@ def test_what_cannot_be_started_is_told_with_its_code_and_gone(bundle: Make) -> 
     assert failed.value.code == 127
     assert locks.until_free(made.of.monitor, 5)
     assert not Path(made.paths.oci, made.id).exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_dead_monitor_has_left_is_ended(bundle: Make, known: bool) -> None:
+    made = bundle("sleep", "100")
+    create = [OURS, "--root", made.paths.oci, "create", "--bundle", made.of.bundle, "--pid-file", made.of.pid_file]
+    subprocess.run([*create, made.id], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    left = Path(made.paths.oci, made.id)
+    first = Path("/proc", Path(made.of.pid_file).read_text())
+    assert first.exists()
+    if not known:
+        (left / "state.json").unlink()  # as if it had been killed before it wrote that down
+    clearing.clear(Machine(Path(made.paths.root), Path(made.paths.run)), made.id)
+    until(lambda: not first.exists() or ") Z " in (first / "stat").read_text())
+    assert not left.exists()
+    assert not groups(made)
 
 
 def test_a_monitor_begun_ahead_has_nothing_of_its_command(bundle: Make) -> None:
@@ -116,6 +134,11 @@ def test_a_monitor_that_gets_no_container_ends_with_its_command() -> None:
     monitor = Path("/proc", done.stdout.strip())
     assert monitor.name.isdigit()
     until(lambda: not monitor.exists() or ") Z " in (monitor / "stat").read_text())
+
+
+def groups(made: Bundle) -> list[Path]:
+    """The control groups it has."""
+    return list(Path("/sys/fs/cgroup").glob(f"*/entrepot-test/{made.id}"))
 
 
 def parent(pid: int) -> int:
