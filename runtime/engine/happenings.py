@@ -13,7 +13,7 @@ from runtime.engine.errors import EngineError
 from runtime.engine.paths import Paths
 
 PAUSE = 0.05
-KEYS = ("container", "event", "image", "label", "type")
+KEYS = ("container", "event", "image", "label", "network", "type")
 
 
 def read(
@@ -35,8 +35,13 @@ def fits(event: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> bool:
     """Whether an event is one of those that are wanted."""
     id, attributes = event["Actor"]["ID"], event["Actor"]["Attributes"]
     labels = [f"{name}={value}" for name, value in attributes.items()]
+
+    def is_the(kind: str, text: str) -> bool:
+        return bool(event["Type"] == kind and (id.startswith(text) or attributes.get("name") == text))
+
     have: dict[str, Callable[[str], bool]] = {
-        "container": lambda text: id.startswith(text) or attributes.get("name") == text,
+        "container": lambda text: is_the("container", text),
+        "network": lambda text: is_the("network", text),
         "event": lambda text: event["Action"].partition(":")[0] == text,
         "image": lambda text: attributes.get("image") == text,
         "label": lambda text: text in labels or text in attributes,

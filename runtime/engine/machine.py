@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from runtime.engine import events
 from runtime.engine.paths import Paths
 from runtime.engine.store import Store
 
@@ -41,7 +42,12 @@ class Machine:
     @cached_property
     def networks(self) -> Networks:
         """What they are connected to."""
-        return cast("Networks", import_module("runtime.network.networks").Networks(self.root, self.run))
+        opened = import_module("runtime.network.networks").Networks(self.root, self.run, self._network_event)
+        return cast("Networks", opened)
+
+    def _network_event(self, action: str, id: str, name: str, container: str) -> None:
+        about = {"container": container} if container else {}
+        events.append(self.paths.events, action, id, {**about, "name": name, "type": "bridge"}, "network")
 
     @cached_property
     def volumes(self) -> Volumes:

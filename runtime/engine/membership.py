@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from runtime.bundle.container import Endpoint, NetworkingConfig
 from runtime.bundle.grammar import mode
-from runtime.engine import events, links, locks, looking, networking
+from runtime.engine import links, locks, looking, networking
 from runtime.engine.errors import EngineError, NoSuchContainer
 from runtime.engine.machine import Machine
 from runtime.engine.networking import Connected
@@ -31,7 +31,6 @@ def join(machine: Machine, container: str, network: str, asked: Endpoint) -> Non
         if is_alive(machine.store.state(id)):
             _attach(machine, record, of, found.name, asked)
         machine.store.write(_with(record, found.name, asked))
-    events.append(machine.paths.events, "connect", found.id, {"container": id, "name": found.name}, "network")
 
 
 def leave(machine: Machine, container: str, network: str, *, force: bool) -> None:
@@ -53,7 +52,6 @@ def leave(machine: Machine, container: str, network: str, *, force: bool) -> Non
             machine.networks.detach(id, found.id)
             _rewrite(machine, record, of)
         machine.store.write(_without(record, found.name))
-    events.append(machine.paths.events, "disconnect", found.id, {"container": id, "name": found.name}, "network")
 
 
 def _attach(machine: Machine, record: Record, of: Of, network: str, asked: Endpoint) -> None:

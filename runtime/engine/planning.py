@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from runtime.bundle.container import Healthcheck
@@ -12,6 +12,7 @@ from runtime.engine import runtimes
 from runtime.engine.launch import finisher
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
+from runtime.network.endpoint import Published
 
 MAX_SIZE: Final = 10_000_000
 MAX_FILE: Final = 3
@@ -22,9 +23,14 @@ _TERM: Final = 15
 
 
 def plan(
-    machine: Machine, record: Record, runtime: str, process: Mapping[str, Any], size: tuple[int, int] | None
+    machine: Machine,
+    record: Record,
+    runtime: str,
+    process: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    ports: Iterable[Published],
 ) -> dict[str, Any]:
-    """The plan of one start; `process` is the spec's."""
+    """The plan of one start; `process` is the spec's, `ports` are those of the host that lead to it."""
     policy = record.host_config.restart_policy
     return {
         "id": record.id,
@@ -42,6 +48,7 @@ def plan(
         "stop_timeout": stop_timeout(record),
         "health": _health(record.config.healthcheck, process),
         "attributes": attributes(record),
+        "ports": [(each.host_ip, each.host_port, each.protocol) for each in ports],
         "finish": finisher(machine.paths.root, machine.paths.run, record.id),
     }
 

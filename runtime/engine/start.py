@@ -115,7 +115,8 @@ def _write_bundle(machine: Machine, record: Record, of: Of, runtime: str, attach
     users.give(ids, of.hostname, of.hosts, of.resolv)
     os.makedirs(of.bundle, mode=0o700, exist_ok=True)
     _write(of.spec, made)
-    _write(of.plan, planning.plan(machine, record, runtime, made["process"], attach.size))
+    ports = [port for each in connected.endpoints for port in each.ports]
+    _write(of.plan, planning.plan(machine, record, runtime, made["process"], attach.size, ports))
 
 
 def _ready(machine: Machine, record: Record, of: Of) -> tuple[Ids | None, Connected]:

@@ -9,6 +9,5 @@ root (it dies with the machine, as the devices do), all of it under one lock:
     networks.reconcile(alive_ids)
 
 `host`, `none` and `container:NAME` connect nothing; the engine chooses the namespace and does not call here. Texts for
-the container's files are made by `hosts.hosts` and `resolv_conf.resolv_conf`, what `inspect` shows by `settings`, and
-`ports.hold` keeps published ports from being taken by processes of the host.
+the container's files are made by `hosts.hosts` and `resolv_conf.resolv_conf`, what `inspect` shows by `settings`.
 """

@@ -37,13 +37,18 @@ class Wanted(NamedTuple):
     nameservers: tuple[str, ...]
 
 
+Tell = Callable[[str, str, str, str], None]
+"""Is told what has happened: create, connect, disconnect or destroy; the network's id and name; the container or ""."""
+
+
 class Networks:
     """Networks below a data root, containers connected below a run root; safe for many threads and processes.
 
     Everything happens in the network namespace of the caller. Raises NetworkError and its kind.
     """
 
-    def __init__(self, root: Path, run: Path) -> None:
+    def __init__(self, root: Path, run: Path, tell: Tell = lambda *_: None) -> None:
+        self._tell = tell
         self._paths = Paths(root, run)
         self._store = Store(self._paths)
         self._kernel = Kernel(self._paths, self._store)
@@ -54,6 +59,7 @@ class Networks:
             existing = self._all()
             network = define(name, wishes or Wishes(), existing, _routed(existing))
             self._store.save(network)
+            self._tell("create", network.id, network.name, "")
             return network
 
     def every(self) -> list[Network]:
@@ -88,6 +94,7 @@ class Networks:
             self._kernel.lower(network)
             self._store.forget(network)
             self._kernel.settle()
+            self._tell("destroy", network.id, network.name, "")
             return network
 
     def prune(self, wanted: Callable[[Network], bool] = lambda _: True) -> list[Network]:
@@ -103,6 +110,7 @@ class Networks:
                     self._kernel.lower(network)
             for network in gone:
                 self._store.forget(network)
+                self._tell("destroy", network.id, network.name, "")
             self._kernel.settle()
             return gone
 
@@ -135,6 +143,7 @@ class Networks:
             except BaseException:
                 self._drop([endpoint])
                 raise
+            self._tell("connect", found.id, found.name, container_id)
             return endpoint
 
     def detach(self, container_id: str, network: str | None = None) -> None:
@@ -149,7 +158,7 @@ class Networks:
                 mine = [each for each in mine if each.network_id == found.id]
                 if not mine:
                     raise NotConnected(f"container {container_id[:12]} is not connected to network {found.name}")
-            self._drop(mine)
+            self._leave(mine)
             if network is not None:
                 self._lead_elsewhere(mine[0])
 
@@ -162,7 +171,7 @@ class Networks:
         with self._store.locked():
             everyone = [each for network in self._store.networks() for each in self._store.endpoints(network)]
             dead = [each for each in everyone if each.container not in alive]
-            self._drop(dead)
+            self._leave(dead)
             self._kernel.mend()
             return sorted({each.container for each in dead})
 
@@ -226,6 +235,11 @@ class Networks:
         except NetworkError as error:
             what = f"driver failed programming external connectivity on endpoint {wanted.name} ({id_})"
             raise type(error)(f"{what}: {error}") from None
+
+    def _leave(self, endpoints: Sequence[Endpoint]) -> None:
+        self._drop(endpoints)
+        for each in endpoints:
+            self._tell("disconnect", each.network_id, each.network, each.container)
 
     def _drop(self, endpoints: Sequence[Endpoint]) -> None:
         """Disconnect, then cross out."""

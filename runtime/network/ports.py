@@ -1,7 +1,7 @@
 """Ports of the host that lead to containers: which are chosen, and that nobody else has them.
 
 A published port is a rule of the firewall, not a socket. So that two never want the same, each is tried with a socket
-first; and whoever wants no process of the host to take it later keeps the sockets of `hold` open.
+first; that no process of the host takes it later is for whoever publishes it to see to.
 """
 
 import errno
@@ -31,18 +31,6 @@ def allocate(wanted: Iterable[Publish], taken: Iterable[Published]) -> tuple[Pub
     for publish in wanted:
         chosen.append(_allocate(_checked(publish), [*held, *chosen]))
     return tuple(chosen)
-
-
-def hold(ports: Iterable[Published]) -> list[socket.socket]:
-    """Sockets that keep processes of the host from taking these ports, for as long as they are open."""
-    held: list[socket.socket] = []
-    try:
-        held.extend(_bound(port, reuse=False) for port in ports)
-    except OSError:
-        for opened in held:
-            opened.close()
-        raise
-    return held
 
 
 def _checked(publish: Publish) -> Publish:
@@ -81,7 +69,7 @@ def _conflict(port: Published, held: Iterable[Published]) -> NetworkError | None
     if any(_same(port, other) for other in held):
         return PortInUse(f"Bind for {where} failed: port is already allocated")
     try:
-        _bound(port, reuse=True).close()
+        _bound(port).close()
     except OSError as error:
         if error.errno == errno.EPROTONOSUPPORT:
             return None
@@ -97,15 +85,15 @@ def _same(port: Published, other: Published) -> bool:
     )
 
 
-def _bound(port: Published, *, reuse: bool) -> socket.socket:
-    """With reuse, ports on which connections are only just ending are free, as they are to any server."""
+def _bound(port: Published) -> socket.socket:
+    """Ports on which connections are only just ending are free, as they are to any server."""
     kind, protocol = _KINDS[port.protocol]
     opened = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC, protocol)
     try:
-        if reuse and kind == socket.SOCK_STREAM:
+        if kind == socket.SOCK_STREAM:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((port.host_ip, port.host_port))
-        if reuse and kind == socket.SOCK_STREAM:
+        if kind == socket.SOCK_STREAM:
             opened.listen(1)
     except OSError:
         opened.close()

@@ -19,6 +19,7 @@ from runtime.engine.monitor.loop import Loop
 from runtime.engine.monitor.oci import Oci, RuntimeFailed
 from runtime.engine.monitor.ours import Ours
 from runtime.engine.monitor.plan import Plan
+from runtime.engine.monitor.ports import Held
 from runtime.engine.monitor.streams import Streams
 from runtime.engine.paths import Paths
 
@@ -45,6 +46,7 @@ class Container:
         self._oci = Ours(*called, creator) if plan.ours else Oci(*called)
         self._log = JsonFile(self.of.log, plan.log["max_size"], plan.log["max_file"]) if plan.log else None
         self._streams = self._fresh()
+        self._ports = Held(plan.ports)
         self._health: Health | None = None
         self._told = "starting"
         self._policy = plan.restart
@@ -86,6 +88,7 @@ class Container:
     def failed(self, error: RuntimeFailed) -> None:
         """Tell that the first start failed, and have the state as it was."""
         self.state.error, self.state.exit_code = str(error), error.code
+        self._ports.let_go()
         self._write()
         self.over = True
         self.clients.tell(frames.told(frames.FAILED, error=str(error), code=error.code))
@@ -263,6 +266,8 @@ class Container:
         code, self._code = self._code, None
         now = self.state
         again = restart.again(self._policy, code, now.restarts, now.stopped)
+        if not again:
+            self._ports.let_go()
         now.move("await restart" if again else "exit")
         now.pid, now.exit_code, now.finished_at = 0, code, clock.now()
         self._write()
@@ -292,6 +297,7 @@ class Container:
 
     def _over(self) -> None:
         """It was to be restarted and will not be."""
+        self._ports.let_go()
         self.state.move("exit")
         self._write()
         told = frames.told(frames.EXITED, code=self.state.exit_code, oom=self.state.oom_killed, again=False)

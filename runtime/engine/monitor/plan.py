@@ -32,6 +32,8 @@ class Plan:
         """process (of the spec), interval, timeout, start_period, start_interval, retries."""
         self.attributes: dict[str, str] = said["attributes"]
         """What events tell of the container."""
+        self.ports: list[tuple[str, int, str]] = [tuple(each) for each in said.get("ports") or ()]
+        """The host's that lead to it: address, number, protocol."""
         self.finish: list[str] = said["finish"]
         """The program that finishes the container when nobody else does."""
 

@@ -6,7 +6,6 @@ import pytest
 
 from runtime.network.endpoint import Publish, Published
 from runtime.network.errors import NetworkError, PortInUse
-from runtime.network.ports import hold
 from tests.runtime.network.place import HOST, OUTSIDE, Place
 
 
@@ -107,18 +106,6 @@ def test_a_port_of_a_process_is_taken(place: Place) -> None:
     place.container("web", ports=[Publish(80, host_ip=HOST, host_port=8080)])
     with pytest.raises(NetworkError, match="cannot assign requested address"):
         place.container("far", ports=[Publish(80, host_ip="203.0.113.9", host_port=8080)])
-
-
-def test_a_port_that_is_held_is_nobody_elses(place: Place) -> None:
-    web, endpoint = place.container("web", ports=[Publish(80, host_port=8080)])
-    web.serve(80)
-    with place.inside():
-        held = hold(endpoint.ports)
-    with pytest.raises(OSError, match="in use"):
-        place.host.serve(8080)
-    assert place.host.ask("127.0.0.1", 8080), "what is held is still the container's"
-    for opened in held:
-        opened.close()
 
 
 @pytest.mark.parametrize(
