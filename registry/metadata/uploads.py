@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import Dialect, bindparam, func, literal_column, or_, select, update
+from sqlalchemy.sql.elements import ClauseElement
 
 from registry.metadata.models import uploads
 from registry.metadata.session import Session
-from registry.metadata.statement import Statement, limited, named
+from registry.metadata.statement import Statement, insert_into, limited, named
 
 
 class UploadRow(NamedTuple):
@@ -34,7 +35,18 @@ _IS_MINE = uploads.c.owner == bindparam("me")
 _COLUMNS = tuple(uploads.c[name] for name in UploadRow._fields)
 _ROW = select(*_COLUMNS)
 
-_CREATE = Statement(insert(uploads).values(named(UploadRow._fields)))
+
+def _create(dialect: Dialect) -> ClauseElement:
+    making = insert_into(dialect, uploads).values(named(UploadRow._fields))
+    is_free = or_(uploads.c.owner == literal_column("''"), _IS_MINE)
+    return making.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: making.excluded[name] for name in ("offset", "state", "updated_at", "owner", "leased_until")},
+        where=is_free & (uploads.c.updated_at <= making.excluded.updated_at),
+    )
+
+
+_CREATE = Statement(_create)
 _FIND = Statement(_ROW.where(_ID, uploads.c.repository == bindparam("repository")))
 _ADVANCE = Statement(
     update(uploads)
@@ -66,9 +78,12 @@ _NAMES = Statement(
 )
 
 
-def create(s: Session, row: UploadRow) -> None:
-    """Open the session."""
-    s.later(_CREATE, **row._asdict())
+def create(s: Session, row: UploadRow, me: str = "") -> None:
+    """Open the session. It may be there already, when nobody was told what came of that.
+
+    It is then brought up to date, unless somebody else than `me` has written to it since.
+    """
+    s.later(_CREATE, me=me, **row._asdict())
 
 
 def find(s: Session, id: str, repository: str) -> UploadRow | None:

@@ -139,7 +139,7 @@ class Ledger:
             lost = []
             for _, new, row in rows:
                 if new:
-                    uploads.create(session, row)
+                    uploads.create(session, row, self._owner)
                 elif not uploads.advance(session, row.id, row.offset, row.state, row.updated_at, row.owner):
                     lost.append(row.id)
             return lost

@@ -52,6 +52,23 @@ def test_a_leased_upload_is_its_owners_until_given_back_or_lapsed(database: Data
     assert database.write_now(lambda s: uploads.take(s, "u2", "app", "c", 40, 50)) is None
 
 
+def test_an_upload_that_is_there_already_is_brought_up_to_date_but_not_back(database: Database) -> None:
+    def create(offset: int, at: int, owner: str = "", me: str = "a") -> UploadRow | None:
+        row = upload("u1")._replace(offset=offset, state=f"state {offset}", updated_at=at, owner=owner)
+        database.write_now(lambda s: uploads.create(s, row, me))
+        return database.read_now(lambda s: uploads.find(s, "u1", "app"))
+
+    first = create(1, 1, "a")
+    assert first == upload("u1")._replace(offset=1, state="state 1", owner="a")
+    assert create(2, 3) == upload("u1")._replace(offset=2, state="state 2", updated_at=3)
+    advanced = database.write_now(lambda s: uploads.advance(s, "u1", 9, "of another", 8))
+    assert advanced
+    theirs = database.read_now(lambda s: uploads.find(s, "u1", "app"))
+    assert create(3, 7) == theirs
+    held = database.write_now(lambda s: uploads.take(s, "u1", "app", "b", 9, 10_000))
+    assert create(3, 99) == held
+
+
 def test_uploads_are_listed_in_the_order_of_their_ids(database: Database) -> None:
     def insert(s: Session) -> None:
         for id in ("b", "c", "a"):

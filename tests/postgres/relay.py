@@ -1,4 +1,7 @@
-"""A way to the server that counts round trips: how often a client has sent something and then waited for an answer."""
+"""A way to the server that counts round trips: how often a client has sent something and then waited for an answer.
+
+It can also lose an answer to what is done all the same, as a way does that breaks at the wrong moment.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,20 @@ import socket
 import threading
 from collections.abc import Iterator
 
+LOOK = 0.1
+"""Seconds between two looks whether it is to end."""
+
 
 class Relay:
-    """Listens on a port of its own; `trips` counts over all connections."""
+    """Listens on a port of its own; `trips` counts over all connections. `lose` the next answer."""
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.trips = 0
+        self.lose = False
+        self._closed = False
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -30,7 +38,8 @@ class Relay:
                 thread.start()
 
     def close(self) -> None:
-        """Take no more connections; those that are there end with their clients."""
+        """End all connections."""
+        self._closed = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -41,15 +50,18 @@ class Relay:
 
     def _pass(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._target)) as server:
-            asked = False
-            while True:
-                for ready in select.select([client, server], [], [])[0]:
+            asked, lost = False, False
+            while not self._closed:
+                for ready in select.select([client, server], [], [], LOOK)[0]:
                     data = ready.recv(1 << 16)
                     if not data:
                         return
                     if ready is client:
                         server.sendall(data)
-                        asked = True
+                        asked, lost = True, self.lose
+                    elif lost:
+                        self.lose = False
+                        return
                     else:
                         with self._lock:
                             self.trips += asked
@@ -59,7 +71,7 @@ class Relay:
 
 @contextlib.contextmanager
 def relay(port: int) -> Iterator[Relay]:
-    """One whose clients are gone before it ends."""
+    """One that is gone at the end."""
     made = Relay(port)
     thread = threading.Thread(target=made.run)
     thread.start()
