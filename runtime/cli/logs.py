@@ -3,37 +3,29 @@
 import contextlib
 import sys
 import time
-
-import click
+from typing import Any
 
 from runtime.bundle.errors import ValueInvalid
 from runtime.bundle.grammar import duration
 from runtime.cli import units
 from runtime.cli.machine import machine
+from runtime.cli.options import ONE, SWITCH
+from runtime.cli.verb import Verb
 from runtime.engine.clock import told
 from runtime.engine.logs import read
 
 
-@click.command(help="Show what a container has written.")
-@click.argument("container", metavar="CONTAINER")
-@click.option("-f", "--follow", is_flag=True, help="Show what it writes until it ends.")
-@click.option("-n", "--tail", metavar="NUMBER", default="all", help="So many lines from the end.")
-@click.option("--since", metavar="TIME", default="", help="From a time on, or so long ago: 2013-01-02T13:23:37Z, 42m.")
-@click.option("--until", metavar="TIME", default="", help="Up to a time, or so long ago.")
-@click.option("-t", "--timestamps", is_flag=True, help="Show when it was written.")
-@click.option("--details", is_flag=True, help="Accepted, as docker's; there are none.")
-def command(container: str, follow: bool, tail: str, since: str, until: str, timestamps: bool, details: bool) -> None:
-    """Show a log."""
-    here = machine()
-    first, last = moment(since), moment(until)
+def _logs(values: dict[str, Any], words: list[str]) -> None:
+    here, follow, tail = machine(), values["follow"], values["tail"] or ""
+    first, last = moment(values["since"] or ""), moment(values["until"] or "")
     count = int(tail) if tail.isdigit() else None
-    for entry in read(here, here.store.find(container), tail=count, follow=follow):
+    for entry in read(here, here.store.find(words[0]), tail=count, follow=follow):
         if entry.time < first:
             continue
         if last and entry.time > last:
             break
         out = sys.stderr.buffer if entry.stream == "stderr" else sys.stdout.buffer
-        text = f"{entry.time} {entry.text}" if timestamps else entry.text
+        text = f"{entry.time} {entry.text}" if values["timestamps"] else entry.text
         out.write(text.encode("utf-8", "surrogateescape"))
         if follow or entry.stream == "stderr":
             sys.stdout.flush()
@@ -56,5 +48,20 @@ def instant(text: str) -> int | None:
     with contextlib.suppress(ValueInvalid):
         return time.time_ns() - duration.read(text)
     if (read := units.moment(text)) is None:
-        raise click.UsageError(f"invalid time {text!r}, use 2013-01-02T13:23:37Z or 42m", click.get_current_context())
+        raise ValueInvalid(f"invalid time {text!r}, use 2013-01-02T13:23:37Z or 42m")
     return int(read.timestamp() * 10**6) * 1000
+
+
+command = Verb(
+    "Show what a container has written.",
+    _logs,
+    words=["CONTAINER"],
+    options=(
+        (("-f", "--follow"), SWITCH, "", "Show what it writes until it ends."),
+        (("-n", "--tail"), ONE, "NUMBER", "So many lines from the end."),
+        (("--since",), ONE, "TIME", "From a time on, or so long ago: 2013-01-02T13:23:37Z, 42m."),
+        (("--until",), ONE, "TIME", "Up to a time, or so long ago."),
+        (("-t", "--timestamps"), SWITCH, "", "Show when it was written."),
+        (("--details",), SWITCH, "", "Accepted, as docker's; there are none."),
+    ),
+)

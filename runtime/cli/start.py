@@ -1,12 +1,15 @@
 """`entrepot start`: containers that were created or have ended."""
 
-import click
+from typing import Any
 
 from runtime.bundle.grammar import detach_keys
 from runtime.cli import terminal
 from runtime.cli.attached import Streams, attached
 from runtime.cli.each import each
+from runtime.cli.failure import Refused
 from runtime.cli.machine import machine
+from runtime.cli.options import ONE, SWITCH
+from runtime.cli.verb import Verb
 from runtime.engine import frames
 from runtime.engine.errors import WrongState
 from runtime.engine.finish import finish
@@ -14,19 +17,14 @@ from runtime.engine.machine import Machine
 from runtime.engine.start import Attach, start
 
 
-@click.command(help="Start containers.")
-@click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True)
-@click.option("-a", "--attach", is_flag=True, help="Show its output here, pass signals on, and exit as it does.")
-@click.option("-i", "--interactive", is_flag=True, help="Give it what is typed here.")
-@click.option("--detach-keys", "keys", metavar="KEYS", default="", help="The keys that detach.")
-def command(containers: tuple[str, ...], attach: bool, interactive: bool, keys: str) -> int:
-    """Start containers."""
+def _start(values: dict[str, Any], containers: list[str]) -> int:
     here = machine()
-    if not attach and not interactive:
+    if not values["attach"] and not values["interactive"]:
         return each(here, containers, lambda id: _started(here, id))
     if len(containers) > 1:
-        raise click.UsageError("you cannot start and attach multiple containers at once", click.get_current_context())
-    return _attached(here, here.store.find(containers[0]), stdin=interactive, keys=detach_keys.read(keys))
+        raise Refused("you cannot start and attach multiple containers at once")
+    keys = detach_keys.read(values["detach_keys"] or "")
+    return _attached(here, here.store.find(containers[0]), stdin=values["interactive"], keys=keys)
 
 
 def _started(here: Machine, id: str) -> None:
@@ -49,3 +47,15 @@ def _attached(here: Machine, id: str, *, stdin: bool, keys: bytes) -> int:
             finish(here, id)
             connection.send(frames.FINISHED)
     return outcome.code
+
+
+command = Verb(
+    "Start containers.",
+    _start,
+    words=["CONTAINER..."],
+    options=(
+        (("-a", "--attach"), SWITCH, "", "Show its output here, pass signals on, and exit as it does."),
+        (("-i", "--interactive"), SWITCH, "", "Give it what is typed here."),
+        (("--detach-keys",), ONE, "KEYS", "The keys that detach."),
+    ),
+)
