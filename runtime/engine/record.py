@@ -27,7 +27,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     mounts: tuple[MountPoint, ...] = ()
     """Each volume by its name."""
     anonymous: tuple[str, ...] = ()
-    """Volumes that were made for it alone, and go with it when `rm -v` or `--rm` take it."""
+    """Volumes without a name of their own; they go with it when `rm -v` or `--rm` take it and no other has them."""
     links: dict[str, str] = {}
     """By alias, the ids of the containers it links to."""
     driver: str = ""

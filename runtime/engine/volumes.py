@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,7 +24,10 @@ from runtime.volumes.volume import Wishes
 
 
 def settle(machine: Machine, record: Record) -> Record:
-    """Have every volume there, those without a name made for this container alone. Raises VolumeError."""
+    """Have every volume there, those without a name made for this container alone. Raises VolumeError.
+
+    One that was made for another, and is had from there, goes with whoever has it last.
+    """
     mounts, anonymous = [], []
     try:
         for mount in record.mounts:
@@ -38,6 +42,8 @@ def settle(machine: Machine, record: Record) -> Record:
     except BaseException:
         drop(machine, replace(record, anonymous=tuple(anonymous)))
         raise
+    theirs = {name for other in _lenders(machine, record.host_config) for name in other.record.anonymous}
+    anonymous += [mount.name for mount in mounts if mount.type == "volume" and mount.name in theirs]
     return replace(record, mounts=tuple(mounts), anonymous=tuple(anonymous))
 
 
@@ -47,9 +53,7 @@ def inherited(machine: Machine, asked: HostConfig) -> tuple[MountPoint, ...]:
     Nothing is filled in: what is there is theirs. Raises NoSuchContainer, Ambiguous.
     """
     found: dict[str, MountPoint] = {}
-    for text in asked.volumes_from:
-        named, rw = volumes_from.read(text)
-        record = machine.store.record(machine.store.find(named))
+    for record, rw in _lenders(machine, asked):
         own = {clean(path) for path in record.host_config.tmpfs}
         for mount in record.mounts:
             if mount.destination not in own:
@@ -57,6 +61,17 @@ def inherited(machine: Machine, asked: HostConfig) -> tuple[MountPoint, ...]:
                     mount, rw=mount.rw and rw, mode="", no_copy=True, labels={}, driver_options={}
                 )
     return tuple(found.values())
+
+
+class _Lender(NamedTuple):
+    record: Record
+    rw: bool
+
+
+def _lenders(machine: Machine, asked: HostConfig) -> list[_Lender]:
+    """The containers of --volumes-from, and whether what they have may be written to."""
+    named = map(volumes_from.read, asked.volumes_from)
+    return [_Lender(machine.store.record(machine.store.find(each.container)), each.rw) for each in named]
 
 
 def resolve(machine: Machine, record: Record, of: Of, ids: Ids | None = None) -> tuple[MountPoint, ...]:

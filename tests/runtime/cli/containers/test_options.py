@@ -27,7 +27,9 @@ def test_volumes_of_another_container(command: Command, tmp_path: Path) -> None:
     }
     command("rm", "-v", "first")  # the second one has what was the first one's alone
     assert command("start", "-a", "second") == "one\n"
-    command("rm", "-v", "second")
+    assert len(command("volume", "ls", "-q").split()) == 3
+    command("rm", "-v", "second")  # the last that has it
+    assert sorted(command("volume", "ls", "-q").split()) == ["mine", "named"]
     assert "no such container" in refusal(command, "run", "--volumes-from=none", "busybox", "true")
     assert "invalid volumes-from" in refusal(command, "create", "--volumes-from=first:rox", "busybox", "true")
     command("volume", "prune", "-af")
