@@ -1,10 +1,11 @@
 """Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it."""
 
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Dialect, Select, bindparam, func, insert, select, update
 
 from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
@@ -94,14 +95,30 @@ _OF_SUBJECT = limited(
     .where(_BY_NAME, manifests.c.subject == bindparam("subject"), manifests.c.digest > bindparam("after"))
     .order_by(manifests.c.digest)
 )
-_WITHOUT_SUBJECT = Statement(
+
+
+def _given(dialect: Dialect) -> Select[Any]:
+    """The digests of the parameter `digests`, a JSON array: there may be more than a statement has parameters."""
+    digests = bindparam("digests", type_=manifests.c.digest.type)
+    if dialect.name == "postgresql":
+        return select(func.json_array_elements_text(sa.cast(digests, sa.JSON)).column_valued("given").collate("C"))
+    return select(func.json_each(digests).table_valued("value").c.value)
+
+
+_WITHOUT_SUBJECT = (
     select(*_DESCRIBED)
     .select_from(repositories)
     .join(manifests, _IN_REPOSITORY)
-    .where(_BY_NAME, _DIGEST, manifests.c.subject.is_(None))
+    .where(_BY_NAME, manifests.c.subject.is_(None))
+    .order_by(manifests.c.digest)
+)
+_OF_TYPE = manifests.c.artifact_type == bindparam("artifact_type")
+_AMONG = Statement(lambda dialect: limited(_WITHOUT_SUBJECT.where(manifests.c.digest.in_(_given(dialect)))))
+_AMONG_OF_TYPE = Statement(
+    lambda dialect: limited(_WITHOUT_SUBJECT.where(manifests.c.digest.in_(_given(dialect)), _OF_TYPE))
 )
 _REFERRERS = Statement(_OF_SUBJECT)
-_REFERRERS_OF_TYPE = Statement(_OF_SUBJECT.where(manifests.c.artifact_type == bindparam("artifact_type")))
+_REFERRERS_OF_TYPE = Statement(_OF_SUBJECT.where(_OF_TYPE))
 
 
 def by_tag(s: Session, repository: str, tag: str) -> ManifestRow | None:
@@ -208,7 +225,18 @@ def referrers(
     return [ReferrerRow._make(row) for row in rows]
 
 
-def without_subject(s: Session, repository: str, digest: str) -> ReferrerRow | None:
-    """A manifest that names no subject itself, as it would be listed if another said that it refers to one."""
-    row = s.one(_WITHOUT_SUBJECT, repository=repository, digest=digest)
-    return None if row is None else ReferrerRow._make(row)
+def without_subject(
+    s: Session, repository: str, digests: Sequence[str], artifact_type: str | None, limit: int
+) -> list[ReferrerRow]:
+    """Those of these manifests that name no subject, as they would be listed if another said that they refer to one.
+
+    In the order of their digests.
+    """
+    if not digests:
+        return []
+    given = {"repository": repository, "digests": json.dumps(digests), "limit": limit}
+    if artifact_type is None:
+        rows = s.all(_AMONG, **given)
+    else:
+        rows = s.all(_AMONG_OF_TYPE, artifact_type=artifact_type, **given)
+    return [ReferrerRow._make(row) for row in rows]

@@ -33,15 +33,10 @@ async def referrers(
             row.digest: _descriptor(row)
             for row in manifests.referrers(session, repository, subject, artifact_type, after, limit + 1)
         }
-        taken = 0
-        for digest in sorted(_fallback(session, repository, subject)):
-            # Only what names no subject itself needs another's word, and only for that.
-            row = manifests.without_subject(session, repository, digest) if digest > after else None
-            if row is not None and artifact_type in (None, row.artifact_type):
-                found[digest] = _descriptor(row)
-                taken += 1
-                if taken > limit:
-                    break
+        # Only what names no subject itself needs another's word, and only for that.
+        listed = sorted(digest for digest in _fallback(session, repository, subject) if digest > after)
+        for row in manifests.without_subject(session, repository, listed, artifact_type, limit + 1):
+            found[row.digest] = _descriptor(row)
         ordered = [found[digest] for digest in sorted(found)]
         return Referrers(ordered[:limit], len(ordered) > limit)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
 
-from tests.application import Registry, digest_of, image
+from tests.application import OCI_MANIFEST, Registry, described, digest_of, image, index
 from tests.postgres.relay import Relay, relay
 from tests.postgres.server import shared
 
@@ -58,3 +59,22 @@ async def test_a_mount(counted: tuple[Registry, Relay]) -> None:
     assert await trips(between, registry.request("POST", target)) == 3  # the repository is made as well
     assert await trips(between, registry.request("POST", target)) == 2
     assert await trips(between, registry.request("HEAD", f"/v2/team/other/blobs/{digest}")) == 1
+
+
+async def test_a_long_list_of_referrers_at_a_tag(counted: tuple[Registry, Relay]) -> None:
+    """Such as clients of registries without the API for them have left; anybody who pushes can make one."""
+    registry, between = counted
+    subject = digest_of(b"the subject")
+    children = [described(b"%d" % number, OCI_MANIFEST) for number in range(2000)]
+    await registry.push("team/app", CONFIG)
+    answer = await registry.put("team/app", subject.replace(":", "-"), index(children))
+    assert answer.status_code == 201, answer.text
+    referrer = image(CONFIG, [], artifactType="application/x")
+    answer = await registry.put("team/app", digest_of(referrer), referrer)
+    children[1500] = described(referrer, OCI_MANIFEST)
+    await registry.put("team/app", subject.replace(":", "-"), index(children))
+    began = time.monotonic()
+    assert await trips(between, registry.get(f"/v2/team/app/referrers/{subject}")) <= 4
+    found = (await registry.get(f"/v2/team/app/referrers/{subject}")).json()["manifests"]
+    assert [one["digest"] for one in found] == [digest_of(referrer)]
+    assert time.monotonic() - began < 2
