@@ -1,9 +1,9 @@
 """A container in the foreground: its streams are this command's, and so are its signals and its exit code."""
 
-import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from runtime.bundle.grammar.detach_keys import DEFAULT
@@ -25,8 +25,13 @@ class Streams(NamedTuple):
     keys: bytes = DEFAULT
 
 
-def attached(connection: Connection, streams: Streams, *, until_gone: bool = False) -> Outcome:
-    """Stay until the container ends or the keys are typed. Raises MonitorLost."""
+def attached(
+    connection: Connection, streams: Streams, finish: Callable[[Callable[[], None]], None] | None = None
+) -> Outcome:
+    """Stay until the container ends or the keys are typed. Raises MonitorLost.
+
+    Whoever is its custodian finishes a container that has ended, and is given what waits until it is gone.
+    """
     sys.stdout.flush()
     at_terminal = streams.tty and os.isatty(0)
     with terminal.Signals(proxied=streams.proxied) as signals:
@@ -51,7 +56,7 @@ def attached(connection: Connection, streams: Streams, *, until_gone: bool = Fal
             if at_terminal and (now := terminal.size()):
                 relay.tell(frames.told(frames.RESIZE, rows=now[0], columns=now[1]))
             outcome = relay.run()
-        if until_gone and not outcome.detached:
-            with contextlib.suppress(KeyboardInterrupt):
-                relay.until_gone()
+        if finish is not None and not outcome.detached:
+            finish(relay.until_gone)
+            connection.send(frames.FINISHED)
     return outcome

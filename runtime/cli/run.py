@@ -1,6 +1,7 @@
 """`entrepot run`: a new container of an image, in the foreground or left running."""
 
 import contextlib
+from functools import partial
 
 from runtime.cli import terminal
 from runtime.cli.attached import Streams, attached
@@ -9,7 +10,6 @@ from runtime.cli.machine import machine
 from runtime.cli.making import made
 from runtime.cli.run_request import Asked
 from runtime.cli.run_verb import run_verb
-from runtime.engine import frames
 from runtime.engine.errors import EngineError, StartFailed
 from runtime.engine.finish import finish
 from runtime.engine.machine import Machine
@@ -69,15 +69,8 @@ def _foreground(here: Machine, record: Record, asked: Asked) -> int:
             proxied=asked.sig_proxy,
             keys=asked.detach_keys,
         )
-        outcome = attached(connection, streams, until_gone=not _restarts(record))
-        if not outcome.detached and not _restarts(record):
-            finish(here, record.id)
-            connection.send(frames.FINISHED)
-    return outcome.code
-
-
-def _restarts(record: Record) -> bool:
-    return record.host_config.restart_policy.name != "no"
+        restarts = record.host_config.restart_policy.name != "no"
+        return attached(connection, streams, None if restarts else partial(finish, here, record.id)).code
 
 
 def _check_terminal(asked: Asked) -> None:

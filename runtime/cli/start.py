@@ -1,5 +1,6 @@
 """`entrepot start`: containers that were created or have ended."""
 
+from functools import partial
 from typing import Any
 
 from runtime.bundle.grammar import detach_keys
@@ -10,7 +11,6 @@ from runtime.cli.failure import Refused
 from runtime.cli.machine import machine
 from runtime.cli.options import ONE, SWITCH
 from runtime.cli.verb import Verb
-from runtime.engine import frames
 from runtime.engine.errors import WrongState
 from runtime.engine.finish import finish
 from runtime.engine.machine import Machine
@@ -42,11 +42,7 @@ def _attached(here: Machine, id: str, *, stdin: bool, keys: bytes) -> int:
     restarts = record.host_config.restart_policy.name != "no"
     with connection:
         streams = Streams(tty=record.config.tty, stdin=stdin, keys=keys)
-        outcome = attached(connection, streams, until_gone=not restarts)
-        if not outcome.detached and not restarts:
-            finish(here, id)
-            connection.send(frames.FINISHED)
-    return outcome.code
+        return attached(connection, streams, None if restarts else partial(finish, here, id)).code
 
 
 command = Verb(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from runtime.engine import abandoned, clearing, folders, locks, removal
@@ -17,14 +18,18 @@ from runtime.engine.machine import Machine
 from runtime.engine.store import is_alive
 
 
-def finish(machine: Machine, id: str) -> None:
-    """Finish the run of a container that has ended; nothing happens if it was started again meanwhile."""
+def finish(machine: Machine, id: str, until_gone: Callable[[], None] = lambda: None) -> None:
+    """Finish the run of a container that has ended; nothing happens if it was started again meanwhile.
+
+    `until_gone` waits until the OCI runtime holds nothing of it any more, which the kernel's part need not wait for.
+    """
     of = machine.paths.of(id)
     with locks.held(of.lock), contextlib.suppress(NoSuchContainer):
         if is_alive(machine.store.state(id)):
             return
-        abandoned.end(machine, id)
         with leaving(machine, id):
+            until_gone()
+            abandoned.end(machine, id)
             clearing.release(machine, id)
             record = machine.store.record(id)
             if record.host_config.auto_remove:
