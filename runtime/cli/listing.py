@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-import click
-
 from runtime.cli.template import parse, render
 from runtime.cli.template.functions import shown, to_json
 
@@ -29,18 +27,18 @@ def write_rows(
     form = (form or "table").strip().replace("\\t", "\t").replace("\\n", "\n")
     if form == "json":
         for row in rows:
-            click.echo(to_json(dict(row)))
+            print(to_json(dict(row)))
     elif form == "table" or form.startswith("table "):
         wanted = form.removeprefix("table").strip() or "\t".join(f"{{{{.{column}}}}}" for column in columns)
         heading = re.sub(r"\{\{.*?\}\}", lambda action: _heading(action[0], named), wanted)
         nodes = parse(wanted)
         lines = [heading, *(render(nodes, row) for row in rows)]
         for line in aligned([line.split("\t") for line in lines]):
-            click.echo(line)
+            print(line)
     else:
         nodes = parse(form)
         for row in rows:
-            click.echo(render(nodes, row))
+            print(render(nodes, row))
 
 
 def _heading(action: str, headings: Mapping[str, str]) -> str:
@@ -62,9 +60,9 @@ def aligned(lines: Sequence[Sequence[object]]) -> list[str]:
 def write_documents(documents: Sequence[Mapping[str, object]], form: str | None) -> None:
     """Print what was inspected: all as one indented JSON list, or each by a template (`json` is each in a line)."""
     if not form:
-        click.echo(json.dumps(list(documents), indent=4, ensure_ascii=False))
+        print(json.dumps(list(documents), indent=4, ensure_ascii=False))
         return
     form = "{{json .}}" if form.strip() == "json" else form
     nodes = parse(form.replace("\\t", "\t").replace("\\n", "\n"))
     for document in documents:
-        click.echo(render(nodes, document))
+        print(render(nodes, document))

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-
-import click
+from typing import Any
 
 from runtime.cli import units
 from runtime.cli.listing import write_rows
 from runtime.cli.machine import machine
+from runtime.cli.options import MANY, NUMBER, ONE, SWITCH
 from runtime.cli.port_list import Shown, port_list
 from runtime.cli.status import status_of
+from runtime.cli.verb import Verb
 from runtime.engine.describe import endpoints_of
 from runtime.engine.machine import Machine
 from runtime.engine.networking import names
@@ -24,36 +25,17 @@ _HEADINGS = {"ID": "CONTAINER ID", "RunningFor": "CREATED", "CreatedAt": "CREATE
 _SHOWN = 20
 
 
-@click.command(help="List containers.")
-@click.option("-a", "--all", "everything", is_flag=True, help="Show those that do not run too.")
-@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show those that fit.")
-@click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("-n", "--last", type=int, default=0, help="Show the last ones created, whether they run or not.")
-@click.option("-l", "--latest", is_flag=True, help="Show the last one created, whether it runs or not.")
-@click.option("--no-trunc", is_flag=True, help="Show all there is.")
-@click.option("-q", "--quiet", is_flag=True, help="Show ids alone.")
-@click.option("-s", "--size", is_flag=True, help="Show how much they have written.")
-def command(
-    everything: bool,
-    given: tuple[str, ...],
-    form: str | None,
-    last: int,
-    latest: bool,
-    no_trunc: bool,
-    quiet: bool,
-    size: bool,
-) -> None:
-    """List containers."""
-    here = machine()
-    wanted = filters(given)
+def _ps(values: dict[str, Any], _: list[str]) -> None:
+    here, whole, form, size = machine(), values["no_trunc"], values["format"], values["size"]
+    wanted = filters(values["filter"])
     if "ancestor" in wanted:
         wanted["ancestor"] = [id for text in wanted["ancestor"] for id in _made_of(text)]
-    found = select(here, wanted, everything=everything, last=1 if latest else last)
-    if quiet and not form:
-        for record, _ in found:
-            click.echo(record.id if no_trunc else record.id[:12])
+    found = select(here, wanted, everything=values["all"], last=1 if values["latest"] else values["last"] or 0)
+    if values["quiet"] and not form:
+        for record, _now in found:
+            print(record.id if whole else record.id[:12])
         return
-    rows = [_fields(here, record, now, whole=no_trunc, size=size) for record, now in found]
+    rows = [_fields(here, record, now, whole=whole, size=size) for record, now in found]
     write_rows(rows, (*_COLUMNS, "Size") if size else _COLUMNS, form, _HEADINGS)
 
 
@@ -116,3 +98,20 @@ def _made_of(text: str) -> list[str]:
     if image is None:
         return [text]
     return [one.id for one in images.all() if one.chains[: len(image.chains)] == image.chains]
+
+
+command = Verb(
+    "List containers.",
+    _ps,
+    words=[],
+    options=(
+        (("-a", "--all"), SWITCH, "", "Show those that do not run too."),
+        (("-f", "--filter"), MANY, "KEY=VALUE", "Show those that fit."),
+        (("--format",), ONE, "TEMPLATE", "json, table, or a template."),
+        (("-n", "--last"), NUMBER, "NUMBER", "Show the last ones created, whether they run or not."),
+        (("-l", "--latest"), SWITCH, "", "Show the last one created, whether it runs or not."),
+        (("--no-trunc",), SWITCH, "", "Show all there is."),
+        (("-q", "--quiet"), SWITCH, "", "Show ids alone."),
+        (("-s", "--size"), SWITCH, "", "Show how much they have written."),
+    ),
+)
