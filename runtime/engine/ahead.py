@@ -6,6 +6,7 @@ before anything is loaded that a monitor has no use for: what is there then stay
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import signal
@@ -37,9 +38,11 @@ def begin() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
     if not os.fork():
         try:
-            _leave(theirs.fileno())
+            # Above the standard three, of which whoever called may have closed one.
+            stream = fcntl.fcntl(theirs.detach(), fcntl.F_DUPFD_CLOEXEC, 3)
+            _leave(stream)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            program.keep(theirs)
+            program.keep(socket.socket(fileno=stream))
         except BaseException:
             sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
