@@ -63,6 +63,8 @@ def _image(asked: Asked) -> Image:
         return found
     if asked.pull == "never":
         raise NoSuchImage(f"no such image: {name[:200]}")
+    if asked.pull != "always" and not asked.quiet:
+        print(f"Unable to find image '{name}' locally", file=sys.stderr)
     return _pulled(images, name, wanted, quiet=asked.quiet)
 
 
@@ -72,8 +74,11 @@ def _pulled(images: Images, name: str, wanted: platform.Platform | None, *, quie
     pull = import_module("runtime.images.pull").pull
     progress = import_module("runtime.cli.progress").progress
     parsed = names.tagged(name, images.default)
-    if not quiet:
-        print(f"Unable to find image '{name}' locally", file=sys.stderr)
-    pulled = pull(images, source, parsed, progress(quiet), wanted)
+    # Standard output is the container's.
+    told = progress(quiet, sys.stderr)
+    pulled = pull(images, source, parsed, told, wanted)
+    told.say(f"Digest: {pulled.digest}")
+    shown = names.familiar(parsed, images.default)
+    told.say(f"Status: {'Downloaded newer image' if pulled.newer else 'Image is up to date'} for {shown}")
     found: Image = pulled.image
     return found

@@ -5,7 +5,7 @@ import shutil
 import sys
 import threading
 import time
-from typing import Final
+from typing import Final, TextIO
 
 from runtime.cli.units import size
 from runtime.images.progress import Progress, Silent, Status
@@ -16,37 +16,40 @@ _REDRAWN: Final = 0.1
 _MOVING: Final = (Status.DOWNLOADING, Status.EXTRACTING, Status.PUSHING, Status.LOADING)
 
 
-def progress(quiet: bool = False) -> Progress:
-    """Who to tell: a terminal, a file or pipe, or nobody."""
+def progress(quiet: bool = False, to: TextIO | None = None) -> Progress:
+    """Who to tell: a terminal, a file or pipe, or nobody; on standard output unless another is named."""
     if quiet:
         return Silent()
-    return Moving() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else Plain()
+    out = to or sys.stdout
+    return Moving(out) if out.isatty() and os.environ.get("TERM") != "dumb" else Plain(out)
 
 
 class Plain:
     """A line whenever a layer comes to something else; no bars."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
         self._told: dict[str, Status] = {}
         self._lock = threading.Lock()
 
     def say(self, text: str, /) -> None:
         """The line."""
         with self._lock:
-            print(text, flush=True)
+            print(text, file=self._out, flush=True)
 
     def layer(self, short: str, status: Status, done: int = 0, total: int = 0, more: str = "") -> None:
         """A line, unless it was told before or is only about bytes."""
         with self._lock:
             before, self._told[short] = self._told.get(short), status
             if status != before and status not in _MOVING:
-                print(f"{short}: {status} {more}".rstrip(), flush=True)
+                print(f"{short}: {status} {more}".rstrip(), file=self._out, flush=True)
 
 
 class Moving:
     """One line for each layer, written over again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
         self._lines: dict[str, str] = {}
         self._told: dict[str, Status] = {}
         self._drawn = 0
@@ -57,7 +60,7 @@ class Moving:
         """A line of its own; the layers so far stay above it."""
         with self._lock:
             self._draw()
-            print(text, flush=True)
+            print(text, file=self._out, flush=True)
             self._lines, self._told, self._drawn = {}, {}, 0
 
     def layer(self, short: str, status: Status, done: int = 0, total: int = 0, more: str = "") -> None:
@@ -75,8 +78,8 @@ class Moving:
         # What has scrolled away cannot be written over: of many layers the last ones are shown.
         lines = [line[: columns - 1] for line in self._lines.values()][-max(rows - 2, 1) :]
         up = f"\x1b[{self._drawn}A\r" if self._drawn else ""
-        sys.stdout.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
-        sys.stdout.flush()
+        self._out.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
+        self._out.flush()
         self._drawn = len(lines)
 
 

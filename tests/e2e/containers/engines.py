@@ -97,6 +97,10 @@ class Engine:
         """The same, with further variables."""
         return Engine(self.name, self._command, {**self._environ, **more}, self.namespace)
 
+    def on_this_host(self) -> Engine:
+        """The same roots, in the network of the tests, where their registry is."""
+        return Engine(self.name, self._command[3:], self._environ, "")
+
     def at_terminal(self, *args: str | Path, size: tuple[int, int] = (24, 80)) -> Terminal:
         """Begin it at a terminal."""
         return Terminal(self.words(*args), self._environ, size)
