@@ -1,7 +1,8 @@
 """Work to be done later, once or every so often, by whichever process leases it.
 
 A job is free when no one holds it or when its lease has lapsed, and due when its time has come. `finish`, `fail` and
-`renew` answer False to an owner that has lost its lease: what it did must then not be counted.
+`renew` answer False to an owner that has lost its lease: what it did must then not be counted. A time that is further
+ahead than anybody could mean was written by a clock that was wrong, and is not waited for.
 """
 
 from typing import NamedTuple
@@ -28,7 +29,9 @@ class JobRow(NamedTuple):
 
 _NOBODY: sa.ColumnElement[str] = literal_column("''")
 _ZERO: sa.ColumnElement[int] = literal_column("0")
-_IS_FREE = (jobs.c.owner == _NOBODY) | (jobs.c.leased_until <= bindparam("at"))
+_IS_FREE = (
+    (jobs.c.owner == _NOBODY) | (jobs.c.leased_until <= bindparam("at")) | (jobs.c.leased_until > bindparam("farthest"))
+)
 _OWN = (jobs.c.id == bindparam("job_id")) & (jobs.c.owner == bindparam("holder"))
 _FREED = {"owner": _NOBODY, "leased_until": _ZERO}
 
@@ -37,7 +40,12 @@ _ENSURE = Statement(
         insert_into(dialect, jobs)
         .values(kind=bindparam("kind"), payload=_NOBODY, every_ms=bindparam("every_ms"), run_at=bindparam("at"))
         .on_conflict_do_update(
-            index_elements=["kind"], index_where=IS_RECURRING, set_={"every_ms": bindparam("every_ms")}
+            index_elements=["kind"],
+            index_where=IS_RECURRING,
+            set_={
+                "every_ms": bindparam("every_ms"),
+                "run_at": sa.case((jobs.c.run_at > bindparam("latest"), bindparam("latest")), else_=jobs.c.run_at),
+            },
         )
     )
 )
@@ -66,7 +74,7 @@ _FAIL = Statement(update(jobs).where(_OWN).values(run_at=bindparam("retry_at"), 
 
 def ensure(s: Session, kind: str, every_ms: int, at: int) -> None:
     """Have one recurring job of this kind, first due at this time; an existing one takes the new interval."""
-    s.run(_ENSURE, kind=kind, every_ms=every_ms, at=at)
+    s.later(_ENSURE, kind=kind, every_ms=every_ms, at=at, latest=at + every_ms)
 
 
 def enqueue(s: Session, kind: str, payload: str, run_at: int) -> int:
@@ -76,8 +84,9 @@ def enqueue(s: Session, kind: str, payload: str, run_at: int) -> int:
 
 def lease(s: Session, kind: str, owner: str, at: int, lease_ms: int) -> JobRow | None:
     """Take the job of this kind that has been due longest and is free, or None."""
-    row = s.one(_NEXT, kind=kind, at=at)
-    if row is None or not s.run(_TAKE, job_id=row[0], at=at, holder=owner, until=at + lease_ms):
+    farthest = at + 2 * lease_ms
+    row = s.one(_NEXT, kind=kind, at=at, farthest=farthest)
+    if row is None or not s.run(_TAKE, job_id=row[0], at=at, farthest=farthest, holder=owner, until=at + lease_ms):
         return None
     found = JobRow._make(row)
     return found._replace(attempts=found.attempts + 1)

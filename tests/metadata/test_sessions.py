@@ -158,3 +158,21 @@ def test_queued_jobs_run_once_the_longest_due_first(database: Database) -> None:
     again = database.write_now(lambda s: jobs.lease(s, "copy", "a", 50, 10))
     assert again is not None
     assert (again.id, again.attempts, again.error) == (soon, 2, "no route")
+
+
+def test_a_clock_that_was_wrong_once_keeps_no_job_from_being_done(database: Database) -> None:
+    """It said that the job is due in years, or leased for years, and was then set right."""
+    wrong, now = 10**13, 10**12
+
+    def lease(at: int, owner: str = "a") -> bool:
+        def take(s: Session) -> bool:
+            jobs.ensure(s, "sweep", 1000, at)
+            return jobs.lease(s, "sweep", owner, at, 60_000) is not None
+
+        return database.write_now(take)
+
+    assert lease(wrong)
+    assert not lease(now - 1000, "b")  # it is brought near
+    assert lease(now, "b")
+    assert not lease(now + 59_000, "c")
+    assert lease(now + 60_000, "c")
