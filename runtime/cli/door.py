@@ -41,6 +41,8 @@ _COMPLETING = "_ENTREPOT_COMPLETE"
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        _have_streams()
     if arguments is None and os.geteuid() and (code := failure.status(lambda: _module(_ROOTLESS).enter(given))):
         sys.exit(code)
     if arguments is None and starts(given):
@@ -52,6 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         atexit._run_exitfuncs()
         os._exit(code)
     sys.exit(code)
+
+
+def _have_streams() -> None:
+    """Whoever called may have closed a standard stream; what is opened next must not be taken for it."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 def starts(given: Sequence[str]) -> bool:
