@@ -41,7 +41,7 @@ def begin() -> None:
             # Above the standard three, of which whoever called may have closed one.
             stream = fcntl.fcntl(theirs.detach(), fcntl.F_DUPFD_CLOEXEC, 3)
             _leave(stream)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             program.keep(socket.socket(fileno=stream))
         except BaseException:
             sys.excepthook(*sys.exc_info())
