@@ -20,7 +20,7 @@ def declared(found: click.Command | Verb) -> click.Command:
 
     def call(**values: Any) -> object:  # noqa: ANN401 - as the table has them
         given = [values.pop(name) for name in names]
-        words = [word for each in given for word in ([each] if isinstance(each, str) else each)]
+        words = [word for each in given for word in ([each] if isinstance(each, str) else each or ())]
         return verb.do(values, words)
 
     arguments = [_argument(name, word) for name, word in zip(names, verb.words, strict=True)]
@@ -29,10 +29,10 @@ def declared(found: click.Command | Verb) -> click.Command:
 
 
 def _argument(name: str, word: str) -> click.Argument:
+    required = not word.startswith("[")
     if several(word):
-        required = not word.startswith("[")
         return click.Argument([name], metavar=word, nargs=-1, required=required, type=click.UNPROCESSED)
-    return click.Argument([name], metavar=word)
+    return click.Argument([name], metavar=word, required=required)
 
 
 def option(row: Row) -> click.Option:

@@ -26,7 +26,10 @@ ROOTS = (
     (("--root",), ONE, "DIR", "The folder of images and containers (ENTREPOT_RUNTIME_ROOT)."),
     (("--run-root",), ONE, "DIR", "The folder of their running state (ENTREPOT_RUNTIME_RUN_ROOT)."),
 )
-AT_ONCE = ("create", "exec", "kill", "logs", "pause", "ps", "restart", "rm", "run", "start", "stop", "unpause", "wait")
+AT_ONCE = (
+    *("create", "exec", "images", "kill", "logs", "pause", "ps", "restart", "rm", "rmi", "run", "start", "stop"),
+    *("unpause", "wait"),
+)
 """Verbs that are tables (`Verb`), in modules of their names."""
 WITHOUT_RECORDS = ("exec",)
 """Those that do not load msgspec, by which containers are read as they were written down."""

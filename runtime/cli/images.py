@@ -1,12 +1,13 @@
 """`entrepot images`: the images of this machine."""
 
 from collections.abc import Mapping
-
-import click
+from typing import Any
 
 from runtime.cli import units
 from runtime.cli.listing import write_rows
 from runtime.cli.local_images import local_images
+from runtime.cli.options import MANY, ONE, SWITCH
+from runtime.cli.verb import Verb
 from runtime.images.image import short
 from runtime.images.select import NONE, Row, filters, select
 
@@ -15,29 +16,13 @@ _WITH_DIGESTS = ("Repository", "Tag", "Digest", "ID", "CreatedSince", "Size")
 _HEADINGS = {"ID": "IMAGE ID", "CreatedSince": "CREATED"}
 
 
-@click.command(help="List images.")
-@click.argument("repository", metavar="[REPOSITORY[:TAG]]", required=False, default="")
-@click.option("-a", "--all", "everything", is_flag=True, help="Accepted, as docker's; all are shown anyway.")
-@click.option("--digests", is_flag=True, help="Show digests.")
-@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show those that fit.")
-@click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("--no-trunc", is_flag=True, help="Show whole ids.")
-@click.option("-q", "--quiet", is_flag=True, help="Show ids alone.")
-def command(
-    repository: str,
-    everything: bool,
-    digests: bool,
-    given: tuple[str, ...],
-    form: str | None,
-    no_trunc: bool,
-    quiet: bool,
-) -> None:
-    """List images."""
-    rows = [_fields(row, whole=no_trunc) for row in select(local_images(), filters(given), repository)]
-    if quiet and not form:
+def _images(values: dict[str, Any], words: list[str]) -> None:
+    chosen, form = select(local_images(), filters(values["filter"]), *words[:1]), values["format"]
+    rows = [_fields(row, whole=values["no_trunc"]) for row in chosen]
+    if values["quiet"] and not form:
         form = "{{.ID}}"
         rows = list({row["ID"]: row for row in rows}.values())
-    write_rows(rows, _WITH_DIGESTS if digests else _COLUMNS, form, _HEADINGS)
+    write_rows(rows, _WITH_DIGESTS if values["digests"] else _COLUMNS, form, _HEADINGS)
 
 
 def _fields(row: Row, *, whole: bool) -> Mapping[str, object]:
@@ -55,3 +40,18 @@ def _fields(row: Row, *, whole: bool) -> Mapping[str, object]:
         "UniqueSize": "N/A",
         "Containers": "N/A",
     }
+
+
+command = Verb(
+    "List images.",
+    _images,
+    words=["[REPOSITORY[:TAG]]"],
+    options=(
+        (("-a", "--all"), SWITCH, "", "Accepted, as docker's; all are shown anyway."),
+        (("--digests",), SWITCH, "", "Show digests."),
+        (("-f", "--filter"), MANY, "KEY=VALUE", "Show those that fit."),
+        (("--format",), ONE, "TEMPLATE", "json, table, or a template."),
+        (("--no-trunc",), SWITCH, "", "Show whole ids."),
+        (("-q", "--quiet"), SWITCH, "", "Show ids alone."),
+    ),
+)

@@ -1,30 +1,37 @@
 """`entrepot rmi`: names taken from images, and images with their last name."""
 
-import click
+import sys
+from typing import Any
 
 from runtime.cli.local_images import local_images
+from runtime.cli.options import SWITCH
 from runtime.cli.users import users
+from runtime.cli.verb import Verb
 from runtime.images.errors import ImagesError, NoSuchImage
 from runtime.images.remove import remove
 
 
-@click.command(help="Remove images.")
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("-f", "--force", is_flag=True, help="Also with several names, or with containers that are stopped.")
-def command(images: tuple[str, ...], force: bool) -> int:
-    """Remove images; every one is tried."""
-    found, failed = local_images(), 0
+def _rmi(values: dict[str, Any], images: list[str]) -> int:
+    found, failed, force = local_images(), 0, values["force"]
     for name in images:
         try:
             removed = remove(found, name, users(), force=force)
         except ImagesError as error:
             if force and isinstance(error, NoSuchImage):
                 continue
-            click.echo(f"entrepot: {error}", err=True)
+            print(f"entrepot: {error}", file=sys.stderr, flush=True)
             failed = 1
             continue
         for one in removed.untagged:
-            click.echo(f"Untagged: {one}")
+            print(f"Untagged: {one}")
         for one in removed.deleted:
-            click.echo(f"Deleted: {one}")
+            print(f"Deleted: {one}")
     return failed
+
+
+command = Verb(
+    "Remove images.",
+    _rmi,
+    words=["IMAGE..."],
+    options=((("-f", "--force"), SWITCH, "", "Also with several names, or with containers that are stopped."),),
+)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Verb:
-    """A verb. `words` are its arguments as help shows them: NAME is one, NAME... one or more, [NAME]... any number.
+    """A verb. `words` are its arguments as help shows them: NAME is one, [NAME] one or none, NAME... one or more,
+    [NAME]... any number.
 
     `spread`: options may stand anywhere, and not only before the first argument.
     """
@@ -31,7 +32,7 @@ class Verb:
     def takes(self, count: int) -> bool:
         """Whether so many words are as many as it takes."""
         least = sum(not word.startswith("[") for word in self.words)
-        return count >= least if any(map(several, self.words)) else count == least
+        return count >= least and (count <= len(self.words) or any(map(several, self.words)))
 
 
 def several(word: str) -> bool:

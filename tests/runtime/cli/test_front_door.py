@@ -102,7 +102,7 @@ def test_a_package_that_is_missing_is_told_with_what_brings_it(tmp_path: Path) -
 def test_what_nobody_expected_is_a_line_and_a_traceback_only_for_the_curious(tmp_path: Path) -> None:
     text = (
         f"import runtime.cli.images as verb\nfrom runtime.cli import main\n"
-        f"verb.command.callback = lambda **given: 1 / 0\nmain(['--root', {str(tmp_path)!r}, 'images'])\n"
+        f"verb.command.do = lambda *given: 1 / 0\nmain(['--root', {str(tmp_path)!r}, 'images'])\n"
     )
     done = program(text)
     assert done.returncode == 1
