@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from runtime.bundle import resources
 from runtime.bundle.container import ContainerConfig, HostConfig, NetworkingConfig, Request
 from runtime.bundle.errors import Conflict
 from runtime.bundle.grammar import cpus, mode, security, sysctl
@@ -25,6 +26,7 @@ def check(request: Request, host: Host) -> list[str]:
     _check_cpu(host_config, host)
     _check_ranges(config, host_config)
     _check_namespaces(config, host_config)
+    _check_rootless(host_config, host)
     _check_networks(host_config, request.networking_config)
     _check_health(config)
     security.read(host_config.security_opt)
@@ -83,6 +85,19 @@ def _check_cpu(asked: HostConfig, host: Host) -> None:
         )
     if asked.cpuset_mems:
         cpus.read_set(asked.cpuset_mems)
+
+
+def _check_rootless(asked: HostConfig, host: Host) -> None:
+    bounds = resources.make(asked, host.cgroup_version)
+    _refuse(
+        not host.cgroups and not asked.cgroup_parent and bool(bounds or asked.device_cgroup_rules),
+        f"cannot bound {', '.join(bounds) or 'devices'} without a control group: run as root, or name one that was "
+        "delegated to you with --cgroup-parent",
+    )
+    _refuse(
+        host.rootless and asked.userns_mode.startswith("remap"),
+        "--userns=remap is root's: without root all users of a container are remapped already",
+    )
 
 
 def _check_ranges(config: ContainerConfig, asked: HostConfig) -> None:

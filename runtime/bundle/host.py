@@ -12,6 +12,8 @@ from runtime.bundle.errors import Conflict
 
 OPTIONAL_SYSCTLS: Final = ("net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start")
 MOST_DEVICES: Final = 4096
+_ALL: Final = 2**32 - 1
+_CGROUPS: Final = "/sys/fs/cgroup"
 _NOT_DEVICES: Final = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"})
 _GO_NAMES: Final = {
     "x86_64": "amd64",
@@ -54,11 +56,16 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     recursive_read_only: bool = False
     """Whether a bind is read-only with all that is mounted below it; the OCI runtime must know `rro`."""
     rootless: bool = False
-    """Whether this process is not root on the host."""
+    """Whether this process is not root on the host, or only that of a user namespace."""
+    cgroups: bool = True
+    """Whether it may make control groups where all of them are."""
+    groups: int = 2**32 - 1
+    """Group ids that this process has, from 0 on."""
 
 
 def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) -> Host:
     """Look at this host; what its OCI runtime knows is the caller's to say, `features` tells it."""
+    rootless = os.geteuid() != 0 or not _is_whole("uid_map")
     machine = os.uname()
     major, minor = [*machine.release.split("."), "0"][:2]
     kernel = (int(major), int("".join(letter for letter in minor if letter.isdigit()) or "0"))
@@ -75,8 +82,25 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
         masked_paths=tuple(map(str, throttles)),
         time_namespaces=time_namespaces and Path("/proc/self/ns/time").exists(),
         recursive_read_only=recursive_read_only and kernel >= (5, 12),
-        rootless=os.geteuid() != 0,
+        rootless=rootless,
+        cgroups=not rootless or os.access(_CGROUPS if unified else f"{_CGROUPS}/memory", os.W_OK),
+        groups=_groups() if rootless else _ALL,
     )
+
+
+def _is_whole(name: str) -> bool:
+    return Path("/proc/self", name).read_text(encoding="ascii").split() == ["0", "0", str(_ALL)]
+
+
+def _groups() -> int:
+    """Those from 0 on, without a gap."""
+    count = 0
+    text = Path("/proc/self/gid_map").read_text(encoding="ascii")
+    for first, _, size in sorted([int(word) for word in line.split()] for line in text.splitlines()):
+        if first > count:
+            break
+        count = first + size
+    return count
 
 
 def host_capabilities() -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from runtime.bundle.container import HostConfig
 from runtime.bundle.given import Given
 from runtime.bundle.grammar import mode, tmpfs
+from runtime.bundle.host import Host
 from runtime.bundle.mount_point import MountPoint
 from runtime.bundle.mount_points import in_order
 
@@ -25,14 +26,15 @@ _DEFAULTS: Final = (
 )
 _STAY_WRITABLE: Final = frozenset({"/proc", "/dev", "/dev/pts", _SHM, "/dev/mqueue"})
 _TTY_GROUP: Final = 5
+_HOST: Final = Host()
 
 
-def make(host_config: HostConfig, given: Given, read_only: str = "ro") -> list[Made]:
+def make(host_config: HostConfig, given: Given, read_only: str = "ro", host: Host = _HOST) -> list[Made]:
     """All mounts in the order they are made; `read_only` is the option that makes a bind so, ro or rro."""
     wanted = in_order([*given.mounts, *_of_the_engine(host_config, given)])
     places = {mount.destination for mount in wanted}
     made = [
-        _default(default, host_config, given, read_only)
+        _default(default, host_config, given, read_only, host)
         for default in _DEFAULTS
         if default[0] not in places and not ("/dev" in places and default[0].startswith("/dev/"))
     ]
@@ -64,27 +66,29 @@ def root_propagation(mounts: Sequence[MountPoint]) -> str:
 
 
 def _default(
-    default: tuple[str, str, str, Sequence[str]], host_config: HostConfig, given: Given, read_only: str
+    default: tuple[str, str, str, Sequence[str]], host_config: HostConfig, given: Given, read_only: str, host: Host
 ) -> Made:
     destination, kind, source, options = default
     if destination == _SHM:
         options = (*options, f"size={host_config.shm_size}")
-    if destination == "/dev/pts" and given.remapped and not _is_mapped(_TTY_GROUP, given):
+    if destination == "/dev/pts" and not _is_mapped(_TTY_GROUP, given, host):
         options = options[:-1]
-    if destination == "/sys" and given.remapped and has_foreign_network(host_config, given):
+    if destination == "/sys" and (given.remapped or host.rootless) and has_foreign_network(host_config, given, host):
         # Only who owns the network namespace may mount a sysfs of it; this host's, read only, stands in.
         return _made("/sys", "bind", "/sys", ("rbind", *_RESTRICTED, read_only))
     return _made(destination, kind, source, options)
 
 
-def has_foreign_network(host_config: HostConfig, given: Given) -> bool:
+def has_foreign_network(host_config: HostConfig, given: Given, host: Host) -> bool:
     """Whether the network namespace is not one that belongs to this container's users."""
-    if given.user_namespace:  # the engine has made both, or joined both
+    if given.user_namespace or host.rootless:  # the engine has made both, or joined both
         return host_config.network_mode == "host"
     return not mode.is_private(host_config.network_mode) or bool(given.network_namespace)
 
 
-def _is_mapped(gid: int, given: Given) -> bool:
+def _is_mapped(gid: int, given: Given, host: Host) -> bool:
+    if not given.remapped:
+        return gid < host.groups
     return any(each.container <= gid < each.container + each.size for each in given.gid_maps)
 
 

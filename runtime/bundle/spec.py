@@ -51,7 +51,7 @@ def spec(config: ContainerConfig, host_config: HostConfig, given: Given, host: H
         "ociVersion": VERSION,
         "process": process(config, host_config, given, host),
         "root": {"path": given.root, "readonly": host_config.readonly_rootfs},
-        "mounts": mounts.make(host_config, given, "rro" if host.recursive_read_only else "ro"),
+        "mounts": mounts.make(host_config, given, "rro" if host.recursive_read_only else "ro", host),
         "linux": _linux(config, host_config, given, host),
     }
     if host_config.uts_mode != "host":
@@ -130,7 +130,8 @@ def _sysctls(config: ContainerConfig, host_config: HostConfig, given: Given, hos
     found: dict[str, str] = {}
     if mode.is_private(host_config.network_mode):
         # Which groups may ping cannot be said of all groups where not all are mapped.
-        able = {name: value for name, value in _SYSCTLS.items() if not (given.remapped and name == _PING)}
+        part = given.remapped or host.rootless
+        able = {name: value for name, value in _SYSCTLS.items() if not (part and name == _PING)}
         found.update({name: value for name, value in able.items() if name in host.sysctls})
     if config.domainname and host_config.uts_mode != "host":
         found["kernel.domainname"] = config.domainname

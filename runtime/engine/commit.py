@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.engine import events, lifecycle, locks, looking, planning
+from runtime.engine import events, groups, lifecycle, locks, looking, planning
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
 from runtime.engine.stop import pause
@@ -51,7 +51,8 @@ def commit(
     """
     record = machine.store.record(id)
     run = changes.apply(_config(record), instructions)
-    paused = pausing and looking.looked_at(machine, id).status == lifecycle.RUNNING
+    running = looking.looked_at(machine, id).status == lifecycle.RUNNING
+    paused = pausing and running and groups.has_own(machine, id)
     if paused:
         pause(machine, id, paused=True)
     try:

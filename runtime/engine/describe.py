@@ -78,9 +78,7 @@ def mount_of(said: dict[str, Any]) -> dict[str, Any]:
 
 def endpoints_of(machine: Machine, record: Record, now: State) -> tuple[Endpoint, ...]:
     """Where a container is connected now."""
-    if now.status not in lifecycle.ALIVE or not networking.names(record):
-        return ()
-    return tuple(machine.networks.of(record.id))
+    return networking.endpoints(machine, record) if now.status in lifecycle.ALIVE else ()
 
 
 def _network(record: Record, endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:

@@ -35,6 +35,12 @@ def of(machine: Machine, id: str) -> Cgroup:
         return group(json.load(file)["linux"].get("cgroupsPath", ""), id)
 
 
+def has_own(machine: Machine, id: str) -> bool:
+    """Whether a container that runs has a control group of its own: those of users who are not root may have none."""
+    with open(f"/proc/{machine.store.state(id).pid}/cgroup", "rb") as theirs, open("/proc/self/cgroup", "rb") as ours:
+        return theirs.read() != ours.read()
+
+
 def usage(machine: Machine, id: str) -> Usage:
     """What it uses now. Raises WrongState."""
     told = of(machine, id).statistics()

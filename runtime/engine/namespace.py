@@ -19,7 +19,7 @@ def make(path: str, users: str = "") -> None:
     with open(path, "w", encoding="ascii"):
         pass
     if users:
-        _owned(path, users)
+        aside(path, users)
         return
     here = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -36,8 +36,9 @@ def make(path: str, users: str = "") -> None:
         os.close(here)
 
 
-def _owned(path: str, users: str) -> None:
-    descriptor = os.open(users, os.O_RDONLY | os.O_CLOEXEC)
+def aside(path: str, users: str = "") -> None:
+    """The same by a process of its own, for who could not come back; `path` is there. Raises OSError."""
+    descriptor = os.open(users, os.O_RDONLY | os.O_CLOEXEC) if users else -1
     try:
         with stand_in(namespaces.CLONE_NEWNET, descriptor) as pid:
             mounts.mount(f"/proc/{pid}/ns/net", path, None, mounts.MS_BIND)
@@ -45,7 +46,8 @@ def _owned(path: str, users: str) -> None:
         os.unlink(path)
         raise
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def drop(path: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from types import ModuleType
 from typing import NamedTuple
 
 from runtime.bundle.container import Endpoint as Asked
@@ -14,8 +16,10 @@ from runtime.engine.machine import Machine
 from runtime.engine.paths import Of
 from runtime.engine.record import Record
 from runtime.network.endpoint import Endpoint, Publish
+from runtime.network.errors import NetworkError
 from runtime.network.hosts import hosts
 from runtime.network.resolv_conf import resolv_conf
+from runtime.syscall import users
 
 _RESOLV = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
 
@@ -25,6 +29,8 @@ class Connected(NamedTuple):
 
     namespace: str = ""
     endpoints: tuple[Endpoint, ...] = ()
+    nameservers: tuple[str, ...] = ()
+    """Those of the network itself, where it has its own."""
     linked: tuple[tuple[str, str], ...] = ()
     """Addresses and names of the containers it links to."""
 
@@ -36,6 +42,8 @@ def connect(machine: Machine, record: Record, of: Of) -> Connected:
         return Connected(_namespace_of(machine, other))
     if asked in ("host", "none"):
         return Connected()
+    if not users.owns_network():
+        return _without_root(record, of)
     namespace.make(of.namespace, of.users if os.path.exists(of.users) else "")
     try:
         joined = tuple(_join(machine, record, of))
@@ -51,8 +59,25 @@ def disconnect(machine: Machine, id: str) -> None:
     """Take its endpoints and its namespace away; nothing happens if there are none."""
     path = machine.paths.of(id).namespace
     if os.path.exists(path):
-        machine.networks.detach(id)
+        if users.owns_network():
+            machine.networks.detach(id)
+        else:
+            _usermode().disconnect(machine.paths.of(id).run)
         namespace.drop(path)
+
+
+def endpoints(machine: Machine, record: Record) -> tuple[Endpoint, ...]:
+    """Where a container that lives is connected now."""
+    if not names(record):
+        return ()
+    if not users.owns_network():
+        found: Endpoint | None = _usermode().endpoint(machine.paths.of(record.id).run)
+        return (found,) if found is not None else ()
+    return tuple(machine.networks.of(record.id))
+
+
+def _usermode() -> ModuleType:
+    return import_module("runtime.network.usermode")  # which root does without
 
 
 def names(record: Record) -> list[str]:
@@ -79,11 +104,28 @@ def write_files(record: Record, of: Of, connected: Connected, hostname: str) -> 
         _resolv(),
         embedded=any(mode.is_user_defined(each.network) for each in connected.endpoints),
         shared=asked.network_mode == "host",
-        dns=asked.dns,
+        dns=asked.dns or connected.nameservers,
         search=asked.dns_search,
         options=asked.dns_options,
     )
     _write(of.resolv, text)
+
+
+def _without_root(record: Record, of: Of) -> Connected:
+    """The one network that there is for who may make no bridges."""
+    if names(record) != ["bridge"]:
+        raise NetworkError(
+            f"network {names(record)[0]} needs root: without it there are bridge (slirp4netns or pasta), host and none"
+        )
+    with open(of.namespace, "w", encoding="ascii"):
+        pass
+    namespace.aside(of.namespace)
+    try:
+        made = _usermode().connect(of.namespace, of.run, record.id, record.name, publishes(record))
+    except BaseException:
+        namespace.drop(of.namespace)
+        raise
+    return Connected(of.namespace, (made,), made.nameservers)
 
 
 def publishes(record: Record) -> list[Publish]:

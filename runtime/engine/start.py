@@ -109,7 +109,7 @@ def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connec
 def _write_bundle(machine: Machine, record: Record, of: Of, runtime: str, attach: Attach) -> None:
     ids, connected = _ready(machine, record, of)
     here = host.read(**features.of(machine.paths.features, runtime)._asdict())
-    given = _given(machine, record, of, ids, connected)
+    given = _given(machine, record, of, ids, connected, here)
     made = spec(record.config, record.host_config, given, here)
     networking.write_files(record, of, connected, hostname(record.config, record.host_config, given, here))
     users.give(ids, of.hostname, of.hosts, of.resolv)
@@ -125,8 +125,11 @@ def _ready(machine: Machine, record: Record, of: Of) -> tuple[Ids | None, Connec
     return ids, networking.connect(machine, record, of)
 
 
-def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected: Connected) -> Given:
+def _given(
+    machine: Machine, record: Record, of: Of, ids: Ids | None, connected: Connected, here: host.Host
+) -> Given:
     asked = record.host_config
+    parent = asked.cgroup_parent.rstrip("/") or ("/entrepot" if here.cgroups else "")
     passwd, group = contained.read(of, "/etc/passwd"), contained.read(of, "/etc/group")
     mounts = volumes.resolve(machine, record, of, ids)
     other = mode.joined(asked.network_mode)
@@ -137,7 +140,7 @@ def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected:
         root=of.rootfs,
         user=user.resolve(record.config.user, passwd, group, asked.group_add),
         mounts=mounts,
-        cgroups_path=f"{asked.cgroup_parent.rstrip('/') or '/entrepot'}/{record.id}",
+        cgroups_path=f"{parent}/{record.id}" if parent else "",
         resolv_conf=network.resolv,
         hosts=network.hosts,
         hostname=network.hostname,

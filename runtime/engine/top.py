@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 from collections.abc import Sequence
 
@@ -14,7 +16,8 @@ _PATIENCE = 30
 
 def top(machine: Machine, id: str, options: Sequence[str]) -> list[list[str]]:
     """A heading and a row for each process; `options` are ps's. Raises WrongState, EngineError."""
-    pids = {str(pid) for pid in groups.of(machine, id).pids()}
+    group = groups.of(machine, id)
+    pids = set(map(str, group.pids() if groups.has_own(machine, id) else _of_namespace(machine.store.state(id).pid)))
     try:
         done = subprocess.run(["ps", *options], capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603, S607
     except FileNotFoundError:
@@ -29,3 +32,15 @@ def top(machine: Machine, id: str, options: Sequence[str]) -> list[list[str]]:
     place, last = heading.index("PID"), len(heading) - 1
     rows = [line.split(None, last) for line in lines[1:]]
     return [heading, *(row for row in rows if len(row) > place and row[place] in pids)]
+
+
+def _of_namespace(first: int) -> list[int]:
+    """Those in the PID namespace of a container's first process: all that is its own where it has no control group."""
+    wanted = os.readlink(f"/proc/{first}/ns/pid")
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):  # it is gone, or somebody else's
+                if os.readlink(f"/proc/{name}/ns/pid") == wanted:
+                    found.append(int(name))
+    return found

@@ -22,6 +22,7 @@ from runtime.executor.paths import Paths, replace
 from runtime.executor.plan import Plan, check_preserved
 from runtime.executor.version import SPEC
 from runtime.syscall.linux import Linux
+from runtime.syscall.namespaces import is_initial_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Creation:
             made.create()
         except (OSError, CgroupError) as error:
             denied = isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-            if os.geteuid() and (denied or isinstance(error, CgroupError)) and not self._limits(linux):
+            if not _is_root() and (denied or isinstance(error, CgroupError)) and not self._limits(linux):
                 return None
             raise
         return made
@@ -158,9 +159,14 @@ class Creation:
             group.remove()
 
 
+def _is_root() -> bool:
+    """Whether this is root of the machine, and not of a user namespace."""
+    return os.geteuid() == 0 and is_initial_users()
+
+
 def limit(group: Cgroup, linux: dict[str, Any]) -> None:
     """Set the limits and the devices a container may use. Raise CgroupError, OSError."""
     resources = linux.get("resources") or {}
     group.apply(resources)
-    if os.geteuid() == 0:
+    if _is_root():
         group.allow_devices([*(resources.get("devices") or []), *DEFAULT_RULES])

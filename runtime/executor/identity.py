@@ -48,7 +48,7 @@ def become(process: dict[str, Any], sets: dict[str, int] | None, *, groups_denie
     groups = [int(each) for each in user.get("additionalGids") or []]
     if not groups_denied:
         os.setgroups(groups)
-    elif groups:
+    elif set(groups) - {gid}:
         raise StartFailed("cannot set any additional groups in a user namespace that denies setgroups")
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)

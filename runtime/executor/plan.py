@@ -12,6 +12,7 @@ from runtime.executor.namespaces import Namespaces
 from runtime.executor.stub import image, sealed
 from runtime.executor.version import SPEC
 from runtime.syscall.files import PROC_MAGIC, filesystem_type
+from runtime.syscall.namespaces import is_initial_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Plan:
         # A container to join: its first process, as pidfd and as number.
         self.init = -1
         self.pid_of_init = 0
-        self.rootless = os.geteuid() != 0
+        # Not the machine's root: who leaves its namespaces may not be able to come back.
+        self.rootless = os.geteuid() != 0 or not is_initial_users()
         self.stub = -1
         # What the stub reads its byte from: the fifo, or a pipe that has it already.
         self.gate = -1

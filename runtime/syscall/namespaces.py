@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from runtime.syscall.libc import LIBC, check, text
 
 CLONE_NEWTIME = 0x00000080
@@ -12,6 +14,18 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+
+
+_WHOLE = ["0", "0", "4294967295"]
+
+
+def is_initial_users() -> bool:
+    """Whether this process is in the user namespace of the machine, where every id is mapped to itself."""
+    descriptor = os.open("/proc/self/uid_map", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096).decode().split() == _WHOLE
+    finally:
+        os.close(descriptor)
 
 
 def unshare(flags: int) -> None:

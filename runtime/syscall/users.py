@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from runtime.syscall.libc import LIBC
 
 NOBODY = 65534
 """What an id that is not mapped is seen as."""
-_WHOLE = ("0", "0", "4294967295")
+_NS_GET_USERNS = 0xB701
 
 Ranges = tuple[tuple[int, int, int], ...]
 """Each: the first id inside, the first outside, how many."""
@@ -54,10 +55,18 @@ def _through(ranges: Ranges, number: int, side: int) -> int | None:
     return None
 
 
-def is_initial() -> bool:
-    """Whether this process is in the user namespace of the machine, where every id is mapped to itself."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return tuple(file.read().split()) == _WHOLE
+def owns_network() -> bool:
+    """Whether this process's network belongs to its user namespace, so that root there may make devices in it."""
+    if namespaces.is_initial_users():
+        return os.geteuid() == 0
+    descriptor = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.close(fcntl.ioctl(descriptor, _NS_GET_USERNS))
+    except PermissionError:
+        return False  # it is of users further out
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def write_maps(pid: int, ids: Ids) -> None:
