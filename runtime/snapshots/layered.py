@@ -68,7 +68,16 @@ class LayeredSnapshots:
         try:
             with Layers(self._store.trees(parent), self._marks) as layers:
                 unpack = _module("unpacking").unpack
-                unpack(tree, layers.top, diff_id, layer, marks=self._marks, limits=self._limits, told=progress)
+                unpack(
+                    tree,
+                    layers.top,
+                    diff_id,
+                    layer,
+                    marks=self._marks,
+                    limits=self._limits,
+                    told=progress,
+                    held=aside.descriptor,
+                )
         finally:
             os.close(tree)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from runtime.snapshots.apply.applier import apply
+from runtime.snapshots.apply.hands import Hands
 from runtime.snapshots.compression import decompressed
 from runtime.snapshots.errors import DiffMismatch
 from runtime.snapshots.limits import Limits
@@ -26,13 +27,18 @@ def unpack(
     marks: Marks,
     limits: Limits,
     told: Progress | None,
+    held: int,
 ) -> None:
-    """Unpack into an empty folder, over what is below it. Raises DiffMismatch, InvalidLayer and its kind."""
+    """Unpack into an empty folder, over what is below it; `held` is a lock that is kept while anybody works there.
+
+    Raises DiffMismatch, InvalidLayer and its kind.
+    """
     digest = Digest.parse(diff_id)
     pump = Pump(decompressed(layer, limits, told), hasher(digest.algorithm))
     try:
         source = Source(iter(pump))
-        apply(TarReader(source, limits), tree, below, marks, limits)
+        with Hands(tree, held) as hands:
+            apply(TarReader(source, limits), tree, below, marks, limits, hands)
         source.drain()
     finally:
         pump.close()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import NoReturn
 
-from runtime.snapshots.apply import attributes, names
+from runtime.snapshots.apply import attributes, names, small
+from runtime.snapshots.apply.attributes import Attributes
 from runtime.snapshots.apply.copying import NEW, copy
+from runtime.snapshots.apply.failure import explain
+from runtime.snapshots.apply.hands import Hands
 from runtime.snapshots.apply.names import shown
 from runtime.snapshots.apply.tree import Directory, Tree, walk
 from runtime.snapshots.errors import InvalidLayer, LimitExceeded
@@ -20,23 +21,24 @@ from runtime.snapshots.tar import entry as kinds
 from runtime.snapshots.tar.entry import Entry
 from runtime.snapshots.tar.reader import TarReader
 
-_SMALL = 1 << 16
-"""Bytes of a file that are taken in one piece."""
 _NODES = {kinds.CHAR: stat.S_IFCHR, kinds.BLOCK: stat.S_IFBLK, kinds.FIFO: stat.S_IFIFO}
 # How the kernel packs device numbers (include/linux/kdev_t.h).
 _MAJORS, _MINORS = range(1 << 12), range(1 << 20)
 
 
-def apply(reader: TarReader, root: int, below: Merged | None, marks: Marks, limits: Limits) -> None:
-    """Apply a layer to an empty folder over what is below it. Raises InvalidLayer and OSError."""
-    tree = Tree(root, below, limits)
+def apply(
+    reader: TarReader, root: int, below: Merged | None, marks: Marks, limits: Limits, hands: Hands | None = None
+) -> None:
+    """Apply a layer to an empty folder over what is below it. Raises InvalidLayer, Unsupported and OSError."""
+    tree = Tree(root, below, limits, hands)
     try:
         applier = _Applier(reader, tree, limits)
         for entry in reader:
             try:
                 applier.entry(entry)
             except OSError as error:
-                _explain(error, entry)
+                explain(error, entry.name)
+        tree.settle_all()
         _finish(tree, marks if below is not None else None, applier.owner)
     finally:
         tree.close()
@@ -100,32 +102,27 @@ class _Applier:
         self._total += max(entry.size, entry.real_size)
         if self._total > self._limits.size:
             raise LimitExceeded(f"the files have more than {self._limits.size} bytes", entry.name)
-        directory = self._tree.descriptor(parent)
+        if entry.size <= small.SMALL and entry.extents is None:
+            data = self._reader.whole(entry) if entry.size else b""
+            if not self._tree.hand_over(parent, base, data, wanted):
+                directory = self._tree.descriptor(parent)
+                name = entry.name
+                self._place(parent, base, lambda: small.make(directory, base, data, wanted, self.owner, name))
+            return
+        self._place(parent, base, lambda: self._large(parent, base, entry, wanted))
+
+    def _large(self, parent: Directory, base: bytes, entry: Entry, wanted: Attributes) -> None:
+        file = os.open(base, NEW, 0o600, dir_fd=self._tree.descriptor(parent))
         try:
-            file = os.open(base, NEW, 0o600, dir_fd=directory)
-        except FileExistsError:
-            self._tree.clear(parent, base)
-            file = os.open(base, NEW, 0o600, dir_fd=directory)
-        try:
-            if entry.size:
-                self._write(file, entry)
+            for offset, piece in self._reader.data(entry):
+                written = os.pwrite(file, piece, offset)
+                while written < len(piece):
+                    written += os.pwrite(file, memoryview(piece)[written:], offset + written)
             if entry.extents is not None:
                 os.truncate(file, entry.real_size)
             attributes.put_on_open(file, wanted, self.owner, entry.name)
         finally:
             os.close(file)
-
-    def _write(self, file: int, entry: Entry) -> None:
-        if entry.size <= _SMALL and entry.extents is None:
-            data = self._reader.whole(entry)
-            written = os.write(file, data)
-            while written < len(data):
-                written += os.write(file, data[written:])
-            return
-        for offset, piece in self._reader.data(entry):
-            written = os.pwrite(file, piece, offset)
-            while written < len(piece):
-                written += os.pwrite(file, memoryview(piece)[written:], offset + written)
 
     def _symlink(self, parent: Directory, base: bytes, entry: Entry) -> None:
         wanted = attributes.of_entry(entry)
@@ -164,7 +161,9 @@ class _Applier:
         """
         path, target = names.split(entry.link)
         folder = self._tree.resolve(path, None, entry.name) if target else None
-        if folder is None:
+        if folder is not None:
+            self._tree.settle(folder, target)
+        else:
             raise InvalidLayer(f"it is a hard link to {shown(entry.link)!r}, which is not there", entry.name)
         if isinstance(folder.children.get(target), Directory) or (folder is parent and target == base):
             raise InvalidLayer("it is a hard link to a folder or to itself", entry.name)
@@ -198,6 +197,7 @@ class _Applier:
 
     def _place(self, parent: Directory, base: bytes, make: Callable[[], None]) -> None:
         """Make something under a name; what this layer has there already gives way."""
+        self._tree.settle(parent, base)
         try:
             make()
         except FileExistsError:
@@ -237,10 +237,3 @@ def _finish(tree: Tree, marks: Marks | None, owner: tuple[int, int]) -> None:
             if directory.cut:
                 marks.make_opaque(descriptor)
         attributes.put_on_open(descriptor, directory.attributes, owner, directory.path)
-
-
-def _explain(error: OSError, entry: Entry) -> NoReturn:
-    """A name that the system does not take is the layer's fault; the rest is raised as it is: it may be of reading."""
-    if error.errno in (errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
-        raise InvalidLayer(f"it cannot be made ({error.strerror})", entry.name) from error
-    raise error

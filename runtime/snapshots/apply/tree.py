@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from runtime.snapshots.apply import attributes
 from runtime.snapshots.apply.attributes import Attributes
+from runtime.snapshots.apply.hands import Hands
 from runtime.snapshots.errors import InvalidLayer, LimitExceeded
 from runtime.snapshots.limits import Limits
 from runtime.snapshots.merged import DIRECTORY, Found, Merged
@@ -20,6 +21,8 @@ from runtime.syscall.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 
 _OPEN = 200
 """Descriptors of folders that are kept open."""
+_MOST_PENDING = 100_000
+"""Files that hands were told to make before they are waited for: their names are kept."""
 _HOPS = 40
 """Links that one path may lead over, as in the kernel."""
 _WHILE_APPLYING = 0o700
@@ -35,10 +38,12 @@ class Directory:
         "copied",
         "cut",
         "descriptor",
+        "hand",
         "name",
         "own",
         "parent",
         "path",
+        "pending",
         "whiteouts",
     )
 
@@ -59,6 +64,10 @@ class Directory:
         self.cut = False
         """Whether it hides all it holds in the layers below."""
         self.descriptor = -1
+        self.hand = -1
+        """The number of the hand that makes small files in it; -1 while there is none."""
+        self.pending: set[bytes] = set()
+        """Names of files that a hand may not have made yet."""
 
     def lower(self) -> Merged | None:
         """The same folder in the layers below, unless this layer hides it."""
@@ -82,9 +91,9 @@ class Directory:
 
 
 class Tree:
-    """`root` is a descriptor of the empty folder that the layer is applied to."""
+    """`root` is a descriptor of the empty folder that the layer is applied to; without `hands` nothing is pending."""
 
-    def __init__(self, root: int, below: Merged | None, limits: Limits) -> None:
+    def __init__(self, root: int, below: Merged | None, limits: Limits, hands: Hands | None = None) -> None:
         inherited = Attributes(0o755, 0, 0, 0, 0, {}) if below is None else _attributes(below)
         self.root = Directory(None, b"", inherited, below)
         self.root.descriptor = root
@@ -92,6 +101,40 @@ class Tree:
         self._open: deque[Directory] = deque()
         self._resolved: dict[bytes, Directory] = {}
         self._implied = 0
+        self._hands = hands
+        self._pending: list[Directory] = []
+        self._awaited = 0
+
+    def hand_over(self, parent: Directory, base: bytes, data: bytes, attributes: Attributes) -> bool:
+        """Have a hand make a small file, if there is one and this is a name like any other; False when it is not."""
+        if self._hands is None or attributes.xattrs or base in parent.children or base in parent.copied:
+            return False
+        if parent.hand < 0:
+            parent.hand = self._hands.take()
+            if parent.hand < 0:
+                return False
+        if self._awaited >= _MOST_PENDING:
+            self.settle_all()
+        self._hands.make(parent.hand, parent.path, base, data, attributes)
+        if not parent.pending:
+            self._pending.append(parent)
+        parent.pending.add(base)
+        self._awaited += 1
+        return True
+
+    def settle(self, directory: Directory, base: bytes) -> None:
+        """Wait for what hands make, if that is under this name: before anything else is done with it."""
+        if base in directory.pending:
+            self.settle_all()
+
+    def settle_all(self) -> None:
+        """Wait for all that hands make. Raises what went wrong with it, see `Hands.settle`."""
+        if self._hands is not None and self._awaited:
+            self._hands.settle()
+        for directory in self._pending:
+            directory.pending.clear()
+        self._pending.clear()
+        self._awaited = 0
 
     def close(self) -> None:
         for directory in self._open:
@@ -140,6 +183,7 @@ class Tree:
 
     def _step(self, current: Directory, part: bytes, mtime: int | None, name: bytes) -> Directory | bytes | None:
         """A folder or link that this layer does not have yet: it may be below, or be made."""
+        self.settle(current, part)
         taken = exists(self.descriptor(current), part)
         lower = None if taken or part in current.whiteouts else current.lower()
         below = None if lower is None else lower.child(part)
@@ -156,6 +200,7 @@ class Tree:
         self._implied += 1
         if self._implied > self._limits.entries:
             raise LimitExceeded(f"it makes more than {self._limits.entries} folders")
+        self.settle(parent, base)
         descriptor = self.descriptor(parent)
         cut = base in parent.whiteouts
         try:
@@ -176,6 +221,7 @@ class Tree:
 
     def clear(self, parent: Directory, base: bytes) -> None:
         """Remove what this layer has under a name."""
+        self.settle_all()
         self._resolved.clear()
         parent.copied.discard(base)
         child = parent.children.pop(base, None)

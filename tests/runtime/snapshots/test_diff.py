@@ -58,6 +58,8 @@ def _same_size_and_time(path: Path, _: Path) -> None:
 
 
 def _again(path: Path, _: Path) -> None:
+    if not path.is_dir():  # rmtree would wait for somebody to write into a FIFO
+        raise NotADirectoryError(path)
     shutil.rmtree(path)
     path.mkdir()
 
