@@ -92,7 +92,7 @@ def _wait(fifo: int) -> None:
 
 
 def _groups_denied(plan: Plan) -> bool:
-    if not plan.namespaces.has("user"):
+    if not plan.namespaces.has("user") and not plan.rootless:
         return False
     try:
         descriptor = os.open("self/setgroups", os.O_RDONLY | os.O_CLOEXEC, dir_fd=plan.proc)
