@@ -18,8 +18,8 @@ import pytest
 
 from tests.ports import free_port
 from tests.protocol.server import running
-from tests.runtime.cli.containers.stranger import Stranger
 from tests.runtime.engine.bundles import busybox_tree
+from tests.runtime.stranger import Stranger
 
 NAME, NUMBER, FIRST = "entrepot-stranger", 1_210_000, 2_100_000
 LONELY = 1_220_000

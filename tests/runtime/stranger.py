@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 PATIENCE = 60.0
-PROJECT = Path(__file__).resolve().parents[4]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 class Stranger:
@@ -41,29 +41,21 @@ class Stranger:
         return self.home / ".local/share/entrepot"
 
     def words(self, *args: str, programs: str = "") -> list[str]:
-        """The command line; `programs` is a PATH."""
+        """The command line of `entrepot`; `programs` is a PATH."""
+        return self.command(sys.executable, "-m", "runtime.cli", *args, programs=programs)
+
+    def command(self, *words: str, programs: str = "") -> list[str]:
+        """A command line that is the user's."""
         variables = {
             "PATH": programs or os.environ["PATH"],
             "HOME": str(self.home),
             "XDG_RUNTIME_DIR": str(self.run),
             "PYTHONPATH": str(PROJECT),
         }
-        joining = "".join(f"echo 0 > {group}/cgroup.procs\n" for group in self.groups)
         who = ["setpriv", f"--reuid={self.number}", f"--regid={self.number}", "--clear-groups", "--"]
         given = ["env", "-i", *(f"{key}={value}" for key, value in variables.items())]
-        return [
-            "unshare",
-            "--mount",
-            "sh",
-            "-ec",
-            joining + self._script,
-            *who,
-            *given,
-            sys.executable,
-            "-m",
-            "runtime.cli",
-            *args,
-        ]
+        joining = "".join(f"echo 0 > {group}/cgroup.procs\n" for group in self.groups)
+        return ["unshare", "--mount", "sh", "-ec", joining + self._script, *who, *given, *words]
 
     def __call__(self, *args: str, code: int = 0, programs: str = "") -> str:
         """Run it; its standard output. It has this exit code."""
