@@ -7,13 +7,11 @@ import os
 import time
 
 from runtime.cgroups import tree
-from runtime.cgroups.devices import line
 from runtime.cgroups.errors import CgroupError
-from runtime.cgroups.v1_limits import limits
-from runtime.cgroups.v1_statistics import statistics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
 _FREEZE_SECONDS = 1.0
@@ -63,7 +61,7 @@ class Group:
         """See Cgroup."""
         if resources.get("unified"):
             raise CgroupError("unified limits need cgroup version 2, this host has version 1")
-        for controller, name, value in limits(resources, self._has):
+        for controller, name, value in _module("v1_limits").limits(resources, self._has):
             directory = self._directories.get(controller)
             if directory is None:
                 raise CgroupError(f"cannot set {name}: the {controller} controller is not mounted on this host")
@@ -100,6 +98,7 @@ class Group:
         directory = self._directories.get("devices")
         if directory is None:
             raise CgroupError("cannot restrict devices: the devices controller is not mounted on this host")
+        line = _module("devices").line
         tree.write(directory, "devices.deny", "a")
         for rule in rules:
             tree.write(directory, "devices.allow" if rule.get("allow") else "devices.deny", line(rule))
@@ -142,7 +141,8 @@ class Group:
 
     def statistics(self) -> dict[str, Any]:
         """See Cgroup."""
-        return statistics(self._directories)
+        found: dict[str, Any] = _module("v1_statistics").statistics(self._directories)
+        return found
 
     def remove(self) -> None:
         """See Cgroup."""
@@ -170,3 +170,8 @@ def _make_cpuset(directory: str) -> None:
             except OSError as error:
                 if error.errno != errno.EACCES:
                     raise
+
+
+def _module(name: str) -> ModuleType:
+    """A module of this room that a process which only joins does not need."""
+    return __import__(f"runtime.cgroups.{name}", fromlist=["_"])
