@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import _signal as signal  # type: ignore[import-not-found]
 
 from runtime.cli import terminal
 from runtime.cli.exec import pump

@@ -1,16 +1,19 @@
 """The terminal of whoever types: raw while a container's terminal is shown on it, its size, and signals that come."""
 
-import contextlib
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import-not-found] # signal itself loads more than all of a terminal needs
 import os
-import signal
 import termios
 import tty
-from collections.abc import Callable, Iterator
-from typing import Final
 
-_UNPROXIED: Final = {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH}
-_OF_JOBS: Final = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT}
-_FAULTS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_UNPROXIED = {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH}
+_OF_JOBS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT}
+_FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT}
 
 
 def size(fd: int = 0) -> tuple[int, int] | None:
@@ -22,18 +25,21 @@ def size(fd: int = 0) -> tuple[int, int] | None:
     return found.lines, found.columns
 
 
-@contextlib.contextmanager
-def raw(fd: int, wanted: bool) -> Iterator[None]:
+class raw:  # noqa: N801 - a context, used as a verb
     """Have every key pass through unread while the block runs, if that is wanted."""
-    if not wanted:
-        yield
-        return
-    before = termios.tcgetattr(fd)
-    tty.setraw(fd, termios.TCSADRAIN)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+    def __init__(self, fd: int, wanted: bool) -> None:
+        self._fd = fd
+        self._wanted = wanted
+
+    def __enter__(self) -> None:
+        if self._wanted:
+            self._before = termios.tcgetattr(self._fd)
+            tty.setraw(self._fd, termios.TCSADRAIN)
+
+    def __exit__(self, *_: object) -> None:
+        if self._wanted:
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
 
 class Signals:
@@ -47,7 +53,7 @@ class Signals:
         self._wanted = {int(number) for number in wanted}
         self._before: dict[int, Callable[..., object] | int | None] = {}
 
-    def __enter__(self) -> "Signals":
+    def __enter__(self) -> Signals:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         for number in self._wanted:
             self._before[number] = signal.signal(number, _heard)
