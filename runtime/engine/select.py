@@ -84,8 +84,26 @@ def _volume(record: Record, _: State, value: str) -> bool:
     return any(value in (mount.name, mount.source, mount.destination) for mount in record.mounts)
 
 
-def _port(record: Record, value: str, ports: Iterable[str]) -> bool:
-    return value in ports or f"{value}/tcp" in ports
+def _published(record: Record, _: State, value: str) -> bool:
+    bindings = record.host_config.port_bindings
+    return _among(value, (f"{each.host_port}/{port.partition('/')[2]}" for port in bindings for each in bindings[port]))
+
+
+def _exposed(record: Record, _: State, value: str) -> bool:
+    return _among(value, record.config.exposed_ports)
+
+
+def _among(wanted: str, ports: Iterable[str]) -> bool:
+    """Whether a port is one that is wanted: 80, 80/udp or 8000-8080/tcp."""
+    span, _, protocol = wanted.partition("/")
+    first, _, last = span.partition("-")
+    if not first.isdigit() or not (last or first).isdigit():
+        raise EngineError(f"invalid filter: {wanted[:80]!r} is no port like 80, 80/udp or 8000-8080")
+    for port in ports:
+        number, _, kind = port.partition("/")
+        if kind == (protocol or "tcp") and number.isdigit() and int(first) <= int(number) <= int(last or first):
+            return True
+    return False
 
 
 def _health(_: Record, now: State, value: str) -> bool:
@@ -108,6 +126,6 @@ _TESTS: Final[dict[str, Callable[[Record, State, str], bool]]] = {
     "health": _health,
     "volume": _volume,
     "network": lambda record, _, value: value in (networking.names(record) or [record.host_config.network_mode]),
-    "publish": lambda record, _, value: _port(record, value, record.host_config.port_bindings),
-    "expose": lambda record, _, value: _port(record, value, record.config.exposed_ports),
+    "publish": _published,
+    "expose": _exposed,
 }

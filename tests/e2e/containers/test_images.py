@@ -43,7 +43,7 @@ def test_lists_and_filters(engine: Engine) -> None:
     assert names("-f", "reference=busy*") == ["busybox:latest"]
     assert "busybox:latest" in names("-f", "before=lists/first:1")
     assert set(names("-f", "since=lists/first:1")) == {"<none>:<none>", second_name}
-    assert engine.lines("images", "-q", "--no-trunc", "lists/first") == [first]
+    assert set(engine.lines("images", "-q", "--no-trunc", "lists/first")) == {first}
     assert engine.lines("image", "ls", "--quiet", second_name) == [second.removeprefix("sha256:")[:12]]
     heading, row = engine.lines("image", "list", "busybox")
     assert re.split(r" {2,}", heading.strip()) == ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"]

@@ -107,7 +107,8 @@ def test_capabilities_and_system_calls(engine: Engine, tmp_path: Path) -> None:
     engine("run", "--rm", "--security-opt", f"seccomp={tmp_path}/profile.json", NONE, "busybox", "mkdir", "/x", code=1)
     assert "not permitted" in engine.errors
     engine("run", "--rm", NONE, "busybox", "unshare", "-m", "true", code=1)
-    engine("run", "--rm", "--privileged", NONE, "busybox", "unshare", "-m", "true")
+    if not engine.is_docker:  # which asks for capabilities that a host may not have itself
+        engine("run", "--rm", "--privileged", NONE, "busybox", "unshare", "-m", "true")
     engine("run", "--rm", NONE, "busybox", "sh", "-c", "mount -t tmpfs x /tmp", code=1)
     for words in (("--cap-add=NOSUCH",), ("--security-opt", "seccomp=/nosuch.json"), ("--security-opt", "nosuch=1")):
         engine.refuses("run", "--rm", *words, NONE, "busybox", code=125)

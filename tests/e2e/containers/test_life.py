@@ -92,7 +92,8 @@ def test_exec(engine: Engine) -> None:
     )
     assert engine("exec", "-i", "exec", "cat", stdin="to it\n") == "to it\n"
     engine("exec", "exec", "sh", "-c", "kill -TERM $$", code=143)
-    assert "not found" in _all(engine, "exec", "exec", "nothing", code=127)
+    missing = 126 if engine.is_docker else 127  # as docker has it by now, Debian's has not yet
+    assert "not found" in _all(engine, "exec", "exec", "nothing", code=missing)
     assert "permission denied" in _all(engine, "exec", "exec", "/etc", code=126)
     assert engine("exec", "-d", "exec", "sh", "-c", "touch /tmp/made; sleep 1000") == ""
     wait_until(lambda: "made" in engine("exec", "exec", "ls", "/tmp"), "what was left running")

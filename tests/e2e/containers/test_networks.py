@@ -59,15 +59,15 @@ def test_ports_are_published(engine: Engine, tmp_path: Path) -> None:
         assert [fetched(engine.namespace, url) for url in urls] == ["web"] * 4
         assert fetched(there, f"http://{HERE}:8088/") == "web"
         assert fetched(there, f"http://{HERE}:8089/") == ""
-        assert engine("port", "web", "80/tcp").splitlines()[0] == "0.0.0.0:8088"
+        assert {"0.0.0.0:8088", "127.0.0.1:8089"} <= set(engine.lines("port", "web", "80/tcp"))
         assert {"80/tcp -> 127.0.0.1:8089", "90/udp -> 0.0.0.0:9000", "91/udp -> 0.0.0.0:9001"} <= set(
             engine.lines("port", "web")
         )
         assert "no public port" in engine.refuses("port", "web", "81")
         shown = engine("ps", "--filter", "name=web", "--format", "{{.Ports}}").strip().split(", ")
         assert {"443/tcp", "0.0.0.0:8088->80/tcp", "127.0.0.1:8089->80/tcp", "0.0.0.0:9000->90/udp"} <= set(shown)
-        assert engine.lines("ps", "-q", "--filter", "publish=8088")[:1] == [] or engine.is_docker
-        assert engine.lines("ps", "--filter", "publish=80", "--format", "{{.Names}}") == ["web"]
+        for port, found in (("8088", ["web"]), ("8000-8100/tcp", ["web"]), ("80", []), ("9000/udp", ["web"])):
+            assert engine.lines("ps", "--filter", f"publish={port}", "--format", "{{.Names}}") == found
         assert engine.lines("ps", "--filter", "expose=443", "--format", "{{.Names}}") == ["web"]
         assert "port is already allocated" in engine.refuses("run", "--rm", "-p", "8088:80", "busybox", code=125)
         ports = engine.document("inspect", "web")[0]["NetworkSettings"]["Ports"]
@@ -159,7 +159,8 @@ def test_no_network_and_the_hosts(engine: Engine) -> None:
     assert not [line for line in shown if line.startswith("nameserver") and "10.9.8.7" not in line]
     assert "not found" in engine.refuses("run", "--rm", "--network=nosuch", "busybox", code=125)
     engine("network", "create", "--internal", "inner")
-    assert "default" not in engine("run", "--rm", "--network=inner", "busybox", "ip", "route")
+    if not engine.is_docker:  # which leads there all the same, and drops what comes
+        assert "default" not in engine("run", "--rm", "--network=inner", "busybox", "ip", "route")
     engine("network", "rm", "inner")
 
 
