@@ -7,9 +7,12 @@ from runtime.bundle.container import Device, HostConfig
 from runtime.bundle.errors import Conflict
 from runtime.bundle.given import Given
 from runtime.bundle.grammar import device
-from runtime.bundle.host import DeviceNode
+from runtime.bundle.host import DeviceNode, Host
 
 Made = dict[str, Any]
+
+_ALWAYS: Final = frozenset(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx"))
+"""What the OCI runtime puts there anyhow."""
 
 # Nothing, then: zero, null, urandom, random, tty, console; and fuse not, though it is often allowed elsewhere.
 _RULES: Final = (
@@ -23,8 +26,23 @@ _RULES: Final = (
 )
 
 
-def make(host_config: HostConfig, given: Given) -> tuple[list[Made], list[Made]]:
-    """The device files to make, and the rules of the device cgroup."""
+def make(host_config: HostConfig, given: Given, host: Host) -> tuple[list[Made], list[Made]]:
+    """The device files to make, and the rules of the device cgroup; who may make none has them bound (`bound`)."""
+    nodes, rules = _made(host_config, given)
+    return ([] if given.remapped or host.rootless else nodes), rules
+
+
+def bound(host_config: HostConfig, given: Given, host: Host) -> list[tuple[str, str]]:
+    """Devices of the host, and where in the container, for a user namespace, in which none can be made."""
+    if not (given.remapped or host.rootless):
+        return []
+    pairs = [(node.path, path) for each in host_config.devices for node, path in _found(each, given)]
+    if host_config.privileged:
+        pairs += [(node.path, node.path) for node in given.all_devices if node.path not in _ALWAYS]
+    return list({path: (source, path) for source, path in pairs}.values())
+
+
+def _made(host_config: HostConfig, given: Given) -> tuple[list[Made], list[Made]]:
     if host_config.privileged:
         mapped = [each for each in host_config.devices if each.path_on_host != each.path_in_container]
         nodes = [_node(node, node.path) for node in given.all_devices]

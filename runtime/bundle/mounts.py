@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from runtime.bundle import devices
 from runtime.bundle.container import HostConfig
 from runtime.bundle.given import Given
 from runtime.bundle.grammar import mode, tmpfs
@@ -40,8 +41,14 @@ def make(host_config: HostConfig, given: Given, read_only: str = "ro", host: Hos
     ]
     if host_config.ipc_mode == "none":
         made = [mount for mount in made if mount["destination"] != _SHM]
+    if host_config.ipc_mode == "host" and host.rootless:  # the host's queues can only be mounted by who owns them
+        made = [mount for mount in made if mount["destination"] != "/dev/mqueue"]
     if has_init(host_config, given):
         made.append(_made(INIT, "bind", given.init, ("bind", "ro")))
+    made += [
+        _made(path, "bind", source, ("bind", "nosuid", "noexec"))
+        for source, path in devices.bound(host_config, given, host)
+    ]
     made += [_wanted(mount, read_only) for mount in wanted]
     if host_config.readonly_rootfs:
         _close(made, places)
@@ -76,6 +83,9 @@ def _default(
     if destination == "/sys" and (given.remapped or host.rootless) and has_foreign_network(host_config, given, host):
         # Only who owns the network namespace may mount a sysfs of it; this host's, read only, stands in.
         return _made("/sys", "bind", "/sys", ("rbind", *_RESTRICTED, read_only))
+    if destination == "/proc" and host.rootless and host_config.pid_mode == "host":
+        # Only who owns the namespace that it shows may mount one: the host's stands in.
+        return _made("/proc", "bind", "/proc", ("rbind", *_RESTRICTED))
     return _made(destination, kind, source, options)
 
 

@@ -103,7 +103,7 @@ def variables(config: ContainerConfig, host_config: HostConfig, given: Given, ho
 
 
 def _linux(config: ContainerConfig, host_config: HostConfig, given: Given, host: Host) -> dict[str, Any]:
-    nodes, rules = devices.make(host_config, given)
+    nodes, rules = devices.make(host_config, given, host)
     made: dict[str, Any] = {
         "namespaces": namespaces.make(host_config, given, host),
         "devices": nodes,

@@ -13,6 +13,7 @@ from runtime.engine.networking import Connected
 from runtime.engine.paths import Of
 from runtime.engine.record import Record
 from runtime.engine.store import is_alive
+from runtime.syscall.users import owns_network
 
 
 def join(machine: Machine, container: str, network: str, asked: Endpoint) -> None:
@@ -55,6 +56,8 @@ def leave(machine: Machine, container: str, network: str, *, force: bool) -> Non
 
 
 def _attach(machine: Machine, record: Record, of: Of, network: str, asked: Endpoint) -> None:
+    if not owns_network():
+        raise EngineError(f"network {network} needs root")
     if not networking.names(record):
         raise EngineError(f"container {record.name} runs without a network, stop it before it joins {network}")
     machine.networks.attach(

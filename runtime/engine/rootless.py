@@ -28,7 +28,7 @@ def enter(folder: str) -> str:
     The process has one thread. The answer is what the user must be told when they were made now, or nothing. Raises
     EngineError where this host lets users have no namespaces, OSError.
     """
-    here, warning = os.getcwd(), ""
+    here, warning = _here(), ""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with locks.held(f"{folder}/users.lock"):
         keeper = _keeper(f"{folder}/users")
@@ -41,8 +41,21 @@ def enter(folder: str) -> str:
     os.close(keeper)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
-    os.chdir(here if os.path.isdir(here) else "/")
+    try:
+        os.chdir(here)
+    except OSError as error:
+        raise EngineError(
+            f"{here} is not seen by your containers ({(error.strerror or '').lower()}): go elsewhere, or end the "
+            f"process that {folder}/users names, which makes all that runs unreachable"
+        ) from None
     return warning
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"
 
 
 def _keeper(path: str) -> int:
@@ -83,8 +96,8 @@ def _make(path: str) -> str:
             pid = int(said[1])
             warning = _map(pid)
             os.write(go, b"\0")
-            if file.readline() != "ready\n":
-                raise EngineError("the process that keeps the user's namespaces did not start")
+            if (last := file.readline()) != "ready\n":
+                raise EngineError(_refused(last.strip()))
             _write(path, f"{pid} {_began(pid)}")
             return warning
     finally:

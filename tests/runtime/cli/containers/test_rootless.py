@@ -194,6 +194,22 @@ def test_what_cannot_be_had_is_said(stranger: Stranger, image: str) -> None:
     stranger("network", "rm", "inner")
 
 
+def test_what_is_the_hosts_is_the_users(stranger: Stranger, image: str) -> None:
+    """The host's namespaces, its devices, and all capabilities: as far as the user has them."""
+    for words, script, said in (
+        (("--privileged", "--network=none"), "mount -t tmpfs x /tmp && ls /dev | grep -cx tty0", "1"),
+        (("--pid=host", "--network=none"), "readlink /proc/self/ns/pid", os.readlink("/proc/self/ns/pid")),
+        (("--ipc=host", "--network=host"), "readlink /proc/self/ns/ipc; ls -d /sys/class/net", None),
+        (
+            ("--device=/dev/null:/dev/nothing", "--network=none"),
+            "echo x > /dev/nothing; stat -c %t:%T /dev/nothing",
+            "1:3",
+        ),
+    ):
+        told = stranger("run", "--rm", *words, image, "sh", "-c", script).split()
+        assert told == ([said] if said else [os.readlink("/proc/self/ns/ipc"), "/sys/class/net"])
+
+
 @pytest.fixture
 def delegated(stranger: Stranger) -> Iterator[str]:
     """A control group of each hierarchy that belongs to the user, who runs in it."""
