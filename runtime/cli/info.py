@@ -6,6 +6,7 @@ from importlib import import_module
 
 import click
 
+from runtime.cli import units
 from runtime.cli.listing import write_documents
 from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
@@ -43,7 +44,8 @@ def command(form: str | None) -> None:
         write_documents([found], form)
         return
     for name, label in _LABELS.items():
-        click.echo(f"{label}: {found[name]}")
+        shown = units.binary(int(str(found[name]))) if name == "MemTotal" else found[name]
+        click.echo(f"{label}: {shown}")
 
 
 def _found() -> dict[str, object]:
@@ -73,4 +75,13 @@ def _found() -> dict[str, object]:
         "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "Name": platform.node(),
         "RootDir": str(here.root),
+        "DockerRootDir": str(here.root),
+        "OperatingSystem": _system(),
     }
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return ""

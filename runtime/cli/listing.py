@@ -9,6 +9,7 @@ from runtime.cli.template import parse, render
 from runtime.cli.template.functions import shown, to_json
 
 _GAP: Final = 3
+_NARROWEST: Final = 10
 _FIELDS: Final = re.compile(r"\.(\w+)")
 
 
@@ -53,7 +54,7 @@ def aligned(lines: Sequence[Sequence[object]]) -> list[str]:
     cells = [[shown(cell) for cell in line] for line in lines]
     count = max((len(line) for line in cells), default=0)
     widths = [max(len(line[place]) for line in cells if place < len(line)) for place in range(count)]
-    padded = [[cell.ljust(widths[place] + _GAP) for place, cell in enumerate(line)] for line in cells]
+    padded = [[cell.ljust(max(widths[place] + _GAP, _NARROWEST)) for place, cell in enumerate(line)] for line in cells]
     return ["".join(line).rstrip() for line in padded]
 
 

@@ -23,6 +23,7 @@ from runtime.network.endpoint import Endpoint
 _COLUMNS = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 _HEADINGS = {"ID": "CONTAINER ID", "RunningFor": "CREATED", "CreatedAt": "CREATED AT"}
 _SHOWN = 20
+_NAME = 15
 
 
 def _ps(values: dict[str, Any], _: list[str]) -> None:
@@ -41,6 +42,8 @@ def _ps(values: dict[str, Any], _: list[str]) -> None:
 
 def _fields(here: Machine, record: Record, now: State, *, whole: bool, size: bool) -> Mapping[str, object]:
     volumes = [mount.name or mount.source for mount in record.mounts if mount.type != "tmpfs"]
+    if not whole:
+        volumes = [f"{name[: _NAME - 1]}…" if len(name) > _NAME else name for name in volumes]
     return {
         "ID": record.id if whole else record.id[:12],
         "Image": record.image,

@@ -70,16 +70,9 @@ def _fields(here: Machine, id: str, before: Usage | None, now: Usage | None, *, 
         "Container": id[:12],
         "Name": here.store.record(id).name,
         "CPUPerc": f"{cpu:.2f}%",
-        "MemUsage": f"{_binary(now.memory)} / {_binary(now.limit)}",
+        "MemUsage": f"{units.binary(now.memory)} / {units.binary(now.limit)}",
         "MemPerc": f"{now.memory / now.limit * 100 if now.limit else 0:.2f}%",
         "NetIO": f"{units.size(now.received, 3)} / {units.size(now.sent, 3)}",
         "BlockIO": f"{units.size(now.read, 3)} / {units.size(now.written, 3)}",
         "PIDs": str(now.pids),
     }
-
-
-def _binary(count: int) -> str:
-    value, names = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024 and len(names) > 1:
-        value, names = value / 1024, names[1:]
-    return f"{value:.4g}{names[0]}"

@@ -15,6 +15,14 @@ def size(count: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}{_UNITS[unit]}"
 
 
+def binary(count: int) -> str:
+    """Bytes in units of 1024, as memory is shown: 23.54GiB."""
+    value, names = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(names) > 1:
+        value, names = value / 1024, names[1:]
+    return f"{value:.4g}{names[0]}"
+
+
 def duration(seconds: float) -> str:
     """About how long, in words: About an hour, 3 days."""
     count = int(seconds)
