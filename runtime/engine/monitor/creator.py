@@ -14,6 +14,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
+from runtime.engine.monitor.oci import UMASK
 from runtime.syscall.files import close_range
 from runtime.syscall.processes import PR_SET_PDEATHSIG, prctl
 
@@ -70,10 +71,11 @@ def _create(stream: int, monitor: int) -> None:
 
 
 def _forget(stream: int) -> None:
-    """Have nothing of the monitor's: its descriptors, what it does about signals."""
+    """Have nothing of the monitor's: its descriptors, its umask, what it does about signals."""
     if stream > 3:
         close_range(3, stream - 1)
     close_range(stream + 1)
     signal.set_wakeup_fd(-1)
+    os.umask(UMASK)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)

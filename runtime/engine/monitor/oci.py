@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 # What we ignore ourselves must not be ignored in the container: a shell there could not even trap it.
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
 
+UMASK = 0o022
+"""An OCI runtime's: what it makes, control groups above all, others may see."""
+
 FileAction = tuple[int, int, int] | tuple[int, int]
 
 
@@ -53,6 +56,7 @@ class Oci:
         actions: list[tuple[int, int, int]] = [
             (os.POSIX_SPAWN_DUP2, given[number], number) for number in (0, 1, 2) if number in given
         ]
+        umask = os.umask(UMASK)
         try:
             return os.posix_spawn(
                 self._program[0],
@@ -63,6 +67,8 @@ class Oci:
             )
         except OSError as error:
             raise RuntimeFailed(f"{self._program[0]}: {(error.strerror or '').lower()}") from None
+        finally:
+            os.umask(umask)
 
     def said(self) -> str:
         """What the last run had to say, shortened to the last error."""
