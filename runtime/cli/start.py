@@ -11,10 +11,11 @@ from runtime.cli.failure import Refused
 from runtime.cli.machine import machine
 from runtime.cli.options import ONE, SWITCH
 from runtime.cli.verb import Verb
-from runtime.engine.errors import WrongState
+from runtime.engine.errors import StartFailed
 from runtime.engine.finish import finish
 from runtime.engine.machine import Machine
 from runtime.engine.start import Attach, start
+from runtime.engine.stop import to_monitor
 
 
 def _start(values: dict[str, Any], containers: list[str]) -> int:
@@ -36,13 +37,18 @@ def _attached(here: Machine, id: str, *, stdin: bool, keys: bytes) -> int:
     record = here.store.record(id)
     stdin = stdin and record.config.open_stdin
     size = terminal.size() if record.config.tty else None
-    connection = start(here, id, Attach(stdin=stdin, stdout=True, stderr=True, custodian=True, size=size))
-    if connection is None:
-        raise WrongState("you cannot start and attach a container that runs, use attach")
-    restarts = record.host_config.restart_policy.name != "no"
+    try:
+        connection = start(here, id, Attach(stdin=stdin, stdout=True, stderr=True, custodian=True, size=size))
+    except StartFailed as error:
+        error.exit_code = 1  # docker's, which has more to tell of `run` alone
+        raise
+    finishes = connection is not None and record.host_config.restart_policy.name == "no"
+    if connection is None:  # it runs already
+        connection = to_monitor(here, id)
+        connection.attach(stdin=stdin, stdout=True, stderr=True)
     with connection:
         streams = Streams(tty=record.config.tty, stdin=stdin, keys=keys)
-        return attached(connection, streams, None if restarts else partial(finish, here, id)).code
+        return attached(connection, streams, partial(finish, here, id) if finishes else None).code
 
 
 command = Verb(

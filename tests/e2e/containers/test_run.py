@@ -74,6 +74,8 @@ def test_exit_codes_of_what_does_not_run(engine: Engine, tmp_path: Path) -> None
     engine.refuses("run", "--rm", "--pull=never", "nosuchimage", code=125)
     assert "already in use" in engine.refuses("run", "--name=c127", NONE, "busybox", code=125)
     assert "no such container" in engine.refuses("start", "nosuch")
+    for words in (("start", "c127"), ("start", "-a", "c127")):
+        assert "not found" in engine.refuses(*words)
     (tmp_path / "cid").write_text("x")
     assert "container id file found" in engine.refuses("run", "--cidfile", tmp_path / "cid", NONE, "busybox", code=125)
     shown = engine("run", "-d", "--name=c127b", NONE, "busybox", "nothing", code=127)

@@ -66,16 +66,18 @@ def test_pipes_and_terminals_are_not_taken_for_each_other(engine: Engine) -> Non
     assert engine("exec", "-i", "pipe", "wc", "-c", stdin=b"x" * 100_000) == "100000\n"
     attached = engine.begin("attach", "--sig-proxy=false", "pipe")
     watching = engine.begin("attach", "--no-stdin", "pipe")
+    again = engine.begin("start", "-a", "pipe")
     assert attached.stdin is not None
     assert attached.stdout is not None
     assert watching.stdout is not None
-    while not select.select([watching.stdout], [], [], 0.2)[0]:  # until it is attached as well
+    assert again.stdout is not None
+    while len(select.select([watching.stdout, again.stdout], [], [], 0.2)[0]) < 2:  # until they are attached as well
         attached.stdin.write(b"typed\n")
         attached.stdin.flush()
     assert attached.stdout.readline() == b"typed\n"
     assert watching.stdout.readline() == b"typed\n"
     engine("kill", "pipe")
-    for each in (attached, watching):
+    for each in (attached, watching, again):
         each.communicate(timeout=30)
         assert each.returncode == 137
     assert "cannot attach to a stopped container" in engine.refuses("attach", "pipe")
