@@ -116,7 +116,8 @@ class Store:
                 raise InUse(name, users)
             aside = held.enter_context(self._new_aside())
             os.rename(folder, f"{aside.path}/gone")
-            fsync(os.path.dirname(folder))
+            if paths.is_chain(name):  # what is written to was never synced, and may be torn by a power cut as it is
+                fsync(os.path.dirname(folder))
 
     def names(self, folder: str) -> list[str]:
         """The names of snapshots in one of the folders, sorted."""
