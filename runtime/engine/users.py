@@ -63,7 +63,7 @@ def connect(machine: Machine, record: Record, of: Of) -> Ids | None:
     for other in joined:
         if ids_of(machine.store.record(other)) != ids:
             raise EngineError(f"cannot join the namespaces of container {other[:12]}: its users are others")
-    _open_way(of)
+    _open_way(of, ids.root[1])
     with open(of.users, "x", encoding="ascii"):
         pass
     if joined:
@@ -117,11 +117,15 @@ def give(ids: Ids | None, *paths: str) -> None:
             os.chown(path, *ids.root)
 
 
-def _open_way(of: Of) -> None:
-    """Let ids that are nobody's here come to the container's root, by folders that cannot be listed."""
-    for folder in (os.path.dirname(of.folder), of.folder):
-        os.chmod(folder, os.stat(folder).st_mode & 0o7777 | _ENTER)
-    folder = of.folder
+def _open_way(of: Of, group: int) -> None:
+    """Let the container's root, who is nobody here, come to its files, and nobody else who is nobody.
+
+    The folder of all containers can be entered but not listed, that of this one by its root's group alone.
+    """
+    folder = os.path.dirname(of.folder)
+    os.chmod(folder, os.stat(folder).st_mode & 0o7777 | _ENTER)
+    os.chown(of.folder, -1, group)
+    os.chmod(of.folder, 0o710)  # noqa: S103 - for a group that is nobody's outside
     while folder != "/":
         if not os.stat(folder).st_mode & _ENTER:
             raise EngineError(f"the users of a remapped container cannot enter {folder}: chmod o+x it, or take --root")

@@ -109,6 +109,7 @@ def test_root_inside_is_not_root_outside(machine: Machine, place: tuple[Path, Im
         assert machine.store.state(id).pid, read(machine, id)
     assert owner(top / "made") == (UIDS + 7, GIDS + 8)
     assert owner(top / "secret") == (UIDS, GIDS)
+    assert top.parent.stat().st_mode & 0o7777 == 0o710, "nobody else comes to the programs that set its ids"
     lines = [" ".join(entry.text.split()) for entry in read(machine, id) if entry.stream == "stdout"]
     assert lines[:4] == ["0", f"0 {UIDS} 5000", f"0 {GIDS} 5000", "0:0"]
     # runc leaves it to its caller whose the standard streams are.
