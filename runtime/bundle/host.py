@@ -13,6 +13,7 @@ from runtime.bundle.errors import Conflict
 OPTIONAL_SYSCTLS: Final = ("net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start")
 MOST_DEVICES: Final = 4096
 _ALL: Final = 2**32 - 1
+_CPUS: Final = "/sys/devices/system/cpu"
 _CGROUPS: Final = "/sys/fs/cgroup"
 _NOT_DEVICES: Final = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"})
 _GO_NAMES: Final = {
@@ -69,7 +70,6 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
     machine = os.uname()
     major, minor = [*machine.release.split("."), "0"][:2]
     kernel = (int(major), int("".join(letter for letter in minor if letter.isdigit()) or "0"))
-    throttles = sorted(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle"))
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return Host(
         hostname=machine.nodename,
@@ -79,13 +79,22 @@ def read(*, time_namespaces: bool = False, recursive_read_only: bool = False) ->
         cpus=frozenset(os.sched_getaffinity(0)) | frozenset(range(os.cpu_count() or 1)),
         capabilities=host_capabilities(),
         sysctls=tuple(name for name in OPTIONAL_SYSCTLS if Path("/proc/sys", *name.split(".")).exists()),
-        masked_paths=tuple(map(str, throttles)),
+        masked_paths=tuple(_throttles()),
         time_namespaces=time_namespaces and Path("/proc/self/ns/time").exists(),
         recursive_read_only=recursive_read_only and kernel >= (5, 12),
         rootless=rootless,
         cgroups=not rootless or os.access(_CGROUPS if unified else f"{_CGROUPS}/memory", os.W_OK),
         groups=_groups() if rootless else _ALL,
     )
+
+
+def _throttles() -> Iterator[str]:
+    """What tells how hot the CPUs are."""
+    if os.path.isdir(_CPUS):
+        for name in sorted(os.listdir(_CPUS)):
+            path = f"{_CPUS}/{name}/thermal_throttle"
+            if name.startswith("cpu") and name[3:].isdigit() and os.path.isdir(path):
+                yield path
 
 
 def _is_whole(name: str) -> bool:
