@@ -7,6 +7,7 @@ Unpacking and comparing are loaded by name when they are asked for: whoever star
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -31,6 +32,8 @@ from runtime.syscall.users import Ids
 if TYPE_CHECKING:
     from runtime.snapshots.changes import Difference
 
+_NOT_MOUNTED = (errno.EINVAL, errno.ENOENT, errno.EPERM)
+"""How the kernel refuses where nothing is mounted; the last for those who may not unmount at all."""
 EMPTY_ROOT = 0o755
 """Mode of the root of a snapshot that is over nothing."""
 
@@ -136,8 +139,11 @@ class LayeredSnapshots:
 
     def unmount(self, target: str) -> None:
         place = os.path.realpath(target)
-        if place in mount_points():
+        try:
             umount2(place, UMOUNT_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in _NOT_MOUNTED or place in mount_points():
+                raise
 
     def changes(self, key: str) -> list[Change]:
         with self._differences(key) as (_, _, found):
