@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from runtime.engine import events, folders, ipc, networking, planning, rootfs, users, volumes
 from runtime.engine.machine import Machine
 from runtime.engine.record import Record
 from runtime.engine.state import State
+from runtime.snapshots.errors import NotFound
 
 
 def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
@@ -18,7 +21,7 @@ def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
         ipc.disconnect(of)
         users.disconnect(of)
         rootfs.unmount(machine, of)
-        if id in machine.snapshots.keys():  # noqa: SIM118 - not a mapping
+        with contextlib.suppress(NotFound):
             machine.snapshots.remove(id)
         if with_volumes:
             volumes.drop(machine, record)
