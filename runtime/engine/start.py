@@ -125,9 +125,7 @@ def _ready(machine: Machine, record: Record, of: Of) -> tuple[Ids | None, Connec
     return ids, networking.connect(machine, record, of)
 
 
-def _given(
-    machine: Machine, record: Record, of: Of, ids: Ids | None, connected: Connected, here: host.Host
-) -> Given:
+def _given(machine: Machine, record: Record, of: Of, ids: Ids | None, connected: Connected, here: host.Host) -> Given:
     asked = record.host_config
     parent = asked.cgroup_parent.rstrip("/") or ("/entrepot" if here.cgroups else "")
     passwd, group = contained.read(of, "/etc/passwd"), contained.read(of, "/etc/group")
