@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 _ROOTS = ((("--root",), ONE, "", ""), (("--run-root",), ONE, "", ""))
 _AS_THEY_ARE = ("login", "logout", "search")
 """Verbs that have nothing to do with containers or images here."""
+_GROUPS = ("container", "image", "network", "system", "volume")
 
 
 def enter(given: Sequence[str]) -> None:
     """Enter the user's namespaces if the line asks for something that is in them. Raises EngineError, OSError."""
     before = read(given, _ROOTS)
     words = before.rest if before is not None else ()
-    if not words or words[0] not in VERBS or words[0] in _AS_THEY_ARE or "--help" in words:
+    if not words or words[0] not in VERBS or words[0] in _AS_THEY_ARE:
+        return
+    if "--help" in words[1 : 3 if words[0] in _GROUPS else 2]:
         return
     user = os.geteuid()
     warning = rootless.enter(place.shared(os.environ, user))
