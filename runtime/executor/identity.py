@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -45,13 +46,7 @@ def become(process: dict[str, Any], sets: dict[str, int] | None, *, groups_denie
     cwd = str(process.get("cwd") or "/")
     entered = _enter(cwd, last=False)
     own_streams(uid)
-    groups = [int(each) for each in user.get("additionalGids") or []]
-    if not groups_denied:
-        os.setgroups(groups)
-    elif set(groups) - {gid}:
-        raise StartFailed("cannot set any additional groups in a user namespace that denies setgroups")
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    _take_ids(uid, gid, [int(each) for each in user.get("additionalGids") or []], groups_denied=groups_denied)
     if not entered:
         _enter(cwd, last=True)
     _check_cwd()
@@ -61,6 +56,23 @@ def become(process: dict[str, Any], sets: dict[str, int] | None, *, groups_denie
         permitted, inheritable = sets["permitted"] & held, sets["inheritable"] & held
         capabilities.capset(sets["effective"] & permitted, permitted, inheritable)
         capabilities.set_ambient(sets["ambient"] & permitted & inheritable)
+
+
+def _take_ids(uid: int, gid: int, groups: list[int], *, groups_denied: bool) -> None:
+    if groups_denied and set(groups) - {gid}:
+        raise StartFailed("cannot set any additional groups in a user namespace that denies setgroups")
+    try:
+        if not groups_denied:
+            os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        every = ",".join(map(str, groups))
+        raise StartFailed(
+            f"user {uid}:{gid} with groups {every} is not mapped into this user namespace, map more ids to it"
+        ) from None
 
 
 def own_streams(uid: int) -> None:

@@ -259,4 +259,7 @@ def test_without_subordinate_ids_there_is_one_id(lonely: Stranger, image: str) -
         "run", "--rm", "--network=none", "own", "sh", "-c", "id -u; cat /proc/self/uid_map; touch /x && echo x"
     )
     assert shown.split() == ["0", "0", str(LONELY), "1", "x"]
+    lonely("run", "--rm", "--network=none", "--user=user", "own", "true", code=125)
+    assert "user 1000:1000" in lonely.errors
+    assert "is not mapped into this user namespace" in lonely.errors
     assert {path.lstat().st_uid for path in lonely.data.rglob("*")} == {LONELY}
