@@ -73,9 +73,17 @@ def test_several_at_once_and_those_that_are_not_there(engine: Engine) -> None:
     assert engine("wait", "many-one", "many-two") == "137\n137\n"
     assert engine("start", "many-one", "many-two") == "many-one\nmany-two\n"
     assert engine("kill", "-s", "KILL", "many-one", "many-two") == "many-one\nmany-two\n"
+    assert "not running" in engine.refuses("top", "many-one")
+    engine("start", "many-two")
+    engine("pause", "many-two")
+    assert engine("rm", "--force", "many-two") == "many-two\n"  # one that is paused goes as well
     assert engine("rm", "-f", "nosuch") == ""
     assert "no such container: nosuch" in engine.refuses("rm", "many-one", "nosuch")
+    pruned = engine("create", NONE, "busybox").strip()
+    kept = engine("create", "--label", "keep", NONE, "busybox").strip()
     shown = engine("container", "prune", "-f", "--filter", "label!=keep")
+    assert (pruned in shown, kept in shown) == (True, False)
+    engine("rm", kept[:12])
     assert shown.startswith("Deleted Containers:\n")
     assert shown.splitlines()[-1].startswith("Total reclaimed space: ")
     assert engine("container", "prune", "--force") == "Total reclaimed space: 0B\n"

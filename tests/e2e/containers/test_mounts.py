@@ -43,6 +43,12 @@ def test_volumes(engine: Engine) -> None:
     engine("rm", "-v", "volumes")
     assert set(engine.lines("volume", "ls", "-q")) == {"named", "other", "bare"}
     assert engine("volume", "rm", "bare") == "bare\n"
+    options = ("-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m,uid=1000")
+    engine("volume", "create", *options, "scratch")
+    shown = engine("run", "--rm", "-v", "scratch:/scratch", NONE, "busybox", "sh", "-c", "grep /scratch /proc/mounts")
+    assert shown.startswith("tmpfs /scratch tmpfs rw,")
+    assert {"size=1024k", "uid=1000"} <= set(shown.split()[3].split(","))
+    engine("volume", "rm", "scratch")
     shown = engine("volume", "prune", "-f", *(() if engine.is_docker else ("--all",)))
     assert set(shown.splitlines()[:3]) == {"Deleted Volumes:", "named", "other"}
     assert "Total reclaimed space: " in shown

@@ -123,6 +123,12 @@ def test_names_and_isolation(engine: Engine) -> None:
     )
     assert joined == ["names", "10.99.1.77"]
 
+    engine("create", "--name", "later", "--network=one", "busybox", "sleep", "1000")
+    engine("network", "connect", "two", "later")
+    engine("start", "later")
+    assert [_asks(engine, "later", name) for name in ("names", "apart")] == ["names", "apart"]
+    engine("rm", "-f", "later")
+
     engine("rename", "names", "renamed")
     engine("restart", "-t", "0", "renamed")
     wait_until(lambda: _asks(engine, "asking", "renamed") == "names", "page of the new name")

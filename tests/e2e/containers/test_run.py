@@ -33,6 +33,9 @@ def test_streams_environment_and_exit_code(engine: Engine, tmp_path: Path) -> No
         "uid=1000(user) gid=1000(user) groups=1000(user)",
     ]
     assert engine.errors == "err\n"
+    assert engine("run", "--rm", "-a", "stderr", NONE, "busybox", "sh", "-c", "echo out; echo err >&2") == ""
+    assert engine.errors == "err\n"
+    assert engine("run", "--rm", NONE, "busybox", "wc", "-c", stdin="what nobody reads") == "0\n"
 
 
 def test_ids_and_names(engine: Engine, tmp_path: Path) -> None:
