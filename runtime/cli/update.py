@@ -37,6 +37,8 @@ def command(containers: tuple[str, ...], **values: Any) -> int:  # noqa: ANN401 
         for name, value in values.items()
         if value is not None
     }
+    if not changed:
+        raise click.ClickException("you must provide one or more flags when using this command")
     here = machine()
 
     def one(id: str) -> None:

@@ -110,7 +110,7 @@ class _Filling:
     def _path(self, value: object, field: Field) -> object:
         for name in field.names:
             if value is None:
-                return None
+                raise TemplateError(f"template: there is nothing to take {name} of")
             if not isinstance(value, Mapping):
                 raise TemplateError(f"template: {shown(value)[:60]} has no field {name}")
             if name not in value and value is self._top:

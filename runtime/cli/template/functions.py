@@ -38,7 +38,9 @@ def to_json(value: object) -> str:
 def _index(value: Any, *keys: Any) -> object:  # noqa: ANN401 - whatever the template is filled with
     for key in keys:
         if isinstance(value, Mapping):
-            value = value.get(key)
+            # Of a map of texts Go gives the empty one.
+            missing = "" if all(isinstance(one, str) for one in value.values()) else None
+            value = value.get(key, missing)
         elif isinstance(value, (list, str)) and isinstance(key, int) and 0 <= key < len(value):
             value = value[key]
         else:

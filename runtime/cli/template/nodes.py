@@ -8,8 +8,6 @@ import msgspec
 class TemplateError(Exception):
     """A template that cannot be read, or does not fit what it is filled with."""
 
-    exit_code = 125
-
 
 class Literal(msgspec.Struct, frozen=True):
     """A string, number, true, false or nil."""

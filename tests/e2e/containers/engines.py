@@ -27,7 +27,8 @@ from tests.e2e.tools import DEBIAN_PATH, system_tool
 from tests.runtime.engine.bundles import busybox_tree
 
 PATIENCE = 60.0
-CGROUP = "entrepot-containers"
+OURS = "entrepot-containers"
+"""With what the names of network namespaces and control groups begin."""
 IMAGE = ("--change", 'CMD ["sh"]', "--change", "LABEL made=here")
 
 
@@ -187,7 +188,7 @@ def running_entrepot(runtime: str, folder: Path, packed: Path, environ: Mapping[
         "ENTREPOT_RUNTIME_CONFIG": str(folder / "runtime.toml"),
     }
     program = str(Path(sys.executable).parent / "entrepot")
-    with network(f"{CGROUP}-{runtime}-{os.getpid()}") as namespace:
+    with network(f"{OURS}-{runtime}-{os.getpid()}") as namespace:
         engine = Engine(runtime, ["nsenter", f"--net={namespace}", "--", program], settings, namespace)
         engine("import", *IMAGE, packed, "busybox")
         yield engine
@@ -199,28 +200,28 @@ def running_entrepot(runtime: str, folder: Path, packed: Path, environ: Mapping[
 @contextmanager
 def running_docker(packed: Path) -> Iterator[Engine]:
     """Debian's docker on a dockerd and in a network of its own."""
-    name = f"{CGROUP}-docker-{os.getpid()}"
+    name = f"{OURS}-docker-{os.getpid()}"
     with short_folder("docker") as folder, network(name) as namespace:
         socket = folder / "d.sock"
         (folder / "daemon.json").write_text("{}")
         command: list[str | Path] = [
             *("nsenter", f"--net={namespace}", "--", system_tool("dockerd"), "--host", f"unix://{socket}"),
             *("--pidfile", folder / "docker.pid", "--data-root", folder / "data", "--exec-root", folder / "exec"),
-            *("--cgroup-parent", CGROUP, "--config-file", folder / "daemon.json"),
+            *("--cgroup-parent", name, "--config-file", folder / "daemon.json"),
         ]
         daemon = Daemon(command, folder / "log", {**clean_environment(folder), "PATH": DEBIAN_PATH})
         environ = {**clean_environment(folder), "DOCKER_HOST": f"unix://{socket}"}
         engine = Engine("docker", [str(system_tool("docker"))], environ, namespace)
-        asking = [*engine.words("version")]
-        daemon.start(lambda: run(asking, env=environ, check=False).code == 0)
+        daemon.start(lambda: run(engine.words("version"), env=environ, check=False).code == 0)
         try:
             engine("import", *IMAGE, packed, "busybox")
             yield engine
             _clear(engine)
         finally:
             daemon.stop()
-            for path in Path("/sys/fs/cgroup").glob(f"*/{CGROUP}"):
-                path.rmdir()
+            for path in Path("/sys/fs/cgroup").glob(f"*/{name}"):
+                for group, _, _ in os.walk(path, topdown=False):
+                    os.rmdir(group)
 
 
 def _clear(engine: Engine) -> None:

@@ -58,6 +58,7 @@ def test_bounds_are_in_the_control_groups_and_are_updated(engine: Engine) -> Non
     shape = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"
     assert engine.asked("bounds", shape) == f"{32 * 2**20} {32 * 2**20} 250000000 30"
     assert "/ 32MiB" in engine("stats", "--no-stream", "--format", "{{.MemUsage}}", "bounds")
+    assert "one or more flags" in engine.refuses("update", "bounds")
     folder = controlled(pid, "memory")
     engine("rm", "-f", "bounds")
     assert not folder.exists()

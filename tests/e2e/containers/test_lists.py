@@ -109,6 +109,10 @@ def _inspect(engine: Engine, id: str) -> None:
     assert engine.asked("list-one", template) == (
         'true 0 "a" 2 -c none sh+- SH [sh -c echo \'a b\'\nexec sleep 1000] "sh"'
     )
+    assert engine.asked("list-one", '[{{index .Config.Labels "nosuch"}}]{{if .State.Health}}well{{end}}') == "[]"
+    engine.refuses("inspect", "--format", "{{.State.Health.Status}}", "list-one")
+    engine.refuses("inspect", "--format", "{{.State", "list-one", code=64 if engine.is_docker else 1)
+    engine.refuses("ps", "-a", "--format", "{{.Nosuch}}")
     assert engine("inspect", "--type=image", "-f", "{{.RepoTags}}", "busybox") == "[busybox:latest]\n"
     assert engine("inspect", "--type", "network", "-f", "{{.Name}} {{.Driver}}", "bridge") == "bridge bridge\n"
     assert "no such" in engine.refuses("inspect", "--type=volume", "list-one")

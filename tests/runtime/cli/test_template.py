@@ -24,6 +24,8 @@ VALUE = {
         ("{{json .State}}", '{"Status":"running","Pid":7}'),
         ("{{.Up}} {{.Tags}} {{.Labels}}", "true [a b] map[com.x:1 z:2]"),
         ('{{index .Labels "com.x"}}{{index .Tags 1}}', "1b"),
+        ('[{{index .Labels "com.y"}}] {{index .Networks "x"}} {{if .State.Health}}x{{end}}', "[] <no value> "),
+        ('{{printf "%.3s %.2f" .State.Status .State.Pid}}', "run 7.00"),
         ("{{range .Networks}}{{.IP}},{{end}}", "10.0.0.2,10.0.1.2,"),
         ("{{range $k, $v := .Networks}}{{$k}}={{$v.IP}};{{end}}", "one=10.0.0.2;two=10.0.1.2;"),
         ("{{range $i, $t := .Tags}}{{if $i}}, {{end}}{{$t}}{{end}}", "a, b"),
@@ -59,6 +61,7 @@ def test_what_is_filled_in(template: str, text: str) -> None:
         ("{{| upper}}", "missing"),
         ("{{if .Up}}" * 40, "too deeply"),
         ("{{len 1}}", "cannot be used"),
+        ("{{.State.Health.Status}}", "nothing to take Status of"),
         ('{{printf "%s %s" .Name}}', "cannot be used"),
     ],
 )
@@ -71,12 +74,12 @@ def test_rows(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"ID": "1", "CreatedAt": "now", "Long": "x" * 10}, {"ID": "22", "CreatedAt": "then", "Long": ""}]
     write_rows(rows, ("ID", "Long", "CreatedAt"), headings={"Long": "LONG NAME"})
     assert capsys.readouterr().out.splitlines() == [
-        "ID   LONG NAME    CREATED AT",
-        "1    xxxxxxxxxx   now",
-        "22                then",
+        "ID        LONG NAME    CREATED AT",
+        "1         xxxxxxxxxx   now",
+        "22                     then",
     ]
     write_rows(rows, (), "table {{.ID}}\\t{{.CreatedAt}}")
-    assert capsys.readouterr().out == "ID   CREATED AT\n1    now\n22   then\n"
+    assert capsys.readouterr().out == "ID        CREATED AT\n1         now\n22        then\n"
     write_rows(rows, (), "json")
     assert capsys.readouterr().out.startswith('{"ID":"1","CreatedAt":"now","Long":"xxxxxxxxxx"}\n')
     write_rows(rows, (), "{{.ID}}!")
