@@ -13,6 +13,7 @@ import sys
 from runtime.cli import failure
 from runtime.cli.options import ONE
 from runtime.cli.reading import read
+from runtime.engine.together import Together, begin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ STARTING = (["run"], ["start"], ["container", "run"], ["container", "start"])
 _WHOLE = "runtime.cli.command"
 _ROOTLESS = "runtime.cli.rootless"
 _COMPLETING = "_ENTREPOT_COMPLETE"
+_together: Together | None = None
+
+
+def launched() -> NoReturn:
+    """Run the command line of this process, which was started for it, and exit."""
+    global _together
+    _together = begin(f"{os.path.dirname(__file__)}/__pycache__/commands.{sys.implementation.cache_tag}")
+    main()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -55,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if arguments is None and len(os.listdir("/proc/self/task")) == 1:
         # Python takes its time to forget what it has loaded; a process that goes need not.
         atexit._run_exitfuncs()
+        if _together is not None and not code:
+            _together.keep()
         os._exit(code)
     sys.exit(code)
 
