@@ -72,10 +72,9 @@ class Together:
         kept = self._index.get(name)
         if kept is None:
             return None
-        source, compiled, time, size, package, begin, end = kept
+        source, compiled, _time, _size, package, begin, end = kept
         try:
-            now = os.stat(source)
-            if int(now.st_mtime) != time or now.st_size != size:
+            if not _is_as_it_was(kept):
                 return None
             code = self._code(name, begin, end)
         except (OSError, ValueError, EOFError, TypeError):
@@ -107,9 +106,9 @@ class Together:
         try:
             if not added or os.stat(os.path.dirname(self._path)).st_uid != os.geteuid():
                 return
-            for name, (*_, begin, end) in self._index.items():
-                if name not in added:
-                    added[name] = (*self._index[name][:5], os.pread(self._descriptor, end - begin, begin))
+            for name, kept in self._index.items():
+                if name not in added and _is_as_it_was(kept):
+                    added[name] = (*kept[:5], os.pread(self._descriptor, kept[6] - kept[5], kept[5]))
             self._write(added)
         except OSError:
             return
@@ -149,6 +148,15 @@ class Together:
         except OSError:
             os.unlink(part)
             raise
+
+
+def _is_as_it_was(kept: Kept) -> bool:
+    """Whether the source is there and has the time and the size it had."""
+    try:
+        now = os.stat(kept[0])
+    except OSError:
+        return False
+    return int(now.st_mtime) == kept[2] and now.st_size == kept[3]
 
 
 def begin(path: str) -> Together:

@@ -68,6 +68,7 @@ def test_a_source_that_has_changed_is_read_and_kept(library: Library) -> None:
     library.write("plain", 22)
     assert library()[:2] == ([True, True, False], [1, 1, 22])
     assert library()[:2] == ([True] * 3, [1, 1, 22])
+    assert library.kept.read_bytes().count(b"plain\0") == 1
 
 
 @pytest.mark.parametrize(
