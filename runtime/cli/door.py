@@ -46,6 +46,7 @@ _together: Together | None = None
 def launched() -> NoReturn:
     """Run the command line of this process, which was started for it, and exit."""
     global _together
+    _have_streams()
     _together = begin(f"{os.path.dirname(__file__)}/__pycache__/commands.{sys.implementation.cache_tag}")
     main()
 
