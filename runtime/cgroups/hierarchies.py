@@ -9,6 +9,8 @@ from runtime.syscall.files import CGROUP2_MAGIC, filesystem_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from runtime.cgroups.cgroup import Cgroup
 
 ROOT = "/sys/fs/cgroup"
@@ -78,11 +80,9 @@ def own() -> dict[str, str]:
 def place(cgroups_path: str, identity: str) -> str:
     """The path of a container below the root of a hierarchy, absolute or relative to the caller's own group.
 
-    Raise CgroupError for systemd's "slice:prefix:name" and for paths that climb.
+    Raise CgroupError for paths that climb.
     """
     path = cgroups_path or identity
-    if path.count(":") == 2 and "/" not in path:
-        raise CgroupError(f"cgroupsPath {path!r} is systemd's and this program does not ask systemd; use /a/path")
     if ".." in path.split("/"):
         raise CgroupError(f"cgroupsPath {path!r} must not contain ..")
     return "/" + "/".join(part for part in path.split("/") if part) if path.startswith("/") else path
@@ -94,6 +94,8 @@ def group(cgroups_path: str, identity: str) -> Cgroup:
     A path that is relative is below the caller's own group, and on version 2 beside it, as with runc: there nothing can
     be limited below a group in which processes are.
     """
+    if is_systemds(cgroups_path):
+        return _scope(cgroups_path)
     path = place(cgroups_path, identity)
     mine = own()
     if unified():
@@ -115,15 +117,35 @@ def group(cgroups_path: str, identity: str) -> Cgroup:
 def group_at(paths: dict[str, str]) -> Cgroup:
     """The group whose directories were recorded."""
     if set(paths) == {""}:
+        if paths[""].endswith(".scope"):
+            scope: Cgroup = _module("scope").Scope(ROOT, paths[""].removeprefix(ROOT))
+            return scope
         return _version(2, ROOT, paths[""].removeprefix(ROOT))
     return _version(1, paths)
 
 
-def _version(number: int, *arguments: object) -> Cgroup:
-    """The group of a version; the module of the other one is not loaded."""
-    module = __import__(f"runtime.cgroups.v{number}", fromlist=["Group"])
-    made: Cgroup = module.Group(*arguments)
+def is_systemds(cgroups_path: str) -> bool:
+    """Whether it is systemd's way to say it, "slice:prefix:name"."""
+    return cgroups_path.count(":") == 2 and "/" not in cgroups_path
+
+
+def _scope(cgroups_path: str) -> Cgroup:
+    if not unified():
+        raise CgroupError(f"cgroupsPath {cgroups_path!r} is systemd's, which needs cgroup version 2; use /a/path")
+    module = _module("scope")
+    made: Cgroup = module.Scope(ROOT, module.place(cgroups_path))
     return made
+
+
+def _version(number: int, *arguments: object) -> Cgroup:
+    """The group of a version."""
+    made: Cgroup = _module(f"v{number}").Group(*arguments)
+    return made
+
+
+def _module(name: str) -> ModuleType:
+    """A module of this room; those that are not needed are not loaded."""
+    return __import__(f"runtime.cgroups.{name}", fromlist=["_"])
 
 
 def _join(directory: str, name: str) -> str:

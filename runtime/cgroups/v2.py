@@ -59,7 +59,7 @@ class Group:
 
     def apply(self, resources: dict[str, Any]) -> None:
         """See Cgroup."""
-        for name, value in limits(resources, lambda name: tree.read(self._directory, name)):
+        for name, value in self.files(resources):
             try:
                 tree.write(self._directory, name, value)
             except FileNotFoundError:
@@ -67,6 +67,10 @@ class Group:
                     continue  # a kernel without swap
                 controller = name.partition(".")[0]
                 raise CgroupError(f"cannot set {name}: the {controller} controller is not enabled here") from None
+
+    def files(self, resources: dict[str, Any]) -> list[tuple[str, object]]:
+        """What `apply` writes: files and values, in order. Raise CgroupError."""
+        return list(limits(resources, lambda name: tree.read(self._directory, name)))
 
     def _has(self, name: str) -> bool:
         return os.path.exists(f"{self._directory}/{name}")

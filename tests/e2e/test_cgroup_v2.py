@@ -49,6 +49,7 @@ def without(names: set[str], limits: dict[str, str]) -> dict[str, str]:
 
 def test_the_machine_has_version_2_alone(said: Said) -> None:
     assert said["host.mounted"] == ["cgroup2"]
+    assert said["host.own"] == "/system.slice/guest.service"
     assert {"cpu", "cpuset", "hugetlb", "io", "memory", "pids"} <= set(said["host.controllers"])
     assert said["engine.version"] == "2"
     assert said.wrong == ""
@@ -122,6 +123,28 @@ def test_groups_inside_of_a_container(said: Said, side: str) -> None:
     assert said[f"{side}.nested.paused"] == 1
     assert said[f"{side}.nested.within"] == [0, "0::/", ""]
     assert said[f"{side}.nested.gone"] is True
+
+
+@BOTH
+def test_scopes_of_systemd(said: Said, side: str) -> None:
+    assert said[f"{side}.scopes.group"] == f"/walled.slice/walled-{side}.slice/test-{side}.scope"
+    assert said[f"{side}.scopes.alone"] == 1
+    assert said[f"{side}.scopes.known"] == [
+        *("AllowedCPUs=1", "CPUQuotaPerSecUSec=500ms", "Delegate=yes", f"MemoryLow={32 * MIB}"),
+        *(f"MemoryMax={64 * MIB}", f"MemorySwapMax={32 * MIB}", "TasksMax=33"),
+    ]
+    assert said[f"{side}.scopes.paused"] == 1
+    assert said[f"{side}.scopes.gone"] is True
+    assert said[f"{side}.scopes.forgotten"] is True
+
+
+def test_limits_of_scopes_outlive_a_reload(said: Said) -> None:
+    changed = {"memory.max": str(128 * MIB), "memory.swap.max": "max", "pids.max": "9", "cpu.max": "30000 100000"}
+    for when, limits in (("limits", SET), ("reloaded", SET), ("updated", SET | changed)):
+        assert said[f"ours.scopes.{when}"] == limits, when
+        # That runc does not tell systemd of the weight, which makes it its default when it is reloaded.
+        left_out = NEWER | {"io.weight"}
+        assert without(left_out, said[f"runc.scopes.{when}"]) == without(left_out, limits), when
 
 
 BOUND = {

@@ -32,7 +32,7 @@ def run(_call: Call) -> int:
         "linux": {
             "namespaces": sorted(KINDS),
             "capabilities": CAPABILITIES,
-            "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
+            "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": False, "rdma": True},
             "seccomp": {
                 "enabled": True,
                 "actions": ACTIONS,

@@ -1,4 +1,4 @@
-"""What the test's machine has: the Python of this run, this project, busybox, runc, ps and a few modules."""
+"""What the test's machine has: the Python of this run, this project, systemd, busybox, runc, ps and a few modules."""
 
 import sys
 import sysconfig
@@ -10,8 +10,10 @@ from tests.e2e.vm.archive import Archive, libraries
 from tests.e2e.vm.kernel import Kernel
 from tests.project.source import ROOT
 
-INIT = Path(__file__).with_name("init")
-PROGRAMS = ("busybox", "runc", "ps", "sh")
+HERE = Path(__file__).parent
+PROGRAMS = ("busybox", "runc", "ps", "sh", "systemctl")
+SYSTEMD = Path("/lib/systemd/systemd")
+UNITS = "/etc/systemd/system"
 # Of the kernel, in the order to load them.
 MODULES = ("overlay", "loop", "lzo-rle", "zsmalloc", "zram")
 # What the runtime is installed with, besides itself.
@@ -34,13 +36,16 @@ def write_image(path: Path, kernel: Kernel) -> None:
         archive = Archive(file)
         for folder in ("/newroot", "/proc", "/sys", "/dev", "/run", "/tmp", "/var", "/etc", "/applets", "/modules"):
             archive.add(folder, b"", 0o040755)
-        archive.add("/init", _init())
+        for folder in ("/etc/systemd", UNITS):
+            archive.add(folder, b"", 0o040755)
+        archive.add("/init", (HERE / "init").read_bytes())
+        archive.add(f"{UNITS}/guest.service", _unit(), 0o100644)
         for place, name in enumerate(MODULES):
             archive.add(f"/modules/{place}-{name}.ko", kernel.module(name).read_bytes())
         for program in PROGRAMS:
             archive.put(system_tool(program))
-        for program in ("/bin/busybox", "/bin/sh"):
-            archive.put(program)
+        for each in ("/bin/busybox", "/bin/sh", SYSTEMD):
+            archive.put(each)
         _put_python(archive)
         for code in CODE:
             archive.put_all(ROOT / code)
@@ -67,12 +72,12 @@ def _put_python(archive: Archive) -> None:
     for file in installed:
         archive.put(file)
     loaded = [each for each in (*library.glob("lib-dynload/*.so"), *installed) if each.suffix == ".so"]
-    for each in libraries([Path(sys.executable).resolve(), *map(system_tool, PROGRAMS), *loaded]):
+    for each in libraries([Path(sys.executable).resolve(), SYSTEMD, *map(system_tool, PROGRAMS), *loaded]):
         archive.put(each)
     if Path("/etc/ld.so.cache").exists():
         archive.put("/etc/ld.so.cache")
 
 
-def _init() -> bytes:
-    text = INIT.read_text().replace("@python@", sys.executable).replace("@root@", str(ROOT))
+def _unit() -> bytes:
+    text = (HERE / "guest.service").read_text().replace("@python@", sys.executable).replace("@root@", str(ROOT))
     return text.encode()

@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from multiprocessing import Process
 from pathlib import Path
 
-from tests.e2e.vm.guest import containers, engine, inside, nested
-from tests.e2e.vm.guest.groups import ROOT
+from tests.e2e.vm.guest import containers, engine, groups, inside, nested, scopes
 from tests.runtime.executor.bundles import OURS, RUNC, Bundle, Runtime
-
-SESSION = ROOT / "user.slice/session.scope"
 
 
 def _say(name: str, value: object) -> None:
@@ -32,10 +29,8 @@ def _host() -> Iterator[tuple[str, object]]:
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     yield "kernel", os.uname().release
     yield "mounted", sorted({kind for _, _, kind, *_ in mounts if "cgroup" in kind})
-    yield "controllers", (ROOT / "cgroup.controllers").read_text().split()
-    # As below systemd: whoever types here is in a group of his own, with nobody in those above it.
-    SESSION.mkdir(parents=True)
-    (SESSION / "cgroup.procs").write_text(str(os.getpid()))
+    yield "controllers", (groups.ROOT / "cgroup.controllers").read_text().split()
+    yield "own", groups.of(os.getpid())
 
 
 def _runtime(name: str, command: list[str]) -> None:
@@ -44,6 +39,7 @@ def _runtime(name: str, command: list[str]) -> None:
     _look(f"{name}.containers", containers.looks(runtime, bundle))
     _look(f"{name}.inside", inside.looks(runtime, bundle))
     _look(f"{name}.nested", nested.looks(runtime, bundle))
+    _look(f"{name}.scopes", scopes.looks(Runtime([*command, "--systemd-cgroup"], Path(f"/run/{name}")), bundle))
 
 
 def main() -> None:

@@ -89,7 +89,13 @@ def _relative(runtime: Runtime, bundle: Bundle) -> Iterator[tuple[str, object]]:
         name = f"{kind}-{side}"
         runtime.background("run", "--detach", "--bundle", bundle.directory, name)
         group = groups.of(json.loads(runtime.ok("state", name))["pid"])
-        yield kind, [group == f"/user.slice/{path or name}", "memory.max" in os.listdir(groups.ROOT / group[1:])]
+        yield (
+            kind,
+            [
+                group == f"{os.path.dirname(groups.of(os.getpid()))}/{path or name}",
+                "memory.max" in os.listdir(groups.ROOT / group[1:]),
+            ],
+        )
         runtime.ok("delete", "--force", name)
 
 
