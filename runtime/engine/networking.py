@@ -22,6 +22,8 @@ from runtime.network.resolv_conf import resolv_conf
 from runtime.syscall import users
 
 _RESOLV = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
+"""Behind a local resolver, the servers that one asks."""
+_HOSTS = ("/etc/hosts",)
 
 
 class Connected(NamedTuple):
@@ -94,14 +96,16 @@ def write_files(record: Record, of: Of, connected: Connected, hostname: str) -> 
     asked = record.host_config
     extra = asked.extra_hosts
     gateway = next((each.gateway for each in connected.endpoints if each.gateway), "")
+    shared = ""
     if asked.network_mode == "host":
-        gateway = "127.0.0.1"
+        gateway, shared = "127.0.0.1", _first_of(_HOSTS)
     _write(of.hostname, f"{hostname}\n")
     addresses = [each.ip for each in connected.endpoints]
     domain, linked = record.config.domainname, connected.linked
-    _write(of.hosts, hosts(addresses, hostname, domain=domain, extra=extra, gateway=gateway, linked=linked))
+    text = hosts(addresses, hostname, domain=domain, extra=extra, gateway=gateway, linked=linked, shared=shared)
+    _write(of.hosts, text)
     text = resolv_conf(
-        _resolv(),
+        _first_of(_RESOLV),
         embedded=any(mode.is_user_defined(each.network) for each in connected.endpoints),
         shared=asked.network_mode == "host",
         dns=asked.dns or connected.nameservers,
@@ -188,9 +192,9 @@ def _publish(port: str, binding: PortBinding) -> Publish:
     )
 
 
-def _resolv() -> str:
-    """The host's; behind a local resolver, the servers that one asks."""
-    for path in _RESOLV:
+def _first_of(paths: tuple[str, ...]) -> str:
+    """The first of this host's files that is there, empty for none."""
+    for path in paths:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 return file.read(65536)

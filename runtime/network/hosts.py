@@ -25,16 +25,19 @@ def hosts(
     extra: Sequence[str] = (),
     gateway: str = "",
     linked: Iterable[tuple[str, str]] = (),
+    shared: str = "",
 ) -> str:
     """The container's file: its own name at its addresses, what --add-host added, and addresses and names of links.
 
     `extra` are docker's `name:address`; the address `host-gateway` is `gateway`, where the container reaches this host.
+    Where the network is this host's, `shared` is its file, which the container's begins with.
     Raises NetworkError for an entry that is none.
     """
     own = f"{hostname}.{domain} {hostname}" if domain else hostname
     added = (extra_host(each, gateway) for each in extra)
-    lines = [*_ALWAYS, *added, *linked, *((each, own) for each in addresses)]
-    return "".join(f"{address}\t{names}\n" for address, names in lines)
+    lines = [*(() if shared else _ALWAYS), *added, *linked, *((each, own) for each in addresses)]
+    begins = f"{shared.rstrip()}\n" if shared else ""
+    return begins + "".join(f"{address}\t{names}\n" for address, names in lines)
 
 
 def extra_host(entry: str, gateway: str) -> tuple[str, str]:

@@ -52,6 +52,7 @@ def test_hosts() -> None:
     made = hosts(["172.17.0.2", "172.18.0.2"], "web", domain="example", extra=["db:10.0.0.9", "six=fd00::1"])
     assert made == ALWAYS + "10.0.0.9\tdb\nfd00::1\tsix\n172.17.0.2\tweb.example web\n172.18.0.2\tweb.example web\n"
     assert hosts([], "web", extra=["me:host-gateway"], gateway="172.17.0.1") == ALWAYS + "172.17.0.1\tme\n"
+    assert hosts([], "web", extra=["x:10.0.0.9"], shared="127.0.0.1 me\n\n") == "127.0.0.1 me\n10.0.0.9\tx\n"
     assert hosts([], "web", extra=["six:[fd00::1]"]) == ALWAYS + "fd00::1\tsix\n"
     made = hosts(["172.17.0.3"], "web", extra=["x:10.0.0.9"], linked=[("172.17.0.2", "alias db")])
     assert made == ALWAYS + "10.0.0.9\tx\n172.17.0.2\talias db\n172.17.0.3\tweb\n"
