@@ -15,6 +15,7 @@ from runtime.snapshots.pump import Pump
 from runtime.snapshots.snapshots import Progress
 from runtime.snapshots.tar.reader import TarReader
 from runtime.snapshots.tar.source import Source
+from runtime.snapshots.writeback import Writeback
 from storage.digest import Digest, hasher
 
 
@@ -36,10 +37,10 @@ def unpack(
     digest = Digest.parse(diff_id)
     pump = Pump(decompressed(layer, limits, told), hasher(digest.algorithm))
     try:
-        source = Source(iter(pump))
-        with Hands(tree, held) as hands:
+        with Writeback(tree) as writeback, Hands(tree, held) as hands:
+            source = Source(writeback.behind(iter(pump)))
             apply(TarReader(source, limits), tree, below, marks, limits, hands)
-        source.drain()
+            source.drain()
     finally:
         pump.close()
     if pump.hash.hexdigest() != digest.hex:
