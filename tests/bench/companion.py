@@ -145,12 +145,12 @@ def run(plan: Plan) -> Results:
     with ExitStack() as stack:
         # Outside of the plan's folder, whose name is too long for the engine's sockets.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="entrepot-bench-")))
-        host = stack.enter_context(_host(folder, plan.first_port + 15))
+        host = stack.enter_context(_host(folder, plan.first_port + 15, _times(plan)))
         return Results(_rows(plan, host), _memory(plan, host))
 
 
 @contextmanager
-def _host(folder: Path, port: int) -> Iterator[Host]:
+def _host(folder: Path, port: int, pulls: int) -> Iterator[Host]:
     host = Host(folder, port)
     subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
     try:
@@ -169,7 +169,7 @@ def _host(folder: Path, port: int) -> Iterator[Host]:
             host.serving(serve, [sys.executable, "-c", curl]),
             host.serving(engine, host.docker("version")),
         ):
-            bundles.push_images(folder / "images", host)
+            bundles.push_images(folder / "images", host, pulls)
             try:
                 yield host
             finally:
@@ -195,16 +195,21 @@ def _rows(plan: Plan, host: Host) -> list[Row]:
         words = [program, "--root", host.folder / root, "run", "--bundle", bundle]
         return lambda: host.run(*words, f"c{next(number)}")
 
-    def pulled(command: Callable[..., list[str | Path]], name: str) -> float:
-        host.run(*command("rmi", name), check=False)
-        return host.run(*command("pull", name))
+    def pulled(name: str) -> Callable[[Callable[..., list[str | Path]]], float]:
+        turns = iter(range(1_000_000))  # of both, one after the other
+
+        def pull(command: Callable[..., list[str | Path]]) -> float:
+            host.run("sync")  # the engine leaves its files to be written later, and ours waits for all there is
+            return host.run(*command("pull", f"{host.address}/bench/{name}-{next(turns) // 2}"))
+
+        return pull
 
     return [
         both("`run --rm busybox true`", 0.5, lambda command: host.run(*command("run", "--rm", busybox, "true"))),
         _turns(plan, "the same bundle, run", "runc", 1.0, oci(host.executor, "oci"), oci("runc", "runc")),
         both(f"{MANY} containers run and removed, {AT_A_TIME} at a time", 0.5, lambda c: _many(host, c, busybox)),
-        both("pull of a Debian", 1 / 1.5, lambda command: pulled(command, f"{host.address}/bench/debian")),
-        both("pull of 20,000 files", 1 / 1.5, lambda command: pulled(command, f"{host.address}/bench/small")),
+        both("pull of a Debian", 1 / 1.5, pulled("debian")),
+        both("pull of 20,000 files", 1 / 1.5, pulled("small")),
         both("`exec` of `true`", 0.5, lambda command: host.run(*command("exec", "idle", "true"))),
     ]
 
@@ -216,11 +221,16 @@ def _many(host: Host, command: Callable[..., list[str | Path]], image: str) -> f
     return time.perf_counter() - started
 
 
+def _times(plan: Plan) -> int:
+    """How often each work is done, the first of them for nothing."""
+    return max(plan.rounds, 3) + 1
+
+
 def _turns(
     plan: Plan, title: str, peer: str, at_most: float, ours: Callable[[], float], theirs: Callable[[], float]
 ) -> Row:
     """Once for nothing, then each in turn."""
-    pairs = [(ours(), theirs()) for _ in range(max(plan.rounds, 3) + 1)][1:]
+    pairs = [(ours(), theirs()) for _ in range(_times(plan))][1:]
     left, right = (statistics.median(taken) for taken in zip(*pairs, strict=True))
     row = Row(title, peer, left, right, at_most)
     plan.say(f"{title}: ours {row.ours:.3f} s, {peer} {row.theirs:.3f} s")
@@ -238,7 +248,7 @@ def _keeps(entry: Path, host: Host) -> bool:
     """Whether a process has a lock that says that it keeps a container; by its words it is not to be known."""
     try:
         opened = [os.readlink(each.path) for each in os.scandir(entry / "fd")]
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
     folder = f"{host.folder}/run/containers/"
     return any(path.startswith(folder) and path.endswith("/monitor") for path in opened)
