@@ -46,6 +46,8 @@ def label(plan: Plan) -> None:
 
 def finish(plan: Plan, channel: Channel) -> None:
     """Become the program. Does not return; raises what went wrong before."""
+    if plan.scheduling is not None:
+        plan.scheduling.take()
     user = plan.process.get("user") or {}
     if user.get("umask") is not None:
         os.umask(int(user["umask"]))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runtime.cgroups.cgroup import Cgroup
     from runtime.executor.filters import Filter
     from runtime.executor.paths import Paths
+    from runtime.executor.scheduling import Scheduling
 
 
 class Plan:
@@ -37,6 +38,8 @@ class Plan:
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         rules = self.linux.get("seccomp")
         self.filter: Filter | None = module("filters").filter_of(rules, paths.filters) if rules else None
+        scheduled = process.get("scheduler") or process.get("ioPriority")
+        self.scheduling: Scheduling | None = module("scheduling").Scheduling(process) if scheduled else None
         self.console: _socket.socket | None = None
         self.fifo = -1
         # The namespaces the process was forked into.

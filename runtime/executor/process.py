@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime.executor.errors import InvalidSpec
+from runtime.executor.loading import module
 from runtime.syscall.processes import RLIMITS
 
 TYPE_CHECKING = False
@@ -23,9 +24,10 @@ def check_process(process: dict[str, Any]) -> None:
         if limit["type"] in seen:
             raise InvalidSpec(f"rlimits: {limit['type']} is given twice")
         seen.add(limit["type"])
-    for name in ("scheduler", "ioPriority", "execCPUAffinity"):
-        if process.get(name):
-            raise InvalidSpec(f"process.{name} is not supported")
+    if process.get("execCPUAffinity"):
+        raise InvalidSpec("process.execCPUAffinity is not supported")
+    if process.get("scheduler") or process.get("ioPriority"):
+        module("scheduling").Scheduling(process)
     user = process.get("user") or {}
     for name in ("uid", "gid"):
         if not 0 <= int(user.get(name) or 0) < 0xFFFFFFFF:
