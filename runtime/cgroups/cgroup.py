@@ -45,6 +45,9 @@ class Cgroup(Protocol):
     def statistics(self) -> dict[str, Any]:
         """What it uses, as runc's `events --stats` names it: nanoseconds and bytes."""
 
+    def oom_kills(self) -> int:
+        """How many processes the kernel has killed here for want of memory; 0 where it does not count."""
+
     def remove(self) -> None:
         """Remove its directories, also those below; what is not there is no error. Raise OSError if it is busy."""
 

@@ -144,6 +144,11 @@ class Group:
         found: dict[str, Any] = _module("v1_statistics").statistics(self._directories)
         return found
 
+    def oom_kills(self) -> int:
+        """See Cgroup."""
+        directory = self._directories.get("memory", "")
+        return tree.table(directory, "memory.oom_control").get("oom_kill", 0) if directory else 0
+
     def remove(self) -> None:
         """See Cgroup."""
         for directory in set(self._directories.values()):

@@ -111,6 +111,10 @@ class Group:
         """See Cgroup."""
         return statistics(self._directory)
 
+    def oom_kills(self) -> int:
+        """See Cgroup."""
+        return tree.table(self._directory, "memory.events").get("oom_kill", 0)
+
     def remove(self) -> None:
         """See Cgroup."""
         tree.remove(self._directory)

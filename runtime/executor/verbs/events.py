@@ -1,4 +1,4 @@
-"""events: print the statistics of a container, once or again and again."""
+"""events: print the statistics of a container, once or again and again, and its kills for want of memory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from runtime.executor.state import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from runtime.executor.program import Call
 
 FLAGS = {"stats": SWITCH, "interval": VALUE}
 SHORT: dict[str, str] = {}
 STOP = None
+_LOOK_SECONDS = 0.1
 
 
 def run(call: Call) -> int:
-    """Print one line of JSON each time. Raise NotRunning at the beginning; a later end is a good one."""
+    """Print a line of JSON each time, and at once for each kill for want of memory. Raise NotRunning at first only."""
     state = load(call.root, call.given.only_id("events"))
     if state.status() == "stopped":
         raise NotRunning(f"container with id {state.identity} is not running")
@@ -28,14 +31,24 @@ def run(call: Call) -> int:
     if group is None:
         raise ExecutorError("a container without a control group has no statistics")
     pause = seconds(call.given.text("interval", "5s"))
+    killed = group.oom_kills()
     while True:
-        line = {"type": "stats", "id": state.identity, "data": group.statistics()}
-        os.write(1, (compact(line) + "\n").encode())
+        _print({"type": "stats", "id": state.identity, "data": group.statistics()})
         if call.given.has("stats"):
             return 0
-        time.sleep(pause)
-        if not state.alive():
-            return 0
+        end = time.monotonic() + pause
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_SECONDS))
+            now = group.oom_kills()
+            for _ in range(now - killed):
+                _print({"type": "oom", "id": state.identity})
+            killed = now
+            if not state.alive():
+                return 0
+
+
+def _print(line: dict[str, Any]) -> None:
+    os.write(1, (compact(line) + "\n").encode())
 
 
 def seconds(text: str) -> float:
