@@ -1,7 +1,7 @@
 """Pulling: the manifest for the platform, its layers side by side, unpacked in order while their bytes still come."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from os import statvfs
@@ -118,7 +118,7 @@ def _check(read: Config, layers: Sequence[Descriptor], name: Name, wanted: Platf
 
 
 def _never() -> None:
-    """Nothing ends the fetching of a config but its own failure."""
+    """Nothing ends it but its own failure."""
 
 
 class _Coming(NamedTuple):
@@ -159,7 +159,8 @@ class _Layers:
                     work = functools.partial(self._download, download, layer, arriving)
                     coming[layer.digest] = _Coming(arriving, workers.submit(work), unpacking)
             # By a thread of its own, so that whoever interrupts this one need not wait for bytes that do not come.
-            unpacking.submit(functools.partial(self._unpack, layers, read.diff_ids, chains, coming)).result()
+            work_left = functools.partial(self._unpack, unpacking.check, layers, read.diff_ids, chains, coming)
+            unpacking.submit(work_left).result()
 
     def _download(self, download: Download, layer: Descriptor, arriving: Arriving) -> None:
         try:
@@ -170,7 +171,12 @@ class _Layers:
             arriving.failed()
 
     def _unpack(
-        self, layers: Sequence[Descriptor], diff_ids: Sequence[str], chains: Sequence[str], coming: dict[str, _Coming]
+        self,
+        check: Callable[[], None],
+        layers: Sequence[Descriptor],
+        diff_ids: Sequence[str],
+        chains: Sequence[str],
+        coming: dict[str, _Coming],
     ) -> None:
         """All layers, each when its parent is there: from the first bytes on where it still comes in."""
         for place, layer in enumerate(layers):
@@ -180,7 +186,7 @@ class _Layers:
                 if not self._images.layers.has(chains[place]):
                     self._stream(layer, diff_ids[place], parent, on_its_way)
                 on_its_way.wait()
-            unpack(self._images, layer, diff_ids[place], chains[place], parent, self._progress)
+            unpack(self._images, layer, diff_ids[place], chains[place], parent, self._progress, check)
 
     def _stream(self, layer: Descriptor, diff_id: str, parent: str | None, coming: _Coming) -> None:
         """Unpack a layer while it comes in, if it does. Raises what is wrong with it, the download's own trouble first.
@@ -190,7 +196,7 @@ class _Layers:
         incoming = coming.arriving.opened()
         if incoming is None:
             return
-        told = _Extracting(self._progress, layer, coming.arriving)
+        told = _Extracting(self._progress, layer, coming.unpacking.check, coming.arriving)
         try:
             self._images.layers.unpack(parent, diff_id, cast(BinaryIO, incoming), told)
         except (InvalidLayer, Gone):
@@ -202,25 +208,43 @@ class _Layers:
 
 
 class _Extracting:
-    """Tells how much of a layer was unpacked; not while it comes in, which is what there is to see then."""
+    """Tells how much of a layer was unpacked; not while it comes in, which is what there is to see then.
 
-    def __init__(self, progress: Progress, layer: Descriptor, arriving: Arriving | None = None) -> None:
+    `check` is called as well, and may raise to end it.
+    """
+
+    def __init__(
+        self, progress: Progress, layer: Descriptor, check: Callable[[], None], arriving: Arriving | None = None
+    ) -> None:
+        self._check = check
         self._progress = progress
         self._layer = layer
         self._arriving = arriving
         self._done = 0
 
     def __call__(self, more: int) -> None:
+        self._check()
         self._done += more
         if self._arriving is None or self._arriving.is_over:
             self._progress.layer(short(self._layer.digest), Status.EXTRACTING, self._done, self._layer.size)
 
 
-def unpack(images: Images, layer: Descriptor, diff_id: str, chain: str, parent: str | None, progress: Progress) -> None:
-    """Unpack a layer whose blob is here, unless it is or somebody else does. Raises SnapshotError for a wrong one."""
+def unpack(
+    images: Images,
+    layer: Descriptor,
+    diff_id: str,
+    chain: str,
+    parent: str | None,
+    progress: Progress,
+    check: Callable[[], None] = _never,
+) -> None:
+    """Unpack a layer whose blob is here, unless it is or somebody else does; `check` may raise to end that.
+
+    Raises SnapshotError for a wrong one.
+    """
     if images.layers.has(chain):
         return
-    told = _Extracting(progress, layer)
+    told = _Extracting(progress, layer, check)
     told(0)
     with images.content.open(Digest.parse(layer.digest), layer.size) as reader:
         images.layers.unpack(parent, diff_id, reader, told)
