@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from importlib import import_module
 
 from runtime.snapshots import paths
 from runtime.snapshots.apply import attributes
@@ -20,7 +21,19 @@ from runtime.snapshots.paths import Paths
 from runtime.snapshots.removal import remove_below
 from runtime.snapshots.snapshots import Mount
 from runtime.snapshots.store import Aside
-from runtime.syscall.mounts import mount, move_mount, new_mount
+from runtime.syscall.mounts import (
+    AT_FDCWD,
+    MS_PRIVATE,
+    MS_REC,
+    OPEN_TREE_CLONE,
+    UMOUNT_NOFOLLOW,
+    mount,
+    move_mount,
+    new_mount,
+    open_tree,
+    umount2,
+)
+from runtime.syscall.namespaces import CLONE_NEWNS, unshare
 from runtime.syscall.users import acting_as
 
 _PARAMETERS = "/sys/module/overlay/parameters"
@@ -67,7 +80,13 @@ class OverlaySnapshots(LayeredSnapshots):
         if owners is None:
             _attach(lower, upper, work, self._options, target)
         else:
-            _attach_mapped(lower, self._store.paths.snapshot(key), self._options, target, owners)
+            folder = self._store.paths.snapshot(key)
+            try:
+                attach_mapped(lower, folder, self._options, target, owners)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                attach_aside(lower, folder, self._options, target, owners, self._store.paths.empty)
 
     def _folders(self, key: str) -> tuple[list[str], str, str]:
         record = self._store.record(key)
@@ -91,7 +110,7 @@ def probe(place: Paths, marks: KernelMarks, options: tuple[str, ...]) -> None:
     root = os.open(place.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     base = f"probe-{os.getpid()}"
     try:
-        for name in ("", "/lower", "/upper", "/work"):
+        for name in ("", "/lower", "/upper", "/work", "/shown"):
             os.mkdir(f"{base}{name}", 0o700, dir_fd=root)
         folder = f"{place.root}/{base}"
         lower = os.open(f"{folder}/lower", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -102,7 +121,9 @@ def probe(place: Paths, marks: KernelMarks, options: tuple[str, ...]) -> None:
                 raise Unsupported(f"{place.root} cannot hold whiteouts, use the copying driver")
         finally:
             os.close(lower)
-        os.close(_new([f"{folder}/lower"], f"{folder}/upper", f"{folder}/work", options))
+        with opened(f"{folder}/shown") as target:
+            _attach([f"{folder}/lower"], f"{folder}/upper", f"{folder}/work", options, target)
+        umount2(f"{folder}/shown", UMOUNT_NOFOLLOW)
     except OSError as error:
         raise Unsupported(f"overlayfs does not work on {place.root} ({error}), use the copying driver") from error
     finally:
@@ -132,21 +153,63 @@ def _attach(lower: list[str], upper: str, work: str, options: tuple[str, ...], t
         os.close(overlay)
 
 
-def _attach_mapped(lower: list[str], folder: str, options: tuple[str, ...], target: int, owners: Owners) -> None:
-    """Over layers whose ids are mapped, since Linux 5.19; the upper ones too, so that on the disk all is as inside.
+def attach_mapped(lower: list[str], folder: str, options: tuple[str, ...], target: int, owners: Owners) -> None:
+    """Over layers whose ids are mapped; the upper ones too, so that on the disk all is as inside.
 
-    Overlayfs does in its folders what whoever mounted it may do: that must be somebody who has an id there.
+    Overlayfs does in its folders what whoever mounted it may do: that must be somebody who has an id there. Raises
+    OSError (EINVAL) where it takes no layers from mounts that are nowhere attached, as on Linux 6.1.
     """
     with contextlib.ExitStack() as held:
         layers = [f"/proc/self/fd/{held.enter_context(idmapped(each, owners))}" for each in lower]
         own = f"/proc/self/fd/{held.enter_context(idmapped(folder, owners))}"
         held.enter_context(acting_as(*owners.ids.root))
+        _attach(layers, f"{own}/{paths.TREE}", f"{own}/{paths.WORK}", options, target)
+
+
+def attach_aside(
+    lower: list[str], folder: str, options: tuple[str, ...], target: int, owners: Owners, empty: str
+) -> None:
+    """The same since Linux 5.19: the layers are attached in a mount namespace that is there for a moment alone.
+
+    `empty` is a folder to do it on, which stays empty. Raises Unsupported.
+    """
+    made: list[int] = []
+    trouble: list[Exception] = []
+
+    def work() -> None:  # in a thread of its own, which alone moves there
         try:
-            _attach(layers, f"{own}/{paths.TREE}", f"{own}/{paths.WORK}", options, target)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            raise Unsupported(f"overlayfs of this kernel takes no layers with mapped ids ({error})") from error
+            made.append(_aside(lower, folder, options, owners, empty))
+        except (OSError, Unsupported) as error:
+            trouble.append(error)
+
+    thread = import_module("threading").Thread(target=work)
+    thread.start()
+    thread.join()
+    if trouble:
+        if isinstance(trouble[0], OSError) and trouble[0].errno != errno.EINVAL:
+            raise trouble[0]
+        raise Unsupported(f"overlayfs of this kernel takes no layers with mapped ids ({trouble[0]})") from trouble[0]
+    try:
+        move_mount(made[0], target)
+    finally:
+        os.close(made[0])
+
+
+def _aside(lower: list[str], folder: str, options: tuple[str, ...], owners: Owners, empty: str) -> int:
+    unshare(CLONE_NEWNS)
+    mount(None, "/", None, MS_PRIVATE | MS_REC)
+    mount("tmpfs", empty, "tmpfs", 0, "mode=700")
+    os.chdir(empty)
+    names = [f"l{number}" for number in range(len(lower))]
+    for name, path in zip((*names, "own"), (*lower, folder), strict=True):
+        os.mkdir(name)
+        with idmapped(path, owners) as mapped, opened(name) as place:
+            move_mount(mapped, place)
+    os.mkdir("shown")
+    data = [f"lowerdir={':'.join(names)}", f"upperdir=own/{paths.TREE}", f"workdir=own/{paths.WORK}", *options]
+    with acting_as(*owners.ids.root):
+        mount("overlay", "shown", "overlay", 0, ",".join(data))
+    return open_tree(AT_FDCWD, "shown", OPEN_TREE_CLONE)
 
 
 def attach_by_data(lower: list[str], upper: str, work: str, options: tuple[str, ...], target: int) -> None:
@@ -170,8 +233,15 @@ def short(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _descriptor(path: str) -> Iterator[str]:
+    with opened(path) as descriptor:
+        yield f"/proc/self/fd/{descriptor}"
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[int]:
+    """A descriptor of a folder, to mount on or to name it by."""
     descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{descriptor}"
+        yield descriptor
     finally:
         os.close(descriptor)
