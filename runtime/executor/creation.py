@@ -16,6 +16,7 @@ from runtime.executor.errors import ExecutorError, InvalidSpec
 from runtime.executor.hooks import run_hooks
 from runtime.executor.init import arrive
 from runtime.executor.launch import Launch
+from runtime.executor.loading import module
 from runtime.executor.mount_options import MountOptions
 from runtime.executor.mounts import open_source
 from runtime.executor.paths import Paths, replace
@@ -129,10 +130,9 @@ class Creation:
         plan.console = self.console
         check_preserved(plan.preserved)
         plan.joined = plan.namespaces.open()
-        if plan.namespaces.has("user"):
-            plan.sources = self._sources()
-            if group is not None and os.geteuid() == 0:
-                plan.cgroups = open_sources(group)
+        plan.sources = self._sources(plan)
+        if plan.namespaces.has("user") and group is not None and os.geteuid() == 0:
+            plan.cgroups = open_sources(group)
         if self.waits:
             os.mkfifo(self.paths.fifo, 0o600)
             # Open for both, so that reading waits for a byte and not for somebody to open it.
@@ -140,13 +140,20 @@ class Creation:
         plan.seal()
         return plan
 
-    def _sources(self) -> dict[int, int]:
-        """The trees of bind mounts, opened while we may: in a user namespace the container's root may not."""
-        kernel, found = Linux(), {}
+    def _sources(self, plan: Plan) -> dict[int, int]:
+        """The trees of bind mounts, opened while we may: in a user namespace the container's root may not.
+
+        Without one, those in which ids are mapped. Raise InvalidSpec, StartFailed.
+        """
+        kernel, found = Linux(), dict[int, int]()
+        users = plan.namespaces.has("user") and os.geteuid() == 0
         for place, mount in enumerate(self.config.get("mounts") or []):
             options = MountOptions(list(mount.get("options") or []), bind=mount.get("type") == "bind")
-            if options.bind and os.geteuid() == 0:
+            mapped = options.mapped or bool(mount.get("uidMappings"))
+            if options.bind and (users or mapped):
                 found[place] = open_source(kernel, self.bundle, str(mount["source"]), recursive=options.recursive)
+            if mapped:
+                module("idmaps").map_ids(found[place], mount, options, plan.linux, plan.joined.get("user", -1))
         return found
 
     def _undo(self, group: Cgroup | None) -> None:

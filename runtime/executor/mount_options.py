@@ -40,9 +40,10 @@ PROPAGATION = {
 # Flags of the filesystem, not of the mount: the kernel is told them by name.
 _SUPERBLOCK = ("sync", "dirsync", "mand", "lazytime", "async", "nomand", "nolazytime")
 _IGNORED = ("defaults", "silent", "loud")
-_SPECIAL = ("bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap")
+_MAPPED = ("idmap", "ridmap")
+_HERE = ("bind", "rbind", "tmpcopyup", *_MAPPED)
 
-KNOWN = sorted([*ATTRIBUTES, *RECURSIVE, *PROPAGATION, *_SUPERBLOCK, *_IGNORED, "bind", "rbind", "tmpcopyup"])
+KNOWN = sorted([*ATTRIBUTES, *RECURSIVE, *PROPAGATION, *_SUPERBLOCK, *_IGNORED, *_HERE])
 
 
 class MountOptions:
@@ -51,6 +52,7 @@ class MountOptions:
     def __init__(self, options: list[str], *, bind: bool) -> None:
         self.bind = bind
         self.recursive = False
+        self.mapped = self.mapped_recursively = False
         self.copy_up = False
         self.set = self.clear = self.recursive_set = self.recursive_clear = 0
         self.propagation: list[tuple[int, bool]] = []
@@ -77,7 +79,9 @@ class MountOptions:
             self.bind, self.recursive = True, self.recursive or option == "rbind"
         elif option == "tmpcopyup":
             self.copy_up = True
-        elif option in _SPECIAL:
+        elif option in _MAPPED:
+            self.mapped, self.mapped_recursively = True, option == "ridmap"
+        elif option == "remount":
             raise InvalidSpec(f"mount option {option!r} is not supported")
         elif option not in _IGNORED:
             self.data.append(option)

@@ -72,8 +72,13 @@ def _check_namespaces(config: dict[str, Any], linux: dict[str, Any], namespaces:
     for place, mount in enumerate(config.get("mounts") or []):
         if not mount.get("destination"):
             raise InvalidSpec(f"mounts[{place}] has no destination")
-        if mount.get("uidMappings") or mount.get("gidMappings"):
-            raise InvalidSpec(f"mounts[{place}]: mappings of ids for one mount are not supported")
+        options = mount.get("options") or ()
+        maps = [bool(mount.get(name)) for name in ("uidMappings", "gidMappings")]
+        if any(maps) and not all(maps):
+            raise InvalidSpec(f"mounts[{place}] needs both uidMappings and gidMappings")
+        bind = mount.get("type") == "bind" or "bind" in options or "rbind" in options
+        if not bind and (any(maps) or "idmap" in options or "ridmap" in options):
+            raise InvalidSpec(f"mounts[{place}]: ids can be mapped in bind mounts only")
 
 
 def _check_sysctls(sysctls: dict[str, str], namespaces: Namespaces) -> None:

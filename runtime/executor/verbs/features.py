@@ -44,7 +44,7 @@ def run(_call: Call) -> int:
             "apparmor": {"enabled": True},
             "selinux": {"enabled": True},
             "intelRdt": {"enabled": False},
-            "mountExtensions": {"idmap": {"enabled": False}},
+            "mountExtensions": {"idmap": {"enabled": True}},
         },
         "potentiallyUnsafeConfigAnnotations": [],
         "annotations": {"org.entrepot.oci.version": RELEASE},
