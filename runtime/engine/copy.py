@@ -40,6 +40,8 @@ def out(machine: Machine, id: str, path: str, target: str, *, follow: bool = Fal
 
 def in_(machine: Machine, id: str, origin: str, path: str, *, follow: bool = False, archive: bool = False) -> None:
     """Copy a path of this machine into a container. Raises BadPath, OSError."""
+    if origin.endswith("/") and not os.path.isdir(origin):
+        raise BadPath(f"{origin} is not a folder")
     real = os.path.realpath(origin) if follow or origin.endswith("/") else os.path.abspath(origin)
     base, name = os.path.split(real)
     whole = origin.endswith("/.") or origin == "."

@@ -82,6 +82,8 @@ def source(at: Place, path: str, *, follow: bool) -> Iterator[Parent]:
             fd = at.found(wanted, os.O_PATH)
             if wanted != "/" and not _is_folder(fd):
                 os.close(fd)
+                if whole:
+                    raise BadPath(f"{path} in the container is not a folder")
                 wanted = _followed(at, wanted)
             else:
                 with _closing(fd):
