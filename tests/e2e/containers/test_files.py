@@ -57,7 +57,11 @@ def test_files_are_copied_both_ways(engine: Engine, tmp_path: Path) -> None:
     assert (back / "passwd").read_text().startswith("root:x:0:0:root:/:/bin/sh\nuser:")
     with tarfile.open(fileobj=io.BytesIO(_raw(engine, "cp", "copies:/tmp/here", "-"))) as tar:
         assert sorted(tar.getnames()) == ["here", "here/deep", "here/deep/inner", "here/file", "here/link"]
-    wrong = [("copies:/nosuch", back), (here / "file", "copies:/no/such/"), (here, "copies:/tmp/file")]
+    wrong: list[tuple[str | Path, str | Path]] = [
+        ("copies:/nosuch", back),
+        (here / "file", "copies:/no/such/"),
+        (here, "copies:/tmp/file"),
+    ]
     for words in (*wrong, (f"{here}/file/", "copies:/tmp"), ("copies:/tmp/file/", back)):
         engine.refuses("cp", *words)
     changes = set(engine.lines("diff", "copies"))

@@ -159,8 +159,8 @@ def test_no_network_and_the_hosts(engine: Engine) -> None:
     here = run(["nsenter", f"--net={engine.namespace}", "sh", "-c", script]).out
     assert engine("run", "--rm", "--network=host", "busybox", "sh", "-c", script) == here
     more = () if engine.is_docker else ("--add-host=far:10.1.2.3",)  # with which docker forgets the host's file
-    shown = engine("run", "--rm", "--network=host", *more, "busybox", "cat", "/etc/hosts").rstrip()
-    assert shown == Path("/etc/hosts").read_text().rstrip() + ("\n10.1.2.3\tfar" if more else "")
+    file = engine("run", "--rm", "--network=host", *more, "busybox", "cat", "/etc/hosts").rstrip()
+    assert file == Path("/etc/hosts").read_text().rstrip() + ("\n10.1.2.3\tfar" if more else "")
     shown = engine.lines(
         "run", "--rm", "--dns=10.9.8.7", "--dns-search=a.example", "busybox", "cat", "/etc/resolv.conf"
     )
