@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from runtime.cli import units
+from runtime.cli import place, units
 from runtime.cli.listing import write_documents
 from runtime.cli.local_images import local_images
 from runtime.cli.machine import machine
@@ -25,6 +25,7 @@ _LABELS = {
     "LoggingDriver": "Logging Driver",
     "CgroupVersion": "Cgroup Version",
     "DefaultRuntime": "Default Runtime",
+    "SecurityOptions": "Security Options",
     "KernelVersion": "Kernel Version",
     "OSType": "OSType",
     "Architecture": "Architecture",
@@ -44,8 +45,9 @@ def command(form: str | None) -> None:
         write_documents([found], form)
         return
     for name, label in _LABELS.items():
-        shown = units.binary(int(str(found[name]))) if name == "MemTotal" else found[name]
-        click.echo(f"{label}: {shown}")
+        value = found[name]
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        click.echo(f"{label}: {units.binary(int(str(shown))) if name == 'MemTotal' else shown}")
 
 
 def _found() -> dict[str, object]:
@@ -68,6 +70,7 @@ def _found() -> dict[str, object]:
         "LoggingDriver": "json-file",
         "CgroupVersion": "2" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "1",
         "DefaultRuntime": runtime,
+        "SecurityOptions": _security(),
         "KernelVersion": platform.release(),
         "OSType": "linux",
         "Architecture": platform.machine(),
@@ -78,6 +81,15 @@ def _found() -> dict[str, object]:
         "DockerRootDir": str(here.root),
         "OperatingSystem": _system(),
     }
+
+
+def _security() -> list[str]:
+    found = ["name=seccomp,profile=builtin"]
+    if place.user():
+        found.append("name=rootless")
+    elif settings().userns_remap:
+        found.append("name=userns")
+    return found
 
 
 def _system() -> str:

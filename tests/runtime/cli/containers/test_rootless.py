@@ -108,6 +108,7 @@ def test_pull_and_run(stranger: Stranger, image: str) -> None:
     owners = {path.lstat().st_uid for path in stranger.data.rglob("*")}
     assert owners == {NUMBER, FIRST + 999}
     assert stranger.data.stat().st_uid == NUMBER
+    assert "name=rootless" in stranger("info", "--format", "{{.SecurityOptions}}")
     assert stranger("run", "--rm", "--network=none", image, "echo", "--help") == "--help\n"
     su = "su user -c 'id -u; touch /tmp/x; stat -c %u /tmp/x'"
     assert stranger("run", "--rm", "--network=none", image, "sh", "-c", f"chmod 1777 /tmp; {su}") == "1000\n1000\n"
