@@ -46,7 +46,7 @@ def enter(folder: str) -> str:
     except OSError as error:
         raise EngineError(
             f"{here} is not seen by your containers ({(error.strerror or '').lower()}): go elsewhere, or end the "
-            f"process that {folder}/users names, which makes all that runs unreachable"
+            f"process that {folder}/users names and start again what runs"
         ) from None
     return warning
 
