@@ -28,24 +28,28 @@ class Kernel:
 def kernel() -> Kernel:
     """Debian's newest kernel, out of the cache when it has been fetched before."""
     with locked("kernel"):
-        package = _package()
-        folder = cache_folder() / "kernel" / package
-        if not folder.exists():
-            folder.parent.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
-                os.chmod(fresh, 0o755)
-                run(["apt-get", "download", package], cwd=Path(fresh))
-                run(["dpkg-deb", "--extract", next(Path(fresh).glob("*.deb")), Path(fresh, "files")])
-                shutil.move(Path(fresh, "files"), folder)
-        return Kernel(next(folder.glob("boot/vmlinuz-*")), next(folder.glob("lib/modules/*")))
+        try:
+            folder = _unpacked()
+        except CommandFailed:  # lists of packages that are old, or were never fetched
+            run(["apt-get", "update", "-qq"])
+            folder = _unpacked()
+    return Kernel(next(folder.glob("boot/vmlinuz-*")), next(folder.glob("lib/modules/*")))
+
+
+def _unpacked() -> Path:
+    package = _package()
+    folder = cache_folder() / "kernel" / package
+    if not folder.exists():
+        folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
+            os.chmod(fresh, 0o755)
+            run(["apt-get", "download", package], cwd=Path(fresh))
+            run(["dpkg-deb", "--extract", next(Path(fresh).glob("*.deb")), Path(fresh, "files")])
+            shutil.move(Path(fresh, "files"), folder)
+    return folder
 
 
 def _package() -> str:
     """The name, with the version in it, of the newest kernel's package."""
-    command = ["apt-cache", "depends", NEWEST]
-    try:
-        found = run(command).out
-    except CommandFailed:  # a machine on which the lists were never fetched
-        run(["apt-get", "update", "-qq"])
-        found = run(command).out
+    found = run(["apt-cache", "depends", NEWEST]).out
     return next(line.split()[-1] for line in found.splitlines() if "Depends: linux-image-" in line)
