@@ -22,6 +22,7 @@ from runtime.engine.remove import remove
 from runtime.engine.start import start
 from runtime.images.image import Image
 from tests.runtime.engine.images import install, made
+from tests.runtime.quiet import quiet
 from tests.runtime.subordinate import subordinate
 
 UIDS, GIDS = 1_700_000, 1_800_000
@@ -39,7 +40,7 @@ def ids() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def place(rootfs: Path, ids: None) -> Iterator[tuple[Path, Image]]:
     """A folder that everybody may enter, with a data root that has the image."""
-    with tempfile.TemporaryDirectory(prefix="entrepot-remap", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="entrepot-remap") as name:
         folder = Path(name)
         folder.chmod(0o755)
         tree = folder / "tree"
@@ -52,8 +53,7 @@ def place(rootfs: Path, ids: None) -> Iterator[tuple[Path, Image]]:
         (tree / "secret").write_text("secret\n")
         (tree / "secret").chmod(0o600)
         yield folder, install(folder / "data", tree)
-    while folder.exists():  # the last act of a monitor may come after the container is gone
-        shutil.rmtree(folder, ignore_errors=True)
+        quiet(folder)
 
 
 @pytest.fixture

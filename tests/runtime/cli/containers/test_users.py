@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from runtime.engine import namespace
 from tests.runtime.cli.containers.conftest import Command
 from tests.runtime.engine.bundles import busybox_tree
 from tests.runtime.engine.images import install
+from tests.runtime.quiet import quiet
 from tests.runtime.subordinate import subordinate
 
 FIRST = 1_900_000
@@ -25,7 +25,7 @@ REMAP = f"--userns=remap:{USER}"
 @pytest.fixture(scope="module")
 def remapping() -> Iterator[Command]:
     """The command on roots that everybody may enter, and with ids for a user; at the end nothing of it is left."""
-    with TemporaryDirectory(prefix="entrepot-remapping", ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(prefix="entrepot-remapping") as name:
         folder = Path(name)
         folder.chmod(0o755)
         install(folder / "data", busybox_tree(folder / "tree"))
@@ -43,8 +43,7 @@ def remapping() -> Iterator[Command]:
             assert os.listdir(folder / "run" / "containers") == []
         finally:
             namespace.drop(made.network)
-    while folder.exists():  # the last act of a monitor may come after the container is gone
-        shutil.rmtree(folder, ignore_errors=True)
+            quiet(folder)
 
 
 def test_it_is_on_networks_as_any_other(remapping: Command) -> None:
