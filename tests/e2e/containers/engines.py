@@ -17,12 +17,12 @@ import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.engines import short_folder
-from tests.e2e.processes import Daemon, clean_environment, run
+from tests.e2e.processes import Daemon, clean_environment, run, wait_until
 from tests.e2e.tools import DEBIAN_PATH, system_tool
 from tests.runtime.engine.bundles import busybox_tree
 
@@ -193,6 +193,7 @@ def running_entrepot(runtime: str, folder: Path, packed: Path, environ: Mapping[
         engine("import", *IMAGE, packed, "busybox")
         yield engine
         _clear(engine)
+        wait_until(lambda: not _mentioned(str(folder / "data")), "end of all monitors and of the resolver")
         assert str(folder / "data") not in Path("/proc/self/mountinfo").read_text()
         assert os.listdir(folder / "run" / "containers") == []
 
@@ -222,6 +223,15 @@ def running_docker(packed: Path) -> Iterator[Engine]:
             for path in Path("/sys/fs/cgroup").glob(f"*/{name}"):
                 for group, _, _ in os.walk(path, topdown=False):
                     os.rmdir(group)
+
+
+def _mentioned(text: str) -> list[bytes]:
+    """The command lines with this in them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes())
+    return [each for each in found if text.encode() in each]
 
 
 def _clear(engine: Engine) -> None:

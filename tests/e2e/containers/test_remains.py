@@ -55,6 +55,26 @@ def test_after_the_command_was_killed(engine: Engine) -> None:
     wait_until(lambda: engine.lines("ps", "-aq", "--filter", "name=outlives") == [], "the container's end")
 
 
+def test_many_at_once(engine: Engine) -> None:
+    engine("network", "create", "crowd")
+    names = [f"crowd-{number}" for number in range(6)]
+    _at_once(
+        engine, [("run", "-d", "--rm", "--name", name, "--network=crowd", "busybox", "sleep", "1000") for name in names]
+    )
+    assert sorted(engine.lines("ps", "--filter", "network=crowd", "--format", "{{.Names}}")) == names
+    shape = '{{(index .NetworkSettings.Networks "crowd").IPAddress}}'
+    assert len(set(engine.lines("inspect", "--format", shape, *names))) == len(names)
+    _at_once(engine, [("rm", "-f", name) for name in names])
+    assert engine.lines("ps", "-aq", "--filter", "network=crowd") == []
+    engine("network", "rm", "crowd")
+
+
+def _at_once(engine: Engine, lines: list[tuple[str, ...]]) -> None:
+    running = [engine.begin(*words) for words in lines]
+    out = [each.communicate(timeout=60) for each in running]
+    assert [each.returncode for each in running] == [0] * len(lines), out
+
+
 def test_a_restart_of_all_that_should_run(entrepot: Engine) -> None:
     for name, policy in (("boot-always", "always"), ("boot-stopped", "unless-stopped"), ("boot-no", "no")):
         entrepot("run", "-d", "--name", name, f"--restart={policy}", "--network=none", "busybox", "sleep", "1000")
