@@ -23,6 +23,11 @@ def end(machine: Machine, id: str) -> None:
     with contextlib.suppress(RuntimeFailed, EngineError):
         runtime = runtimes.find(_asked(machine, id) or machine.runtime)
         Oci([runtime], machine.paths.oci, id, of.oci_log).run("delete", "--force", id)
+    empty(of)
+
+
+def empty(of: Of) -> None:
+    """Remove its control group: a runtime that was killed early has not written down that there is one."""
     with contextlib.suppress(OSError, ValueError, CgroupError):
         _empty(of)
 
@@ -35,7 +40,6 @@ def _asked(machine: Machine, id: str) -> str:
 
 
 def _empty(of: Of) -> None:
-    """Its control group goes too: a runtime that was killed early has not written down that there is one."""
     with open(of.spec, encoding="utf-8") as file:
         path = str((json.load(file).get("linux") or {}).get("cgroupsPath") or "")
     if path:

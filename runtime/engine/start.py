@@ -12,6 +12,7 @@ from runtime.bundle.given import Given
 from runtime.bundle.grammar import mode
 from runtime.bundle.spec import hostname, spec
 from runtime.engine import (
+    abandoned,
     clearing,
     contained,
     features,
@@ -77,6 +78,7 @@ def start(machine: Machine, id: str, attach: Attach | None = None) -> Connection
             connection = _started(machine, record, of, attach or Attach())
         except BaseException as error:
             clearing.clear(machine, id)
+            abandoned.empty(of)
             _tell(machine, id, error)
             raise
     return connection
