@@ -1,4 +1,4 @@
-"""What a container has changed in its file system, without the places that were made for mounts."""
+"""What a container has changed in its file system, without the places of the files that every container is given."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _OURS = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 
 def changes(machine: Machine, id: str) -> list[Change]:
     """Its changes by path. Raises NoSuchContainer, SnapshotError."""
-    places = {*_OURS, *(mount.destination for mount in machine.store.record(id).mounts)}
+    machine.store.record(id)
     found = machine.snapshots.changes(id)
-    kept = [change for change in found if change.path not in places]
+    kept = [change for change in found if change.path not in _OURS]
     # A folder that changed only because a place was made in it has not changed.
-    above = {place.rpartition("/")[0] for place in places}
+    above = {place.rpartition("/")[0] for place in _OURS}
     return [
         change
         for change in kept

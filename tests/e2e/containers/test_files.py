@@ -65,6 +65,7 @@ def test_files_are_copied_both_ways(engine: Engine, tmp_path: Path) -> None:
     for words in (*wrong, (f"{here}/file/", "copies:/tmp"), ("copies:/tmp/file/", back)):
         engine.refuses("cp", *words)
     changes = set(engine.lines("diff", "copies"))
+    assert "A /vol" in changes  # made for the volume
     assert {"C /tmp", "A /tmp/here", "A /tmp/here/deep/inner", "A /made/kept", "A /made"} <= changes
     assert not [change for change in changes if change.endswith(("hosts", "resolv.conf", "/vol/link"))]
     engine("exec", "copies", "rm", "/data/kept")
