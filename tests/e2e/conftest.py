@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Client, ContainersSettings, built_client, skopeo_at
+from tests.e2e.composed import make_image
 from tests.e2e.engines import Containerd, running_containerd, running_dockerd, short_folder
 from tests.e2e.images import Images, debian_tar, make_images
 from tests.e2e.server import Registry
@@ -26,7 +27,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     used = {name for item in items for name in item.fixturenames}
     if "containerd" in used:
-        used |= {"containerd-shim-runc-v2", "ctr", "dockerd"}
+        used |= {"containerd-shim-runc-v2", "ctr", "docker-proxy", "dockerd"}
+    if "replicas" in used:
+        used |= {"weed"}
     for name in sorted(used & GO_TOOLS.keys()):
         go_tool(name)
     if "images" in used:
@@ -76,6 +79,12 @@ def docker(containerd: Containerd, registry: Registry) -> Iterator[Client]:
     """The docker command with a Docker engine of our own behind it."""
     with running_dockerd(containerd, registry.host) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def image(docker: Client) -> str:
+    """The id of the registry's image, built on that engine."""
+    return make_image(docker)
 
 
 @pytest.fixture(scope="session")

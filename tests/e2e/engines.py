@@ -53,6 +53,8 @@ class Containerd:
     socket: Path
     ctr: Path
     dockerd: Path
+    proxy: Path
+    """What listens on the ports that containers publish."""
     env: Mapping[str, str]
 
 
@@ -67,7 +69,7 @@ def running_containerd(age: str) -> Iterator[Containerd]:
         # containerd starts its shim, and Docker its tools, by name.
         near = find("containerd-shim-runc-v2").parent
         env = {**clean_environment(folder), "PATH": f"{near}:{DEBIAN_PATH}"}
-        running = Containerd(socket, find("ctr"), find("dockerd"), env)
+        running = Containerd(socket, find("ctr"), find("dockerd"), find("docker-proxy"), env)
         daemon = Daemon([find("containerd"), "--config", settings], folder / "log", env)
         ctr = Client(running.ctr, env, ("--address", str(socket)))
         daemon.start(lambda: ctr.run("version", check=False).code == 0)
@@ -108,7 +110,7 @@ def running_dockerd(containerd: Containerd, registry: str) -> Iterator[Client]:
             *("--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "docker.pid"),
             *("--containerd", containerd.socket, "--containerd-namespace", "e2e"),
             *("--containerd-plugins-namespace", "e2e-plugins", "--cgroup-parent", CGROUP),
-            *("--bridge=none", "--iptables=false", "--ip6tables=false"),
+            *("--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy-path", containerd.proxy),
         ]
         # The command is Debian's with either engine: the newest cannot be built by `go install`.
         daemon = Daemon(command, folder / "log", {**containerd.env, "DOCKER_MIN_API_VERSION": "1.41"})

@@ -3,7 +3,6 @@
 The base is a Debian with Python made here, as no hub is within reach.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Client
-from tests.e2e.images import debian_tar
-from tests.e2e.processes import run, wait_until
-from tests.e2e.server import PROJECT, Registry
+from tests.e2e.composed import BASE, IMAGE
+from tests.e2e.processes import wait_until
+from tests.e2e.server import Registry
 from tests.postgres.server import shared
 from tests.s3.servers import gateway, make_bucket
 
 # One engine is enough: what differs between them is not the image's.
 pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("containerd", ["newest"], indirect=True)]
 
-BASE = "entrepot-base:python"
-IMAGE = "entrepot-image:built"
 OWN_SIZE = 130 * 10**6
 HARD = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "host")
 HEALTH = ("/opt/entrepot/bin/python", "-I", "/opt/entrepot/healthcheck.py")
@@ -68,15 +65,6 @@ def started(folder: Path, docker: Client, name: str, *options: str) -> Iterator[
         yield container
     finally:
         docker.run("rm", "--force", name, check=False)
-
-
-@pytest.fixture(scope="module")
-def image(docker: Client) -> str:
-    """The image, built by deploy/build-image; returns its id."""
-    docker("import", debian_tar("python3", "ca-certificates"), BASE, timeout=200)
-    env = {**os.environ, **docker.env, "DOCKER": str(docker.program)}
-    run([PROJECT / "deploy" / "build-image", "--base", BASE, "--tag", IMAGE], env=env, timeout=280)
-    return docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
 
 
 def test_it_is_small_and_says_what_it_is(docker: Client, image: str) -> None:
