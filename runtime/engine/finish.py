@@ -27,13 +27,13 @@ def finish(machine: Machine, id: str, until_gone: Callable[[], None] = lambda: N
     with locks.held(of.lock), contextlib.suppress(NoSuchContainer):
         if is_alive(machine.store.state(id)):
             return
-        with leaving(machine, id):
+        with leaving(machine, id) as left:
             until_gone()
             abandoned.end(machine, id)
             clearing.release(machine, id)
             record = machine.store.record(id)
             if record.host_config.auto_remove:
-                removal.take_away(machine, record, with_volumes=True)
+                removal.take_away(machine, record, with_volumes=True, left=left)
         folders.remove(of.run)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from runtime.engine import networking
 from runtime.engine.machine import Machine
 
 
 @contextlib.contextmanager
-def leaving(machine: Machine, id: str) -> Iterator[None]:
-    """Have it disconnected when the block has ended, and not before it has. Raises what disconnecting raises."""
+def leaving(machine: Machine, id: str) -> Iterator[Callable[[], None]]:
+    """Have it disconnected when the block has ended; the block is given what waits until it is, and raises why not."""
     if not os.path.exists(machine.paths.of(id).namespace):
-        yield
+        yield lambda: None
         return
     trouble: list[Exception] = []
 
@@ -25,11 +25,15 @@ def leaving(machine: Machine, id: str) -> Iterator[None]:
         except Exception as error:
             trouble.append(error)
 
+    def left() -> None:
+        beside.join()
+        if trouble:
+            raise trouble[0]
+
     beside = threading.Thread(target=disconnect)
     beside.start()
     try:
-        yield
+        yield left
     finally:
         beside.join()
-    if trouble:
-        raise trouble[0]
+    left()

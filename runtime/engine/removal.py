@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from runtime.engine import events, folders, ipc, networking, planning, rootfs, users, volumes
 from runtime.engine.machine import Machine
@@ -11,8 +12,11 @@ from runtime.engine.state import State
 from runtime.snapshots.errors import NotFound
 
 
-def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
-    """Take away all of a container that does not run; the caller holds its lock."""
+def take_away(machine: Machine, record: Record, *, with_volumes: bool, left: Callable[[], None] | None = None) -> None:
+    """Take away all of a container that does not run; the caller holds its lock.
+
+    `left` waits until it is on no network any more, where somebody else sees to that.
+    """
     id, of = record.id, machine.paths.of(record.id)
     now = machine.store.state(id)
     now.move("remove")
@@ -25,7 +29,10 @@ def take_away(machine: Machine, record: Record, *, with_volumes: bool) -> None:
             machine.snapshots.remove(id)
         if with_volumes:
             volumes.drop(machine, record)
-        networking.disconnect(machine, id)  # the last, as `finish` has it done beside the others
+        if left is not None:
+            left()
+        else:
+            networking.disconnect(machine, id)
     except BaseException as error:
         _failed(machine, id, now, error)
         raise
