@@ -7,6 +7,7 @@ becomes as its last act (`main`), else by whoever finds the remains. It may be d
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +25,25 @@ def finish(machine: Machine, id: str, until_gone: Callable[[], None] = lambda: N
     `until_gone` waits until the OCI runtime holds nothing of it any more, which the kernel's part need not wait for.
     """
     of = machine.paths.of(id)
-    with locks.held(of.lock), contextlib.suppress(NoSuchContainer):
-        if is_alive(machine.store.state(id)):
-            return
-        with leaving(machine, id) as left:
-            until_gone()
-            abandoned.end(machine, id)
-            clearing.release(machine, id)
-            record = machine.store.record(id)
-            if record.host_config.auto_remove:
-                removal.take_away(machine, record, with_volumes=True, left=left)
-        folders.remove(of.run)
+    with locks.held(of.lock):
+        try:
+            _finish(machine, id, until_gone)
+        except NoSuchContainer:  # somebody has removed it, and the lock is one that we made anew
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(of.lock)
+
+
+def _finish(machine: Machine, id: str, until_gone: Callable[[], None]) -> None:
+    if is_alive(machine.store.state(id)):
+        return
+    with leaving(machine, id) as left:
+        until_gone()
+        abandoned.end(machine, id)
+        clearing.release(machine, id)
+        record = machine.store.record(id)
+        if record.host_config.auto_remove:
+            removal.take_away(machine, record, with_volumes=True, left=left)
+    folders.remove(machine.paths.of(id).run)
 
 
 def main() -> None:

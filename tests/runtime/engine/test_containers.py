@@ -205,6 +205,8 @@ def test_removing_asks_for_force_while_it_runs(machine: Machine, image: Image) -
     remove(machine, record.id, force=True)
     with pytest.raises(NoSuchContainer):
         machine.store.find(record.id)
+    finish(machine, record.id)  # as its monitor does when it is late
+    until(lambda: not Path(machine.paths.of(record.id).lock).exists())
 
 
 def test_anonymous_volumes_are_filled_and_go_with_it(machine: Machine, image: Image) -> None:
