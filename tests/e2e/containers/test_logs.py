@@ -36,7 +36,7 @@ def test_what_is_shown_of_a_log(engine: Engine) -> None:
     assert engine("logs", "--since", second, "logs") == "two\nthree\nfour\n"
     assert engine("logs", "--until", second, "logs").splitlines() in (["one"], ["one", "two"])
     assert engine("logs", "--since", "10m", "--until", "2099-01-02", "logs") == "one\ntwo\nthree\nfour\n"
-    assert engine("logs", "--since", "0s", "logs") == ""
+    assert engine("logs", "--since", "2099-01-02", "logs") == ""
     seconds = int(time.mktime(time.gmtime()) - time.timezone)
     assert engine("logs", f"--since={seconds - 600}", f"--until={seconds + 5}.5", "logs").count("\n") == 4
     assert engine("logs", "--since=2001-02-03T04:05:06", "logs").count("\n") == 4
