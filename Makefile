@@ -53,7 +53,7 @@ e2e: $(STAMP) ## push and pull real images with real clients
 	@tests/install-system-packages e2e
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-slow: $(STAMP) ## run the tests of S3 storage on OpenStack Swift, and with a layer over 5 GB
+slow: $(STAMP) ## run the tests of S3 storage on Swift and SeaweedFS, and with a layer over 5 GB
 	@tests/install-system-packages slow
 	$(BIN)/python -m pytest -m slow tests/storage tests/s3 $(ARGS)
 

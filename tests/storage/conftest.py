@@ -11,6 +11,7 @@ from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver
 from storage.drivers import load
+from tests.s3.seaweed import seaweed
 from tests.s3.servers import S3Server, bucket_settings, gateway, moto
 from tests.s3.swift import swift
 from tests.storage.faulty import Faults, Faulty
@@ -24,10 +25,11 @@ LOCAL: dict[str, Callable[[str], Driver]] = {
     "checked-faulty-filesystem": lambda path: Checked(Faulty(load("filesystem", path=path), Faults())),
 }
 
-REMOTE = {"moto": False, "checked-moto": True, "gateway": False, "checked-gateway": True, "swift": False}
+SLOW = ("swift", "seaweed")
+REMOTE = {"moto": False, "checked-moto": True, "gateway": False, "checked-gateway": True} | dict.fromkeys(SLOW, False)
 """The kind of S3 server, and whether the driver is wrapped."""
 
-REMOTE_PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name == "swift" else ()) for name in REMOTE]
+REMOTE_PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in REMOTE]
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +47,12 @@ def gateway_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Serve
 @pytest.fixture(scope="session")
 def swift_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
 
 

