@@ -16,14 +16,17 @@ LOOK = 0.1
 
 
 class Relay:
-    """Listens on a port of its own; `trips` counts over all connections. `lose` the next answer."""
+    """Listens on a port of its own; `trips` counts over all connections.
+
+    `lose`: after so many trips more the connection breaks, with its answer on the way.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.trips = 0
-        self.lose = False
+        self.lose: int | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -48,6 +51,13 @@ class Relay:
         for thread in self._threads:
             thread.join()
 
+    def _loses(self) -> bool:
+        with self._lock:
+            if self.lose is not None:
+                self.lose = self.lose - 1 if self.lose else None
+                return self.lose is None
+            return False
+
     def _pass(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._target)) as server:
             asked, lost = False, False
@@ -58,9 +68,8 @@ class Relay:
                         return
                     if ready is client:
                         server.sendall(data)
-                        asked, lost = True, self.lose
+                        asked, lost = True, lost or (not asked and self._loses())
                     elif lost:
-                        self.lose = False
                         return
                     else:
                         with self._lock:
