@@ -110,6 +110,7 @@ def _inspect(engine: Engine, id: str) -> None:
         'true 0 "a" 2 -c none sh+- SH [sh -c echo \'a b\'\nexec sleep 1000] "sh"'
     )
     assert engine.asked("list-one", '[{{index .Config.Labels "nosuch"}}]{{if .State.Health}}well{{end}}') == "[]"
+    assert engine.asked("list-one", "{{json .Config.Entrypoint}} [{{.Config.User}}]") == "null []"
     engine.refuses("inspect", "--format", "{{.State.Health.Status}}", "list-one")
     engine.refuses("inspect", "--format", "{{.State", "list-one", code=64 if engine.is_docker else 1)
     engine.refuses("ps", "-a", "--format", "{{.Nosuch}}")
