@@ -9,7 +9,7 @@ from runtime.engine import lifecycle, locks, state
 from runtime.engine.errors import EngineError, NoSuchContainer, WrongState
 from runtime.executor import documents
 from runtime.executor.errors import ExecutorError
-from runtime.syscall.processes import PR_SET_CHILD_SUBREAPER, prctl
+from runtime.syscall.processes import PR_SET_CHILD_SUBREAPER, adopts_orphans, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,12 @@ def run(paths: Paths, id: str, wanted: Wanted, pump: Callable[[Running], Pump]) 
 
     Raises NoSuchContainer, WrongState, StartFailed (with docker's exit code).
     """
+    before = adopts_orphans()
     prctl(PR_SET_CHILD_SUBREAPER, 1)  # the OCI runtime ends, and its child becomes ours
-    running = _started(paths, id, wanted)
+    try:
+        running = _started(paths, id, wanted)
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, before)  # other orphans are not for us: nobody would wait for them
     pumping = pump(running)
     ended = os.pidfd_open(running.pid)
     try:

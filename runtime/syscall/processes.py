@@ -11,6 +11,7 @@ PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
 PR_SET_CHILD_SUBREAPER = 36
+PR_GET_CHILD_SUBREAPER = 37
 PR_SET_NO_NEW_PRIVS = 38
 
 # setrlimit's numbers, by the names of the runtime-spec.
@@ -39,6 +40,13 @@ _AT_EMPTY_PATH = 0x1000
 def prctl(option: int, value: int = 0, third: int = 0) -> int:
     """prctl(2) with plain numbers."""
     return check(LIBC.prctl(option, *(ctypes.c_ulong(each) for each in (value, third, 0, 0))), f"prctl {option}")
+
+
+def adopts_orphans() -> bool:
+    """Whether processes below this one whose parent ends become its children."""
+    adopts = ctypes.c_int()
+    check(LIBC.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(adopts), NULL, NULL, NULL), "prctl 37")
+    return bool(adopts.value)
 
 
 def prlimit(pid: int, resource: int, soft: int, hard: int) -> None:

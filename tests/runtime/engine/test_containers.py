@@ -27,6 +27,7 @@ from runtime.engine.rootfs import mount
 from runtime.engine.select import select
 from runtime.engine.start import Attach, start
 from runtime.images.image import Image
+from runtime.syscall.processes import adopts_orphans
 from tests.runtime.engine.images import install, made
 
 
@@ -244,6 +245,7 @@ def test_exec_has_streams_user_and_exit_code(machine: Machine, image: Image) -> 
     with open(read_end) as out:
         assert out.read() == "typed\n1000\nb\n/tmp\n"
     assert (code, left) == (9, False)
+    assert not adopts_orphans()
     with pytest.raises(StartFailed) as failed:
         run_exec(machine.paths, record.id, Wanted(("nothing",)), lambda run: Pump({}))
     assert failed.value.exit_code == 127

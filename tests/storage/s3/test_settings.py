@@ -199,7 +199,7 @@ def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     driver = Checked(load("s3", bucket="some"))
     for call in (driver.probe, lambda: driver.put_group([("a", b""), ("b", b"")])):
-        with pytest.raises(Unavailable, match="nobody"):
+        with pytest.raises(ReadOnly, match="nobody"):
             call()
 
 
