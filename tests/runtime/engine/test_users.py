@@ -110,12 +110,12 @@ def test_root_inside_is_not_root_outside(machine: Machine, place: tuple[Path, Im
     assert owner(top / "made") == (UIDS + 7, GIDS + 8)
     assert owner(top / "secret") == (UIDS, GIDS)
     assert top.parent.stat().st_mode & 0o7777 == 0o710, "nobody else comes to the programs that set its ids"
+    stop.stop(machine, id, signal=9)  # from then on its log is whole
     lines = [" ".join(entry.text.split()) for entry in read(machine, id) if entry.stream == "stdout"]
     assert lines[:4] == ["0", f"0 {UIDS} 5000", f"0 {GIDS} 5000", "0:0"]
     # runc leaves it to its caller whose the standard streams are.
     reopened = [] if runtime == "runc" else ["reopened"]
     assert lines[4:] == ["1000:1000", "0:0", "0:0", "secret", *reopened, "denied", "denied"]
-    stop.stop(machine, id, signal=9)
     assert {change.path for change in machine.snapshots.changes(id)} >= {"/made", "/done"}
     assert not {change.path for change in machine.snapshots.changes(id)} & {"/secret", "/bin/busybox"}
 
