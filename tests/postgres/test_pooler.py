@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
-from registry.metadata import events, repositories, schema
+from registry.metadata import repositories, schema
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseUnavailable
 from registry.metadata.postgres import SETTINGS, Postgres
 from registry.metadata.session import Session
+from tests.postgres.once import written_once
 from tests.postgres.pooler import Pooler, pooler
 from tests.postgres.server import shared
 
@@ -139,36 +137,9 @@ def test_nothing_that_was_committed_is_run_again(between: Pooler) -> None:
     """The server's processes are cut off behind the pooler at any moment, as a restart or failover does."""
     direct = shared().new_database()
     database = Database.open(between.through(direct))
-    done: list[str] = []
-    twice: list[str] = []
-    end = time.monotonic() + 1.5
 
-    def write(worker: int) -> None:
-        for number in range(1_000_000):
-            if time.monotonic() > end:
-                return
-            name = f"{worker}/{number}"
-
-            def once(s: Session, name: str = name) -> None:
-                if repositories.find(s, name) is not None:
-                    twice.append(name)
-                repositories.ensure(s, name, 1)
-                events.append(s, "tag.moved", name)
-
-            with contextlib.suppress(DatabaseUnavailable):
-                database.write_now(once)
-                done.append(name)
-
-    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(3)]
-    for worker in workers:
-        worker.start()
-    rng = random.Random(1)
-    while time.monotonic() < end:
-        time.sleep(rng.uniform(0.02, 0.08))
+    def cut() -> None:
         shared().execute(CUT.format(name_of(direct)))
-    for worker in workers:
-        worker.join()
-    assert not twice
-    assert len(done) > 20
-    assert all(database.read_now(lambda s: repositories.find(s, name)) for name in done)  # noqa: B023
+
+    assert written_once(database, cut, writers=3, seconds=1.5, pauses=(0.02, 0.08)) > 20
     database.close()

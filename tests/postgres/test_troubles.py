@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import signal
 import threading
 import time
@@ -18,6 +16,7 @@ from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError, DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.postgres import LOCK_SQL, Postgres
 from registry.metadata.session import Session
+from tests.postgres.once import written_once
 from tests.postgres.server import Cluster, shared
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'entrepot'"
@@ -96,38 +95,11 @@ def test_nothing_that_was_committed_is_run_again(cluster: Cluster) -> None:
     """Cut at any moment, the commit's own among them: what was done is not done twice, what was said is so."""
     url = cluster.new_database()
     database = Database.open(url)
-    done: list[str] = []
-    twice: list[str] = []
-    end = time.monotonic() + 4
 
-    def write(worker: int) -> None:
-        for number in range(1_000_000):
-            if time.monotonic() > end:
-                return
-            name = f"{worker}/{number}"
-
-            def once(s: Session, name: str = name) -> None:
-                if repositories.find(s, name) is not None:
-                    twice.append(name)
-                repositories.ensure(s, name, 1)
-                events.append(s, "tag.moved", name)
-
-            with contextlib.suppress(DatabaseUnavailable):
-                database.write_now(once)
-                done.append(name)
-
-    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
-    for worker in workers:
-        worker.start()
-    rng = random.Random(1)
-    while time.monotonic() < end:
-        time.sleep(rng.uniform(0.01, 0.06))
+    def cut() -> None:
         cluster.execute(CUT.format(name_of(url)))
-    for worker in workers:
-        worker.join()
-    assert not twice
-    assert len(done) > 100
-    assert all(database.read_now(lambda s: repositories.find(s, name)) for name in done)  # noqa: B023
+
+    assert written_once(database, cut, writers=4, seconds=4, pauses=(0.01, 0.06)) > 100
     database.close()
 
 
