@@ -160,7 +160,7 @@ class _Layers:
                     coming[layer.digest] = _Coming(arriving, workers.submit(work), unpacking)
             # By a thread of its own, so that whoever interrupts this one need not wait for bytes that do not come.
             work_left = functools.partial(self._unpack, unpacking.check, layers, read.diff_ids, chains, coming)
-            unpacking.submit(work_left).result()
+            unpacking.result(unpacking.submit(work_left))
 
     def _download(self, download: Download, layer: Descriptor, arriving: Arriving) -> None:
         try:

@@ -83,7 +83,7 @@ def _blobs(
                 work = functools.partial(_blob, images, registry, name, progress, known, layer, workers, neighbour)
                 futures.append(workers.submit(work))
         for future in futures:
-            future.result()
+            workers.result(future)
 
 
 def _blob(

@@ -46,7 +46,10 @@ class Workers:
             raise Stopped("stopped")
 
     def result(self, future: Future[_Result]) -> _Result:
-        """What came of work of whatever workers, for one of these that needs it. Raises Stopped, and what it raised."""
+        """What came of work of whatever workers, for one of these or the main thread. Raises Stopped, or the same.
+
+        It wakes now and then: a signal that another thread was given, or that came just before, interrupts no wait.
+        """
         while not future.done():
             self.check()
             futures.wait([future], _PATIENCE)

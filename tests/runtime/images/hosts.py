@@ -1,5 +1,6 @@
 """Hosts of the tests: each has roots and a home of its own and uses the `entrepot` command as a user does."""
 
+import ctypes
 import json
 import os
 import signal
@@ -62,6 +63,14 @@ class Host:
         """Where a blob is kept."""
         digits = digest.removeprefix("sha256:")
         return self.root / "content/docker/registry/v2/blobs/sha256" / digits[:2] / digits / "data"
+
+
+def interrupt_another_thread(process: subprocess.Popen[bytes]) -> None:
+    """Send SIGINT to a thread that is not the main one, which the main one then does not wake up for."""
+    threads = [int(name) for name in os.listdir(f"/proc/{process.pid}/task")]
+    libc = ctypes.CDLL(None, use_errno=True)
+    sent = libc.tgkill(process.pid, max(set(threads) - {process.pid}), signal.SIGINT)
+    assert sent == 0, os.strerror(ctypes.get_errno())
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
