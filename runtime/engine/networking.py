@@ -125,7 +125,9 @@ def _without_root(record: Record, of: Of) -> Connected:
         pass
     namespace.aside(of.namespace)
     try:
-        made = _usermode().connect(of.namespace, of.run, record.id, record.name, publishes(record))
+        asked = record.networking_config.endpoints_config.get("bridge", Asked())
+        ports, mac = publishes(record), asked.mac_address
+        made = _usermode().connect(of.namespace, of.run, record.id, record.name, ports, mac)
     except BaseException:
         namespace.drop(of.namespace)
         raise

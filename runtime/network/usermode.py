@@ -34,16 +34,16 @@ _ANY: Final = "0.0.0.0"  # noqa: S104 - as docker publishes
 _FILES: Final = ("usermode.json", "usermode.pid", "usermode.log", "usermode.sock", "usermode.mark")
 
 
-def connect(netns: str, folder: str, container: str, name: str, ports: Sequence[Publish]) -> Endpoint:
+def connect(netns: str, folder: str, container: str, name: str, ports: Sequence[Publish], mac: str = "") -> Endpoint:
     """Connect a network namespace to what this host reaches; what is needed later is kept in the folder.
 
     Raises NetworkError: neither program is there, or a port is taken.
     """
     published = [_free(each) for each in ports]
     if program := shutil.which("slirp4netns"):
-        _slirp(program, netns, Path(folder), published)
+        _slirp(program, netns, Path(folder), published, mac)
     elif program := shutil.which("pasta"):
-        _pasta(program, netns, Path(folder), published)
+        _pasta(program, netns, Path(folder), published, mac)
     else:
         raise NetworkError(
             "without root a network needs slirp4netns or pasta, install one of them or run with --network none or host"
@@ -56,7 +56,7 @@ def connect(netns: str, folder: str, container: str, name: str, ports: Sequence[
         network_id="",
         ip=_ADDRESS,
         prefix=_PREFIX,
-        mac="",
+        mac=mac,
         gateway=_GATEWAY,
         interface=_DEVICE,
         device="",
@@ -86,13 +86,14 @@ def disconnect(folder: str) -> None:
         Path(folder, name).unlink(missing_ok=True)
 
 
-def _slirp(program: str, netns: str, folder: Path, ports: Sequence[Published]) -> None:
+def _slirp(program: str, netns: str, folder: Path, ports: Sequence[Published], mac: str) -> None:
     ready, tell = os.pipe2(os.O_CLOEXEC)
     here = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # By a descriptor, because an address of a socket is short and a folder's path may be long.
         spoken = f"/proc/{os.getpid()}/fd/{here}/{_FILES[3]}"
         words = [program, "--configure", "--mtu=65520", "--disable-host-loopback", "--api-socket", spoken]
+        words += [f"--macaddress={mac}"] if mac else []
         pid = _begin([*words, "--ready-fd=3", "--netns-type=path", netns, _DEVICE], folder, tell)
         os.close(tell)
         tell = -1
@@ -129,10 +130,10 @@ def _forward(spoken: str, port: Published) -> None:
         raise NetworkError(f"port {port.host_port} of {port.host_ip} cannot be published: {told[:200].decode()}")
 
 
-def _pasta(program: str, netns: str, folder: Path, ports: Sequence[Published]) -> None:
+def _pasta(program: str, netns: str, folder: Path, ports: Sequence[Published], mac: str) -> None:
     words = [program, "--foreground", "--quiet", "--ipv4-only", "--config-net", "--ns-ifname", _DEVICE]
     words += ["--address", _ADDRESS, "--netmask", str(_PREFIX), "--gateway", _GATEWAY, "--dns-forward", _NAMES]
-    words += ["--no-map-gw", "-T", "none", "-U", "none"]
+    words += ["--no-map-gw", "-T", "none", "-U", "none", *(["--ns-mac-addr", mac] if mac else [])]
     for protocol, flag in (("tcp", "-t"), ("udp", "-u")):
         mine = [f"{each.host_ip}/{each.host_port}:{each.port}" for each in ports if each.protocol == protocol]
         words += [word for each in mine or ["none"] for word in (flag, each)]

@@ -25,6 +25,7 @@ from tests.runtime.stranger import Stranger
 NAME, NUMBER, FIRST = "entrepot-stranger", 1_210_000, 2_100_000
 LONELY = 1_220_000
 USERMODE = ("slirp4netns", "pasta")
+MAPS = ("newuidmap", "newgidmap")
 
 
 @pytest.fixture(scope="module")
@@ -162,16 +163,18 @@ def got(port: str) -> bytes:
 
 @pytest.mark.parametrize("program", USERMODE)
 def test_a_network_by_either_program(stranger: Stranger, image: str, program: str) -> None:
-    path = only(stranger.folder / f"bin-{program}", program)
+    path = only(stranger.folder / f"bin-{program}", program, *MAPS)
     look = "ip -o -4 addr show tap0 | tr -s ' ' | cut -d' ' -f4; ip route | head -n 1"
     assert (
         stranger("run", "--rm", image, "sh", "-c", look, programs=path)
         == "10.0.2.100/24\ndefault via 10.0.2.2 dev tap0 \n"
     )
+    mac, look = "02:42:ac:11:00:77", "cat /sys/class/net/tap0/address"
+    assert stranger("run", "--rm", f"--mac-address={mac}", image, "sh", "-c", look, programs=path) == f"{mac}\n"
 
 
 def test_what_cannot_be_had_is_said(stranger: Stranger, image: str) -> None:
-    bare = only(stranger.folder / "bare", "true")
+    bare = only(stranger.folder / "bare", *MAPS)
     stranger("run", "--rm", image, "true", code=125, programs=bare)
     assert "install one of them or run with --network none or host" in stranger.errors
     assert stranger("run", "--rm", "--network=none", image, "echo", "well", programs=bare) == "well\n"
