@@ -50,6 +50,7 @@ from registry.transport.application import Answer, Client, Deferred, Headers
 from registry.transport.cycle import Disconnected
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
+from storage import cores
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver, Multipart
@@ -77,8 +78,8 @@ class App:
     def __init__(self, config: Config, driver: Driver, metrics: Metrics, access_log: AccessLog) -> None:
         limits = config.limits
         self.limits = _limits(config)
-        self.lanes = Lanes(config.uploads.threads)
-        self.pool = ThreadPoolExecutor(_threads(config, driver), thread_name_prefix="storage")
+        self.lanes = Lanes(config.uploads.threads, cores.anywhere)
+        self.pool = ThreadPoolExecutor(_threads(config, driver), "storage", initializer=cores.anywhere)
         self.draining = False
         self._config = config
         self._metrics = metrics

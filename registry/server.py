@@ -16,18 +16,20 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 
 from registry.app import App, build
 from registry.config import Config
+from registry.config.settings import Server
 from registry.telemetry.tally import empty
 from registry.transport.protocol import RegistryProtocol
 from registry.transport.reaper import Reaper
+from storage import cores
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +120,11 @@ def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
     return 0
 
 
+class _Running(NamedTuple):
+    since: float
+    core: int | None
+
+
 class Supervisor:
     """The parent of several workers. Forks before any thread or event loop exists."""
 
@@ -125,7 +132,7 @@ class Supervisor:
         self._config = config
         self._listener = listener
         self._folder = metrics_folder
-        self._workers: dict[int, float] = {}
+        self._workers: dict[int, _Running] = {}
         self._stopping = False
 
     def run(self) -> int:
@@ -133,23 +140,23 @@ class Supervisor:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._pass_on)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
-        for _ in range(self._config.server.workers):
-            self._fork()
+        for core in _cores(self._config.server):
+            self._fork(core)
         failed = False
         while self._workers:
             try:
                 pid, status = os.wait()
             except ChildProcessError:
                 break
-            started = self._workers.pop(pid, 0.0)
-            if self._stopping:
+            ended = self._workers.pop(pid, None)
+            if self._stopping or ended is None:
                 failed = failed or status != 0
                 continue
             log.error("worker %d ended with status %d and is replaced", pid, os.waitstatus_to_exitcode(status))
-            if time.monotonic() - started < RESTART_PAUSE:
+            if time.monotonic() - ended.since < RESTART_PAUSE:
                 time.sleep(RESTART_PAUSE)
             if not self._stopping:
-                self._fork()
+                self._fork(ended.core)
         return 1 if failed else 0
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -162,7 +169,7 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _fork(self) -> None:
+    def _fork(self, core: int | None) -> None:
         parent = os.getpid()
         # A signal that comes before the worker can drain waits until it can; its parent's handler is not for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -171,17 +178,26 @@ class Supervisor:
             return
         pid = os.fork()
         if pid:
-            self._workers[pid] = time.monotonic()
+            self._workers[pid] = _Running(time.monotonic(), core)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             return
         code = 1
         try:
             _die_with(parent)
+            if core is not None:
+                cores.keep_to(core)
             code = _work(self._config, self._listener, self._folder)
         except BaseException:
             log.exception("the worker failed")
         finally:
             os._exit(code)
+
+
+def _cores(server: Server) -> Sequence[int | None]:
+    """For each worker the core that is its own; None where the system chooses."""
+    if server.pin_workers and server.workers == len(cores.ALL):
+        return sorted(cores.ALL)
+    return [None] * server.workers
 
 
 def _die_with(parent: int) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple
 
-from storage import paths
+from storage import cores, paths
 from storage.digest import Buffer, Digest, Hash, hasher
 from storage.driver import Driver, Stat, Writer
 from storage.errors import DigestMismatch, NotFound
@@ -26,7 +26,7 @@ BESIDE = 1024 * 1024
 @functools.cache
 def _hashing(process: int) -> ThreadPoolExecutor:
     """Threads that hash, for this `process`: a fork has none of its parent's. More than cores would be of no use."""
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash", initializer=cores.anywhere)
 
 
 def _this_boot() -> str:

@@ -41,6 +41,7 @@ class Server(Section, frozen=True, kw_only=True):
     listen: Annotated[str, Listen()] = "127.0.0.1:5000"
     root: Annotated[str, Text("a folder")] = ""
     workers: Annotated[int, Whole(0, 256)] = 0
+    pin_workers: Annotated[bool, Flag()] = True
     drain_timeout: Annotated[float, Duration(0, _DAY)] = 30.0
     public_url: Annotated[str, Url()] = ""
     absolute_locations: Annotated[bool, Flag()] = False

@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool, PoolProxiedConnection
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.session import CursorSession
 from registry.metadata.wal import WriteAheadLog
+from storage import cores
 
 BUSY_TIMEOUT = 10.0
 MIGRATION_TIMEOUT = 60.0
@@ -240,6 +241,7 @@ class _Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
+        cores.anywhere()
         while self._wanted.wait() and not self._stopping:
             self._wanted.clear()
             # A full or failing disk shows itself to the writers; the log is only copied later.

@@ -31,10 +31,10 @@ from registry.metadata.session import Session
 MAX_BATCH = 256
 """Writes in one transaction at most, so that the first of them does not wait for ever more."""
 
-PAUSE = 0.002
-"""Seconds that a batch waits for more when the one before it was shared. Those who were answered together come again
-together, a moment later; each commit that they share saves all of them its cost, which is greater than the pause."""
-
+PAUSE, STEP = 0.002, 0.0005
+"""Seconds that a batch waits at most until it has as many writes as the one before it had, and between two looks. Those
+who were answered together come again together, a moment later; each commit that they share saves all of them its cost,
+which is greater than the pause."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two attempts to write when the database is away, at first and at most."""
@@ -93,12 +93,11 @@ class GroupWriter:
             self._thread.join()
 
     def _work(self) -> None:
-        shared = False
+        before = 1
         while (first := self._queue.get()) is not None:
-            if shared and not self._closed:
-                sleep(PAUSE)
+            self._await(before)
             batch, last = self._gather(first)
-            shared = len(batch) > 1
+            before = len(batch)
             started = perf_counter()
             outcomes = self._settle(batch)
             if self._observe is not None:
@@ -109,6 +108,12 @@ class GroupWriter:
             if last:
                 break
         self._disconnect()
+
+    def _await(self, count: int) -> None:
+        """Until so many writes have come, or the pause is over."""
+        end = monotonic() + PAUSE
+        while self._queue.qsize() + 1 < count and not self._closed and monotonic() < end:
+            sleep(STEP)
 
     def _gather(self, first: _Write) -> tuple[list[_Write], bool]:
         batch = [first]

@@ -48,10 +48,10 @@ CHUNK = 4 << 20
 
 
 class Lanes:
-    """At most `count` threads, shared by all connections of one worker."""
+    """At most `count` threads, shared by all connections of one worker; each calls `begin` first."""
 
-    def __init__(self, count: int) -> None:
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="lane")
+    def __init__(self, count: int, begin: Callable[[], None] | None = None) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="lane", initializer=begin)
         self._free = count
 
     @property

@@ -174,3 +174,33 @@ def test_stopping_while_starting(tmp_path: Path) -> None:
             server.wait(10)
         finally:
             server.kill()
+
+
+def affinities(pid: int) -> list[set[int]]:
+    """Of each thread of a process the cores it may run on, the main one first."""
+    threads = sorted(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
+    return [os.sched_getaffinity(thread) for thread in threads]
+
+
+def test_as_many_workers_as_cores_have_one_each(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    with running(tmp_path, {"ENTREPOT_SERVER_WORKERS": str(len(cores))}) as server:
+        workers = children(server.process.pid) or [server.process.pid]
+        assert sorted(core for pid in workers for core in affinities(pid)[0]) == sorted(cores)
+        # What hashes and moves a large body does so where there is room, as the parent does.
+        repository = new_repository(server.client)
+        repository.push(noise(8 << 20))
+        assert any(one == cores for pid in workers for one in affinities(pid))
+        if len(workers) > 1:
+            own = affinities(workers[0])[0]
+            os.kill(workers[0], signal.SIGKILL)
+            wait_until(lambda: len(set(children(server.process.pid)) - set(workers)) == 1, 15, "it is not replaced")
+            [replacement] = set(children(server.process.pid)) - set(workers)
+            wait_until(lambda: affinities(replacement)[0] == own, 5, "the new worker has not the core of the old one")
+
+
+def test_workers_have_no_cores_of_their_own_where_that_is_not_wanted(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    settings = {"ENTREPOT_SERVER_WORKERS": str(max(2, len(cores))), "ENTREPOT_SERVER_PIN_WORKERS": "false"}
+    with running(tmp_path, settings) as server:
+        assert all(one == cores for pid in children(server.process.pid) for one in affinities(pid))

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import boto3
 from botocore.config import Config
 
+from storage import cores
+
 PART_LEAST = 5 << 20
 """Bytes that S3 wants a part to have, the last one aside."""
 
@@ -73,8 +75,9 @@ class Connection:
         apart = settings.redirect_endpoint not in ("", settings.endpoint)
         self.presigning = _client(settings, settings.redirect_endpoint) if apart else self.client
         # Apart: what is small must not wait until what is large has been sent.
-        self.small = ThreadPoolExecutor(max(2, settings.connections // 2), thread_name_prefix="s3-small")
-        self.large = ThreadPoolExecutor(max(2, settings.connections // 2), thread_name_prefix="s3-large")
+        count = max(2, settings.connections // 2)
+        self.small = ThreadPoolExecutor(count, thread_name_prefix="s3-small", initializer=cores.anywhere)
+        self.large = ThreadPoolExecutor(count, thread_name_prefix="s3-large", initializer=cores.anywhere)
 
     def _count(self, event_name: str, **_: object) -> None:
         with self._lock:
