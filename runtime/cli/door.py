@@ -13,7 +13,7 @@ import sys
 from runtime.cli import failure
 from runtime.cli.options import ONE
 from runtime.cli.reading import read
-from runtime.engine.together import Together, begin
+from runtime.together import Together, begin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

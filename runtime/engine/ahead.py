@@ -14,7 +14,7 @@ import socket
 import sys
 from importlib import import_module
 
-from runtime.engine import together
+from runtime import together
 from runtime.engine.connection import Connection
 from runtime.engine.waiting import Waiting
 from runtime.syscall.files import close_range

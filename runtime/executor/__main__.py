@@ -6,6 +6,11 @@ import sys
 gc.disable()  # nothing here lives long enough for a cycle to matter
 sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
-from runtime.executor.program import main  # noqa: E402 # only now it can be found
+# Only now they can be found.
+from runtime.together import begin  # noqa: E402
 
-main(sys.argv[1:])
+kept = begin(f"{__file__.rpartition('/')[0]}/__pycache__/programs.{sys.implementation.cache_tag}", whole=True)
+
+from runtime.executor.program import main  # noqa: E402
+
+main(sys.argv[1:], kept.keep)

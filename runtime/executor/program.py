@@ -13,6 +13,7 @@ from runtime.executor.version import text as version_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 VERBS = {
@@ -43,9 +44,15 @@ class Call:
         self.given = given
 
 
-def main(words: list[str]) -> NoReturn:
-    """Run the command line and leave the process; nothing is printed but messages and answers."""
-    os._exit(_run(words))
+def main(words: list[str], keep: Callable[[], None] | None = None) -> NoReturn:
+    """Run the command line and leave the process; nothing is printed but messages and answers.
+
+    `keep` is called where all went well: what was loaded by then need not be looked for again.
+    """
+    status = _run(words)
+    if keep is not None and not status:
+        keep()
+    os._exit(status)
 
 
 def _run(words: list[str]) -> int:

@@ -58,9 +58,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "migrations": ("registry.metadata.models",),
     "runtime": (),
+    "runtime.together": (),
     "runtime.syscall": (),
     "runtime.cgroups": ("runtime.syscall",),
-    "runtime.executor": ("runtime.syscall", "runtime.cgroups"),  # nothing of the engine: it is a program of its own
+    "runtime.executor": (
+        "runtime.syscall",
+        "runtime.cgroups",
+        "runtime.together",
+    ),  # nothing of the engine: it is a program of its own
     "runtime.bundle": ("registry.oci", "runtime.syscall.capability_names"),
     "runtime.snapshots": ("storage", "registry.oci", "runtime.syscall"),
     "runtime.images": ("storage", "registry.oci", "registry.client", "runtime.snapshots"),
@@ -78,6 +83,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "runtime.images",
         "runtime.network",
         "runtime.volumes",
+        "runtime.together",
     ),
     "runtime.cli": (
         "storage",
@@ -89,6 +95,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "runtime.network",
         "runtime.volumes",
         "runtime.engine",
+        "runtime.together",
     ),
 }
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PROGRAM = f"""
 import json, sys
 sys.path.append({str(ROOT)!r})
-from runtime.engine import together
+from runtime import together
 sys.path.insert(0, sys.argv[1])
 finder = together.begin(sys.argv[2])
 exec(sys.argv[3])
@@ -108,3 +108,12 @@ def test_one_that_may_not_be_written_is_not(library: Library) -> None:
     assert not library.kept.exists()
     library("together.os.geteuid = lambda: 1234567")
     assert not library.kept.exists()
+
+
+def test_a_whole_one_leaves_no_descriptor(library: Library) -> None:
+    """What runs next to a container must not be found with the file open."""
+    library()
+    taken = "import os; held = set(os.listdir('/proc/self/fd')); finder = together.begin(sys.argv[2], whole=True); " + (
+        "assert set(os.listdir('/proc/self/fd')) == held"
+    )
+    assert library(f"sys.meta_path.remove(finder); {taken}")[0] == [True] * 3

@@ -40,10 +40,15 @@ class _Loader(_importing.SourceFileLoader):
 
 
 class Together:
-    """A finder of modules, asked before all others."""
+    """A finder of modules, asked before all others.
 
-    def __init__(self, path: str) -> None:
+    With `whole` the file is read at once and closed: nobody who comes by this process's descriptors finds it there.
+    """
+
+    def __init__(self, path: str, *, whole: bool = False) -> None:
         self._path = path
+        self._whole = whole
+        self._data = b""
         self._before = set(sys.modules)
         self._served: set[str] = set()
         self._descriptor = -1
@@ -64,6 +69,9 @@ class Together:
         self._descriptor = descriptor
         if places == sys.path:
             self._index = index
+        if self._whole:
+            self._data, self._descriptor = os.pread(descriptor, at, 0), -1
+            os.close(descriptor)
 
     def find_spec(
         self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
@@ -90,11 +98,14 @@ class Together:
 
     def _code(self, name: str, begin: int, end: int) -> CodeType:
         """What is kept has its name before it: a descriptor that has come to be another file's is noticed."""
-        mark, text = name.encode() + b"\0", os.pread(self._descriptor, end - begin, begin)
+        mark, text = name.encode() + b"\0", self._text(begin, end)
         if not text.startswith(mark):
             raise ValueError(name)
         code: CodeType = marshal.loads(memoryview(text)[len(mark) :])  # noqa: S302
         return code
+
+    def _text(self, begin: int, end: int) -> bytes:
+        return self._data[begin:end] if self._data else os.pread(self._descriptor, end - begin, begin)
 
     def forget(self) -> None:
         """Find nothing any more, for a process that closes the descriptors it does not know."""
@@ -108,7 +119,7 @@ class Together:
                 return
             for name, kept in self._index.items():
                 if name not in added and _is_as_it_was(kept):
-                    added[name] = (*kept[:5], os.pread(self._descriptor, kept[6] - kept[5], kept[5]))
+                    added[name] = (*kept[:5], self._text(kept[5], kept[6]))
             self._write(added)
         except OSError:
             return
@@ -159,9 +170,9 @@ def _is_as_it_was(kept: Kept) -> bool:
     return int(now.st_mtime) == kept[2] and now.st_size == kept[3]
 
 
-def begin(path: str) -> Together:
+def begin(path: str, *, whole: bool = False) -> Together:
     """Have modules found in a file from now on."""
-    finder = Together(path)
+    finder = Together(path, whole=whole)
     sys.meta_path.insert(0, finder)
     return finder
 
