@@ -23,6 +23,9 @@ from runtime.cli.verbs import VERBS
 
 _SERVER: Final = "registry.cli"
 _WRONG: Final = 125
+_COUNT: Final = 1
+"""As docker: of a flag that there is none of, and of too few words or too many."""
+_MANY: Final = "Got unexpected extra argument"
 
 
 class FrontDoor(Verbs):
@@ -112,8 +115,10 @@ def _answer(given: Sequence[str]) -> Any:  # noqa: ANN401 - what a verb returns;
 
 
 def _code(error: click.UsageError) -> int:
-    at_a_verb = error.ctx is not None and error.ctx.parent is not None
-    return _WRONG if at_a_verb else 2
+    if error.ctx is None or error.ctx.parent is None:
+        return 2
+    missing = isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument)
+    return _COUNT if missing or error.message.startswith(_MANY) else _WRONG
 
 
 def _usage(error: click.UsageError) -> str:

@@ -1,4 +1,4 @@
-"""`entrepot events`: what happens to containers."""
+"""`entrepot events`: what happens to containers, images, networks and volumes."""
 
 import sys
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def _named(event: Mapping[str, Any]) -> dict[str, object]:
     return {**event, **told, **{name: lambda value=value: value for name, value in of_actor.items()}}
 
 
-@click.command(help="Show what happens to containers.")
+@click.command(help="Show what happens to containers, images, networks and volumes.")
 @click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show those that fit.")
 @click.option("--since", metavar="TIME", default="", help="From a time on, or so long ago.")
 @click.option("--until", metavar="TIME", default="", help="Up to a time, or so long ago.")

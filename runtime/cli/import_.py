@@ -26,6 +26,7 @@ def command(source: str, name: str, instructions: tuple[str, ...], message: str,
     step = Step.now(comment=message or f"Imported from {source}")
     with _opened(source) as stream:
         made = commit(images, None, stream, run, step, given, platform.parse(wanted) if wanted else None)
+    images.told("import", made.id, made.id)
     click.echo(made.id)
 
 

@@ -11,10 +11,15 @@ from runtime.snapshots.snapshots import Snapshots
 
 def local_images() -> Images:
     """The images; unpacked layers are opened when they are first asked for."""
-    root = home().root
+    root, run = home()
 
     def layers() -> Snapshots:
         opened: Snapshots = import_module("runtime.snapshots.drivers").choose(str(paths.snapshots(root)))
         return opened
 
-    return Images(root, layers, default=settings().default_registry)
+    def told(action: str, id: str, name: str) -> None:
+        run.mkdir(0o711, parents=True, exist_ok=True)
+        path = import_module("runtime.engine.paths").Paths(str(root), str(run)).events
+        import_module("runtime.engine.events").append(path, action, id, {"name": name}, "image")
+
+    return Images(root, layers, default=settings().default_registry, told=told)

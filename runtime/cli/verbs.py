@@ -32,7 +32,7 @@ VERBS: Final = {
     "stats": "Show what containers use.",
     "port": "Show the published ports of a container.",
     "update": "Change the bounds and the restart policy of containers.",
-    "events": "Show what happens to containers.",
+    "events": "Show what happens to containers, images, networks and volumes.",
     "info": "Show what this machine is, and what is on it.",
     "image": "Images: ls, inspect, history, rm, prune and the like.",
     "images": "List images.",

@@ -13,7 +13,7 @@ from runtime.engine.errors import EngineError
 from runtime.engine.paths import Paths
 
 PAUSE = 0.05
-KEYS = ("container", "event", "image", "label", "network", "type")
+KEYS = ("container", "event", "image", "label", "network", "type", "volume")
 
 
 def read(
@@ -43,8 +43,9 @@ def fits(event: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> bool:
         "container": lambda text: is_the("container", text),
         "network": lambda text: is_the("network", text),
         "event": lambda text: event["Action"].partition(":")[0] == text,
-        "image": lambda text: attributes.get("image") == text,
+        "image": lambda text: attributes.get("image") == text or is_the("image", text),
         "label": lambda text: text in labels or text in attributes,
+        "volume": lambda text: is_the("volume", text),
         "type": lambda text: event["Type"] == text,
     }
     return all(any(have[key](text) for text in texts) for key, texts in wanted.items())

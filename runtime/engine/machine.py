@@ -52,7 +52,11 @@ class Machine:
     @cached_property
     def volumes(self) -> Volumes:
         """What outlives them."""
-        return cast("Volumes", import_module("runtime.volumes.volumes").Volumes(self.root, self.run))
+        opened = import_module("runtime.volumes.volumes").Volumes(self.root, self.run, self._volume_event)
+        return cast("Volumes", opened)
+
+    def _volume_event(self, action: str, name: str) -> None:
+        events.append(self.paths.events, action, name, {"driver": "local"}, "volume")
 
 
 def at(paths: Paths) -> Machine:

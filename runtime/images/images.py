@@ -20,7 +20,7 @@ from runtime.images.errors import Ambiguous, BadImage, ImagesError, InvalidName,
 from runtime.images.image import Image, layers_of
 from runtime.images.index import Index, Named, Record
 from runtime.images.leases import lease
-from runtime.images.names import HUB, Name, parse, tagged
+from runtime.images.names import HUB, Name, familiar, parse, tagged
 from runtime.snapshots.snapshots import Snapshots
 from storage import paths as stored
 from storage.digest import Digest
@@ -32,14 +32,24 @@ if TYPE_CHECKING:
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
+Told = Callable[[str, str, str], None]
+"""Is told what happens to images: docker's word for it, the id (of pulls and pushes the name), and a name."""
+
+
+def _nobody(action: str, id: str, name: str) -> None:
+    """Nobody is told."""
+
 
 class Images:
     """See the module. `root` is the data root; `layers` opens the snapshots; `default` is the registry of names
-    without one."""
+    without one; `told` is called when something has happened."""
 
-    def __init__(self, root: Path, layers: Callable[[], Snapshots], *, default: str = HUB) -> None:
+    def __init__(
+        self, root: Path, layers: Callable[[], Snapshots], *, default: str = HUB, told: Told = _nobody
+    ) -> None:
         self.root = root
         self.default = default
+        self.told = told
         self._open_layers = layers
 
     @functools.cached_property
@@ -200,5 +210,7 @@ class Images:
             image_id = self.resolve(found, source)
             named = found.names.get(self.key(source))
             manifest = named.manifest if named is not None else found.images[image_id].manifest
-            found.names[str(tagged(target, self.default))] = Named(image_id, manifest)
+            name = tagged(target, self.default)
+            found.names[str(name)] = Named(image_id, manifest)
             found.images[image_id].named = time.time()
+        self.told("tag", image_id, familiar(name, self.default))

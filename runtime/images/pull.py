@@ -21,7 +21,7 @@ from runtime.images.download import Download, Opener
 from runtime.images.errors import BadImage, ImagesError, NoPlatform
 from runtime.images.image import Image, short
 from runtime.images.images import Images
-from runtime.images.names import Name
+from runtime.images.names import Name, familiar, short_repository
 from runtime.images.neighbour import Neighbour
 from runtime.images.platform import Platform
 from runtime.images.progress import Progress, Silent, Status
@@ -78,6 +78,7 @@ def pull(
             names = [by_digest] if name.digest else [name, by_digest]
             image = images.add(configured.digest, found.fetched.digest, names)
     origins.note(images.root, name, [configured.digest, *(layer.digest for layer in layers)])
+    images.told("pull", familiar(name, images.default), short_repository(name, images.default))
     return Pulled(image, found.top, not before)
 
 

@@ -12,7 +12,7 @@ from runtime.images.compress import compressed
 from runtime.images.image import layers_of, short
 from runtime.images.images import LARGEST_MANIFEST, Images
 from runtime.images.index import Named
-from runtime.images.names import Name
+from runtime.images.names import Name, familiar, short_repository
 from runtime.images.neighbour import Neighbour
 from runtime.images.progress import Progress, Status
 from runtime.images.workers import Workers
@@ -54,6 +54,7 @@ def push(
             found.names[str(name._replace(tag="", digest=digest))] = Named(image.id, digest)
     sent = [image.id, *(layer.digest for layer in manifest.layers if not _foreign(layer))]
     origins.note(images.root, name, sent)
+    images.told("push", familiar(name, images.default), short_repository(name, images.default))
     return Pushed(digest, len(packed))
 
 

@@ -41,7 +41,12 @@ def remove(images: Images, text: str, users: Users, *, force: bool = False) -> R
         if last:
             _refuse_used(image, users.get(image.id, ()), force=force)
             names = [*image.names, *image.digests]
-        return _take(images, found, image, names, whole=last)
+        removed = _take(images, found, image, names, whole=last)
+    for _ in removed.untagged:
+        images.told("untag", image.id, image.id)
+    if last:
+        images.told("delete", image.id, image.id)
+    return removed
 
 
 def _names(images: Images, image: Image, text: str, *, by_name: bool, force: bool) -> list[str]:
@@ -95,6 +100,8 @@ def prune(
                 del found.names[name]
             del found.images[image_id]
         freed = collect(images, found, None)
+    for image_id in deleted:
+        images.told("delete", image_id, image_id)
     return Removed(untagged, deleted, freed + _cut_off(images))
 
 

@@ -20,15 +20,21 @@ from runtime.volumes.usage import Usage, size
 from runtime.volumes.volume import Volume, Wishes, check_name, define
 
 Users = Callable[[str], Sequence[str]]
+Told = Callable[[str, str], None]
+"""Is told what happens to volumes: docker's word for it, and the name."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Volumes:
-    """Volumes below a data root; safe for many threads and processes. Raises VolumeError and its kind."""
+    """Volumes below a data root; safe for many threads and processes. Raises VolumeError and its kind.
 
-    def __init__(self, root: Path, run: Path) -> None:
+    `told` is called when something has happened to one.
+    """
+
+    def __init__(self, root: Path, run: Path, told: Told = lambda action, name: None) -> None:
         self._paths = Paths(root, run)
+        self._told = told
 
     def create(self, name: str = "", wishes: Wishes | None = None) -> Volume:
         """The volume of that name: the one that is there, or a new one; without a name a new anonymous one."""
@@ -45,6 +51,7 @@ class Volumes:
             _write(folder / "volume.json", msgspec.json.encode(volume))
             folder.rename(self._paths.folder(volume.name))
             _sync(self._paths.volumes)
+        self._told("create", volume.name)
         return volume
 
     def every(self) -> list[Volume]:
@@ -150,6 +157,7 @@ class Volumes:
         self._paths.users(name).unlink(missing_ok=True)
         self._paths.folder(name).rename(self._paths.volumes / f"{GONE}{os.urandom(8).hex()}")
         _sync(self._paths.volumes)
+        self._told("destroy", name)
         self._sweep()
 
     def _sweep(self) -> None:

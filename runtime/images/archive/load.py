@@ -55,7 +55,9 @@ def load(images: Images, archive: BinaryIO, progress: Progress) -> list[Loaded]:
             raise BadArchive(
                 "the file is not an archive of images: it has neither manifest.json nor a whole index.json"
             )
-        return loaded
+    for one in loaded:
+        images.told("load", one.image.id, one.image.id)
+    return loaded
 
 
 def _take(images: Images, archive: BinaryIO, progress: Progress, taken: set[str]) -> dict[str, _Member]:

@@ -30,6 +30,8 @@ def save(images: Images, wanted: Iterable[str], out: BinaryIO) -> None:
         names.setdefault(manifest, []).extend([name] if name is not None else [])
     with images.lease([*configs, *configs.values()]), tarfile.open(fileobj=out, mode="w|") as tar:
         _Writing(images, tar).all(configs, names)
+    for image_id in dict.fromkeys(image_id for image_id, _, _ in chosen):
+        images.told("save", image_id, image_id)
 
 
 def _chosen(images: Images, wanted: Iterable[str]) -> list[tuple[str, str, Name | None]]:

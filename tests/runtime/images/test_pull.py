@@ -38,6 +38,8 @@ def test_a_pull_has_everything_verified_and_unpacked(registry: Registry, host: H
     assert document["RootFS"]["Layers"] == [layer.diff_id for layer in registry.layers]
     assert document["RepoDigests"] == [f"{registry.host}/team/app@{digest}"]
     assert document["Size"] > LARGE
+    told = host.run("events", "--since=1m", "--until=0s", "--filter=type=image", "--format={{.Action}} {{.ID}}")
+    assert told == f"pull {name}\n"
 
 
 def test_what_is_here_is_not_fetched_again(registry: Registry, host: Host) -> None:

@@ -35,6 +35,8 @@ def test_exit_codes_of_what_does_not_run(command: Command) -> None:
     command("run", "--rm", NONE, "busybox", "/etc", code=126)
     command("run", "--rm", "--no-such-flag", "busybox", "true", code=125)
     command("run", "--rm", "--pull=never", "nosuchimage", "true", code=125)
+    for words in (("run",), ("run", "--rm"), ("rename", "one"), ("ps", "extra"), ("exec", "one")):
+        command(*words, code=1)
     assert command("ps", "-aq") == ""
 
 
