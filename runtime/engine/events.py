@@ -1,4 +1,7 @@
-"""What happened to containers, images, networks and volumes, one JSON object a line in docker's form. The monitor imports this file."""
+"""What happened to containers, images, networks and volumes, one JSON object a line in docker's form.
+
+The monitor imports this file.
+"""
 
 from __future__ import annotations
 
