@@ -133,7 +133,7 @@ def test_docker_joins_stops_and_restarts(docker: Command) -> None:
     docker("unpause", "here")
     docker("update", "--memory", "100m", "--memory-swap", "200m", "here")
     assert "100MiB" in docker("stats", "--no-stream", "here")
-    assert "sleep" in docker("top", "here")
+    assert "trap" in docker("top", "here")
     with subprocess.Popen([*docker.words, "attach", "--no-stdin", "here"], stdout=subprocess.PIPE) as attached:
         assert attached.stdout is not None
         assert attached.stdout.readline() == b"up\n"
