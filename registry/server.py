@@ -121,6 +121,8 @@ def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
 
 
 class _Running(NamedTuple):
+    """A worker: since when (monotonic seconds), and the core it keeps to, None for any."""
+
     since: float
     core: int | None
 

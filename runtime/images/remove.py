@@ -42,10 +42,7 @@ def remove(images: Images, text: str, users: Users, *, force: bool = False) -> R
             _refuse_used(image, users.get(image.id, ()), force=force)
             names = [*image.names, *image.digests]
         removed = _take(images, found, image, names, whole=last)
-    for _ in removed.untagged:
-        images.told("untag", image.id, image.id)
-    if last:
-        images.told("delete", image.id, image.id)
+    _tell(images, image.id, len(removed.untagged), whole=last)
     return removed
 
 
@@ -83,26 +80,34 @@ def _take(images: Images, found: Index, image: Image, names: Iterable[str], *, w
     return Removed(untagged, [image.id, *gone], freed)
 
 
+def _tell(images: Images, image_id: str, names: int, *, whole: bool) -> None:
+    """What happened to an image: it lost so many names, and if `whole` it went."""
+    for _ in range(names):
+        images.told("untag", image_id, image_id)
+    if whole:
+        images.told("delete", image_id, image_id)
+
+
 def prune(
     images: Images, users: Users, *, unused: bool = False, fits: Callable[[Image], bool] = lambda image: True
 ) -> Removed:
     """Take away images without a tag, or all that no container is made of; and what no image needs any more."""
     untagged: list[str] = []
-    deleted: list[str] = []
+    taken: dict[str, int] = {}
     with images.changing() as found:
         for image_id in list(found.images):
             image = images.image(found, image_id, damaged=True)
             if users.get(image_id) or (image.names and not unused) or not fits(image):
                 continue
             untagged += [familiar(parse(name), images.default) for name in [*image.names, *image.digests]]
-            deleted.append(image_id)
+            taken[image_id] = len(image.names) + len(image.digests)
             for name in [*image.names, *image.digests]:
                 del found.names[name]
             del found.images[image_id]
         freed = collect(images, found, None)
-    for image_id in deleted:
-        images.told("delete", image_id, image_id)
-    return Removed(untagged, deleted, freed + _cut_off(images))
+    for image_id, names in taken.items():
+        _tell(images, image_id, names, whole=True)
+    return Removed(untagged, list(taken), freed + _cut_off(images))
 
 
 def _cut_off(images: Images) -> int:

@@ -18,13 +18,13 @@ def told(command: Command, *filters: str) -> list[tuple[str, str, dict[str, str]
 def test_what_happens_to_images(command: Command, tmp_path: Path) -> None:
     archive, saved = tmp_path / "layer.tar", tmp_path / "saved.tar"
     tarfile.open(archive, "w").close()
-    id = command("import", str(archive), "made:1").strip()
+    id = command("import", "-c", "LABEL of=test", str(archive), "made:1").strip()
     command("tag", "made:1", "made:2")
     command("save", "-o", str(saved), "made:2")
     command("rmi", "made:1")
     command("rmi", "made:2")
     command("load", "-i", str(saved))
-    command("rmi", id)
+    command("image", "prune", "-af", "--filter", "label=of=test")
     by_id = {"name": id}
     assert told(command, "type=image", f"image={id}") == [
         ("import", id, by_id),
