@@ -8,25 +8,28 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple
 
 from storage import cores, paths
 from storage.digest import Buffer, Digest, Hash, hasher
 from storage.driver import Driver, Stat, Writer
-from storage.errors import DigestMismatch, NotFound
+from storage.errors import DigestMismatch, NotFound, StorageError
 
 _CHUNK = 1024 * 1024
 
 BESIDE = 1024 * 1024
-"""Bytes from which a piece is hashed while it is written: the disk is waited for anyway."""
+"""Bytes from which a piece is written by a thread of its own, while it is hashed and the next one comes in."""
+
+WRITERS = 64
+"""Most pieces on their way to the storage at once; each has a thread, which waits for a disk or a bucket."""
 
 
 @functools.cache
-def _hashing(process: int) -> ThreadPoolExecutor:
-    """Threads that hash, for this `process`: a fork has none of its parent's. More than cores would be of no use."""
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash", initializer=cores.anywhere)
+def _writers(process: int) -> ThreadPoolExecutor:
+    """Threads that write, for this `process`: a fork has none of its parent's."""
+    return ThreadPoolExecutor(WRITERS, thread_name_prefix="write", initializer=cores.anywhere)
 
 
 def _this_boot() -> str:
@@ -94,7 +97,7 @@ class Lost:
 class Ingest:
     """Made by `ContentStore.begin` and `resume`; used by one thread at a time; ends with suspend, commit or cancel."""
 
-    __slots__ = ("_algorithm", "_committed", "_driver", "_end", "_hash", "_known", "_path", "_writer")
+    __slots__ = ("_algorithm", "_committed", "_driver", "_end", "_hash", "_known", "_path", "_pending", "_writer")
 
     def __init__(
         self,
@@ -113,6 +116,8 @@ class Ingest:
         self._known = dict(known or {})
         self._committed = ""
         """Where the bytes are once they are written for good, and are still to be verified or to be noted."""
+        self._pending: tuple[Future[None], Hash] | None = None
+        """The piece on its way, and the hash once it is there."""
         self._end: IngestState | None = None
 
     @property
@@ -122,13 +127,33 @@ class Ingest:
 
     def write(self, data: Buffer) -> None:
         """Append all of it, or raise with `offset` still true: suspend, cancel and another try work then."""
-        if isinstance(self._hash, Lost) or memoryview(data).nbytes < BESIDE:
+        self.feed(data)
+        self.settle()
+
+    def feed(self, data: Buffer) -> None:
+        """The same, but a large piece may still be on its way when this returns.
+
+        Its memory is used until the next call of anything, which raises what became of it.
+        """
+        self.settle()
+        size = memoryview(data).nbytes
+        if self._known and size:
+            self._known.clear()
+        if isinstance(self._hash, Lost) or size < BESIDE:
             self._append(data)
             self._hash.update(data)
-        else:
-            self._hash = self._append_hashing(data, self._hash.copy())
-        if self._known:
-            self._known.clear()
+            return
+        running = self._hash.copy()  # so that a failure leaves the hash as it was
+        self._pending = _writers(os.getpid()).submit(self._append, data), running
+        running.update(data)
+
+    def settle(self) -> None:
+        """Wait for the piece that is on its way. Raises what `write` does."""
+        if self._pending is None:
+            return
+        (written, running), self._pending = self._pending, None
+        written.result()
+        self._hash = running
 
     def _append(self, data: Buffer) -> None:
         size = self._writer.size
@@ -137,15 +162,6 @@ class Ingest:
         except BaseException:
             self._compare(size)
             raise
-
-    def _append_hashing(self, data: Buffer, running: Hash) -> Hash:
-        """The same, and `running` taken on meanwhile; it is a copy, so that a failure leaves the hash as it was."""
-        hashed = _hashing(os.getpid()).submit(running.update, data)
-        try:
-            self._append(data)
-        finally:
-            hashed.result()  # in any case: the caller uses the memory again
-        return running
 
     def _rehash(self) -> None:
         """What is hashed and what is in the file may differ: hash the file again when its digest is asked for."""
@@ -158,6 +174,7 @@ class Ingest:
         """Close it and keep the bytes; whoever resumes wants the state. Again, or after another end: the same state."""
         if self._end is None:
             try:
+                self.settle()
                 # Before the lock is let go: afterwards the file may be somebody else's.
                 state = self._state()
             finally:
@@ -177,6 +194,7 @@ class Ingest:
 
     def digest(self, algorithm: str) -> Digest:
         """Of all it holds; what is stored is read when that is not known by now. Raises InvalidDigest."""
+        self.settle()
         known = self._digest(algorithm)
         if known is None:
             if not self._driver.local and not self._committed:
@@ -222,6 +240,8 @@ class Ingest:
 
     def cancel(self) -> None:
         """Remove the bytes; safe at any time, and does nothing after an end."""
+        with contextlib.suppress(StorageError, OSError):
+            self.settle()  # its memory is the caller's again; what became of it does not matter
         if self._end is None and self._committed and not self._writer.doubtful:
             with contextlib.suppress(NotFound):
                 self._driver.delete(self._committed)

@@ -16,7 +16,10 @@ class Body(Protocol):
         """All of it; PayloadTooLarge past `limit` bytes."""
 
     async def take(self, sink: Callable[[Any], object]) -> int:
-        """Hand every byte to `sink`, called in a thread; how many. Disconnected when the client went away."""
+        """Hand every byte to `sink`, called in a thread; how many. Disconnected when the client went away.
+
+        `sink` may use the memory of a piece until it is called again. Called with nothing, it is to be done with all.
+        """
 
 
 class Disconnected(Exception):

@@ -292,7 +292,7 @@ class Uploads:
         await self._ledger.announce(live)
         ingest = await self._run(lambda: self._partials.begin(live, span))
         try:
-            await body.take(ingest.write)
+            await body.take(ingest.feed)
         except BaseException:
             live.state = await asyncio.shield(self._run(ingest.suspend))
             live.touch()

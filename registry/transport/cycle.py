@@ -3,7 +3,8 @@
 Adds two ASGI extensions, both objects in `scope["extensions"]`:
 
 `entrepot.body`: `await take(sink) -> int` hands every body byte to `sink(buffer)`, called in a thread, and answers how
-many there were. It raises `Disconnected` when the client went away before the end.
+many there were. It raises `Disconnected` when the client went away before the end. `sink` may use a buffer until it is
+called again, and is called with none when that has to end.
 
 `entrepot.file`: `await send_file(fd, offset, count)` sends file bytes as (a part of) the body already announced by
 `http.response.start`; the closing empty `http.response.body` is still the application's to send.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import mmap
 import os
 import select
@@ -27,6 +28,12 @@ from registry.transport import scatter
 from registry.transport.chunked import Chunked
 
 T = TypeVar("T")
+
+Sink = Callable[["memoryview | bytes"], object]
+"""Takes pieces of a body, one after the other. It may use the memory of one until it is called again."""
+
+NOTHING = b""
+"""Given to a sink when its turn is over: it is done with the memory of the last piece when that call returns."""
 
 STALL = 100
 """Milliseconds a peer may stall before its lane is given back."""
@@ -103,19 +110,20 @@ def send(to: socket.socket, fd: int, offset: int, end: int) -> int:
 _own = threading.local()
 
 
-def _buffer() -> memoryview:
-    """The calling thread's own buffer.
+def _buffers() -> Iterator[memoryview]:
+    """The calling thread's own two buffers, in turns: one fills while what came in the other is still on its way.
 
     A mapping begins on a page, which lets the disk take large pieces without a copy; the fewer and larger its pages,
     the less it costs the kernel to pin them for that.
     """
     try:
-        kept: memoryview = _own.buffer
+        kept: Iterator[memoryview] = _own.buffers
     except AttributeError:
-        pages = mmap.mmap(-1, CHUNK)
+        pages = mmap.mmap(-1, 2 * CHUNK)
         with contextlib.suppress(OSError):  # a kernel without huge pages
             pages.madvise(mmap.MADV_HUGEPAGE)
-        kept = _own.buffer = memoryview(pages)
+        whole = memoryview(pages)
+        kept = _own.buffers = itertools.cycle((whole[:CHUNK], whole[CHUNK:]))
     return kept
 
 
@@ -128,14 +136,15 @@ class Received(NamedTuple):
     rest: bytes = b""
 
 
-def receive(source: socket.socket, count: int, sink: Callable[[memoryview], object], lead: int = 0) -> Received:
+def receive(source: socket.socket, count: int, sink: Sink, lead: int = 0) -> Received:
     """Hand up to `count` received bytes to `sink`, a buffer at a time, until the peer stalls or the turn is over.
 
     The first piece has `lead` bytes, if any: so many that the pieces after it begin on a block of the file they go to.
     """
     readable = select.poll()
     readable.register(source, select.POLLIN)
-    buffer = _buffer()
+    buffers = _buffers()
+    buffer = next(buffers)
     taken = filled = 0
     closed = stalled = False
     full = min(lead, len(buffer)) or len(buffer)
@@ -154,20 +163,28 @@ def receive(source: socket.socket, count: int, sink: Callable[[memoryview], obje
         filled += got
         if filled == full:
             sink(buffer[:full])
+            buffer = next(buffers)
             taken, filled, full = taken + filled, 0, len(buffer)
     if filled:
         sink(buffer[:filled])
+    sink(NOTHING)
     taken += filled
     return Received(taken, closed, not stalled and taken >= WORTH)
 
 
-def receive_chunked(
-    source: socket.socket, decoder: Chunked, sink: Callable[[memoryview], object], lead: int = 0
-) -> Received:
+def receive_chunked(source: socket.socket, decoder: Chunked, sink: Sink, lead: int = 0) -> Received:
     """The same for a body in chunks, up to its end. Raises InvalidChunk."""
+    try:
+        return _receive_chunked(source, decoder, sink, lead)
+    finally:
+        sink(NOTHING)
+
+
+def _receive_chunked(source: socket.socket, decoder: Chunked, sink: Sink, lead: int) -> Received:
     readable = select.poll()
     readable.register(source, select.POLLIN)
-    buffer = _buffer()
+    buffers = _buffers()
+    buffer = next(buffers)
     # Bytes begin where the pieces after the first will be at a page's beginning and a block's in the file.
     begin = filled = (BLOCK - lead) % BLOCK
     taken = 0
@@ -186,13 +203,14 @@ def receive_chunked(
         if filled >= len(buffer) - SLACK:
             whole = filled - filled % BLOCK
             taken += _hand_on(buffer[begin:whole], -begin % BLOCK, sink)
-            buffer[: filled - whole] = buffer[whole:filled]
-            begin, filled = 0, filled - whole
+            begin, over, buffer = 0, buffer[whole:filled], next(buffers)
+            filled = len(over)
+            buffer[:filled] = over
     taken += _hand_on(buffer[begin:filled], -begin % BLOCK, sink)
     return Received(taken, closed, not stalled and taken >= WORTH, rest)
 
 
-def _hand_on(piece: memoryview, lead: int, sink: Callable[[memoryview], object]) -> int:
+def _hand_on(piece: memoryview, lead: int, sink: Sink) -> int:
     """Hand on `piece`, its first `lead` bytes on their own; how many there were."""
     for part in (piece[:lead], piece[lead:]):
         if len(part):

@@ -18,6 +18,7 @@ class Faults:
 
     _counts: dict[str, int] = field(default_factory=dict)
     _plan: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    _held: dict[str, threading.Event] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fail(self, operation: str, number: int, *, at: int = 1, times: int = 1) -> None:
@@ -25,6 +26,11 @@ class Faults:
         with self._lock:
             first = self._counts.get(operation, 0) + at
             self._plan[operation] = (first, first + times, number)
+
+    def hold(self, operation: str) -> threading.Event:
+        """Let its next call wait until the event is set."""
+        with self._lock:
+            return self._held.setdefault(operation, threading.Event())
 
     def clear(self) -> None:
         with self._lock:
@@ -38,6 +44,9 @@ class Faults:
         with self._lock:
             count = self._counts[operation] = self._counts.get(operation, 0) + 1
             first, end, number = self._plan.get(operation, (0, 0, 0))
+            held = self._held.pop(operation, None)
+        if held is not None:
+            held.wait()
         if first <= count < end:
             raise OSError(number, os.strerror(number), path)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,15 @@ from storage.content import ContentStore, IngestState
 from storage.digest import Digest
 from storage.drivers import load
 from storage.errors import NoSpace, NotFound, ReadOnly, StorageError, Unavailable
-from storage.ingest import BESIDE
+from storage.ingest import BESIDE, Ingest
 from tests.storage.faulty import Faults, Faulty
 
 UPLOAD = paths.upload_data("team/app", "1")
 DATA = b"0123456789"
 DIGEST = Digest.of(DATA)
+
+LARGE = DATA + bytes(BESIDE)
+"""Written by a thread of its own."""
 
 NUMBERS = {
     errno.ENOSPC: NoSpace,
@@ -81,7 +86,7 @@ def test_every_operation_translates(driver: Checked, faults: Faults, number: int
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("data", [DATA, DATA + bytes(BESIDE)], ids=["hashed after", "hashed beside"])
+@pytest.mark.parametrize("data", [DATA, LARGE], ids=["hashed after", "hashed beside"])
 def test_a_failed_write_can_be_tried_again(content: ContentStore, faults: Faults, number: int, data: bytes) -> None:
     ingest = content.begin(UPLOAD)
     faults.fail("write", number, at=2)
@@ -91,6 +96,61 @@ def test_a_failed_write_can_be_tried_again(content: ContentStore, faults: Faults
     assert ingest.offset == 4
     ingest.write(data[4:])
     assert ingest.commit(Digest.of(data)).size == len(data)
+
+
+ENDS: list[Callable[[Ingest], object]] = [
+    Ingest.settle,
+    lambda ingest: ingest.feed(b""),
+    lambda ingest: ingest.feed(LARGE),
+    lambda ingest: ingest.write(b"more"),
+    lambda ingest: ingest.digest("sha256"),
+    lambda ingest: ingest.commit(Digest.of(b"some" + LARGE)),
+    Ingest.suspend,
+]
+"""What comes after a piece that is on its way."""
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_became_of_a_piece_on_its_way_is_told_by_what_comes_next(
+    content: ContentStore, faults: Faults, end: Callable[[Ingest], object]
+) -> None:
+    ingest = content.begin(UPLOAD)
+    ingest.write(b"some")
+    faults.fail("write", errno.ENOSPC)
+    ingest.feed(LARGE)
+    with pytest.raises(NoSpace):
+        end(ingest)
+    assert ingest.offset == content.partial_size(UPLOAD) == 4
+    state = ingest.suspend() if end is not Ingest.suspend else IngestState(0, {}, "")
+    ingest = content.resume(UPLOAD, state)
+    ingest.write(LARGE)
+    assert ingest.commit(Digest.of(b"some" + LARGE)).size == 4 + len(LARGE)
+
+
+def test_cancel_waits_for_a_piece_on_its_way_and_removes_it(content: ContentStore, faults: Faults) -> None:
+    for number in (errno.ENOSPC, 0):
+        ingest = content.begin(UPLOAD)
+        if number:
+            faults.fail("write", number)
+        ingest.feed(LARGE)
+        ingest.cancel()
+        assert content.partial_size(UPLOAD) == 0
+
+
+def test_a_piece_is_used_until_the_next_call_only(content: ContentStore, faults: Faults) -> None:
+    memory = bytearray(LARGE)
+    ingest = content.begin(UPLOAD)
+    go = faults.hold("write")
+    ingest.feed(memory)
+    assert ingest.offset == 0, "it is not waited for"
+    waiter = threading.Thread(target=ingest.feed, args=(b"",))
+    waiter.start()
+    waiter.join(0.2)
+    assert waiter.is_alive(), "it is waited for now"
+    go.set()
+    waiter.join()
+    memory[:] = bytes(len(memory))
+    assert ingest.commit(Digest.of(LARGE)).size == len(LARGE)
 
 
 def test_a_failed_write_can_be_suspended(content: ContentStore, faults: Faults) -> None:
