@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import build, compare, flat, parts, report, rows, seed, servers
+from tests.bench.apart import keep_apart
 
 DOCS = servers.ROOT / "docs" / "benchmarks.md"
 
@@ -57,8 +58,10 @@ def main() -> int:
     kinds, absent = _kinds(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended on the way out
     build.CACHE.mkdir(parents=True, exist_ok=True)
-    work = options.work or build.CACHE
+    work = Path(options.work) if options.work else build.CACHE
+    work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="work-", dir=work, ignore_cleanup_errors=True) as folder:
+        keep_apart(Path(folder))
         plan = compare.Plan(
             generator=build.load_generator(),
             folder=Path(folder),

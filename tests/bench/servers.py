@@ -37,6 +37,9 @@ class DoesNotServe(Exception):
     """A registry ended or does not answer; the text has the end of its log."""
 
 
+SETTLE = 1.0
+"""Seconds after the first answer: a worker that is not up yet would get none of the connections of a whole round."""
+
 Command = Callable[[Path, str], list[str]]
 
 
@@ -80,6 +83,7 @@ class Server:
             try:
                 connection.request("GET", "/v2/")
                 if connection.getresponse().status == 200:
+                    time.sleep(SETTLE)
                     return
             except OSError:
                 time.sleep(0.05)
