@@ -11,6 +11,9 @@ from storage.digest import Hash
 _AHEAD = 32
 """Pieces."""
 
+_PATIENCE = 0.2
+"""Seconds between two looks of who waits: a signal that another thread was given interrupts no wait."""
+
 
 class Pump:
     """Iterate over it for the pieces of an iterator; `hash` has seen all that were given. Close it in the end."""
@@ -29,7 +32,7 @@ class Pump:
         while True:
             with self._changed:
                 while not self._queue and not self._ended:
-                    self._changed.wait()
+                    self._changed.wait(_PATIENCE)
                 if not self._queue:
                     if self._error is not None:
                         raise self._error

@@ -293,6 +293,8 @@ def test_a_standby_is_not_taken_for_the_primary_until_it_is_one() -> None:
         for touch in (lambda: names(for_one), lambda: for_one.write_now(make("app"))):
             with pytest.raises(DatabaseError):
                 touch()
+        [(written,)] = primary.execute("SELECT pg_current_wal_lsn()")
+        _await_true(standby, f"SELECT pg_last_wal_replay_lsn() >= '{written}'")
         standby.execute("SELECT pg_promote()")
         for_one.check()
         assert names(for_one) == ["on the primary"]
@@ -300,6 +302,13 @@ def test_a_standby_is_not_taken_for_the_primary_until_it_is_one() -> None:
             opened.close()
     finally:
         standby.remove()
+
+
+def _await_true(cluster: Cluster, question: str) -> None:
+    until = time.monotonic() + 30
+    while cluster.execute(question) != [(True,)]:
+        assert time.monotonic() < until, question
+        time.sleep(0.05)
 
 
 def test_a_wrong_password_or_name_is_unavailable_and_not_told(cluster: Cluster) -> None:
