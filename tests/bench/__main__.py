@@ -71,12 +71,13 @@ def main() -> int:
             first_port=options.port,
             say=_progress(),
         )
-        records = compare.compare(plan, kinds, chosen)
+        disk_rates: list[float] = []
+        records = compare.compare(plan, kinds, chosen, disk_rates)
         alone = _alone(plan, chosen) if chosen and not options.without_ours else []
         scale = flat.QUICK_LARGE if options.quick else flat.LARGE
         flats = flat.run(plan, kinds[0], scale) if "flat" in wanted else []
         more = parts.run(plan, wanted, options.reference, absent)
-    text = report.markdown(plan, records, alone, flats, absent) + more.text
+    text = report.markdown(plan, records, disk_rates, alone, flats, absent) + more.text
     print(f"\n{text}")
     output = Path(options.output) if options.output else build.CACHE / "results"
     output.mkdir(parents=True, exist_ok=True)

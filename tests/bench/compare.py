@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench import measure, process, seed
+from tests.bench import disk, measure, process, seed
 from tests.bench.measure import RowFailed, Sample
 from tests.bench.rows import Row
 from tests.bench.servers import Kind, Server
@@ -56,8 +56,11 @@ class Measured:
         return max((sample.peak for samples in self.rows.values() for sample in samples), default=0)
 
 
-def compare(plan: Plan, kinds: list[Kind], rows: list[Row]) -> list[Measured]:
-    """Measure each row on each registry, and return one record for each."""
+def compare(plan: Plan, kinds: list[Kind], rows: list[Row], disk_rates: list[float] | None = None) -> list[Measured]:
+    """Measure each row on each registry, and return one record for each.
+
+    `disk_rates` is given what the disk takes by itself (GB/s), in the same turns as the pushes of big blobs.
+    """
     if shutil.disk_usage(plan.folder).free < NEEDED:
         raise NoRoom(f"{plan.folder} needs {NEEDED // 10**9} GB free: name a bigger place with --work")
     servers: list[Server] = []
@@ -73,6 +76,9 @@ def compare(plan: Plan, kinds: list[Kind], rows: list[Row]) -> list[Measured]:
             for turn in range(plan.rounds):
                 for server, record in zip(servers, records, strict=True):
                     _turn(plan, server, record, row, turn)
+                if disk_rates is not None and row.big and row.writes:
+                    disk_rates.append(disk.rate(plan.folder, plan.seconds))
+                    plan.say(f"{row.name} {turn + 1}/{plan.rounds}: the disk alone: {disk_rates[-1]:,.2f} GB/s")
         return records
     finally:
         for server in servers:
