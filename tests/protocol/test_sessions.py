@@ -16,6 +16,8 @@ DIGEST = digest_of(DATA)
 SIZES = [20_000, 600_000]
 """A chunk that a worker may keep in memory for a moment, and one that goes to disk as it comes."""
 ROUNDS = 10
+AT_ONCE = 5
+"""Rounds under way: who asks for a session that is gone waits a second, as it may be another worker's still."""
 
 
 @pytest.fixture(scope="module", params=["1", "2"], ids=["one worker", "two workers"])
@@ -78,8 +80,9 @@ def test_a_chunk_while_another_is_on_its_way(contested: Repository) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_two_closings_at_once(contested: Repository, size: int) -> None:
     """One closes the session; for the other it is busy or gone. Nothing is said of the content, which is right."""
-    data = noise(size, (contested.name, size))
-    for _ in range(ROUNDS):
+
+    def once(number: int) -> None:
+        data = noise(size, (contested.name, size, number))
         location = contested.client.patch(contested.start(), data, OCTETS).header("location")
         close = partial(fresh, contested, "PUT", with_query(location, digest=digest_of(data)), OCTETS, b"")
         first, second = sorted(contested.client.together([close, close]), key=lambda response: response.status)
@@ -89,12 +92,15 @@ def test_two_closings_at_once(contested: Repository, size: int) -> None:
         assert contested.client.get(location).status == 404
         contested.client.delete(contested.blob(digest_of(data)))
 
+    contested.client.together([partial(once, number) for number in range(ROUNDS)], AT_ONCE)
+
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_chunk_and_a_closing_at_once(contested: Repository, size: int) -> None:
     """A chunk that is acknowledged is part of the session; one that comes too late is told so."""
-    data, more = noise(size, (contested.name, size)), noise(size, "more")
-    for _ in range(ROUNDS):
+
+    def once(number: int) -> None:
+        data, more = noise(size, (contested.name, size, number)), noise(size, "more")
         location = contested.client.patch(contested.start(), data, OCTETS).header("location")
         closed, patched = contested.client.together(
             [
@@ -111,6 +117,8 @@ def test_a_chunk_and_a_closing_at_once(contested: Repository, size: int) -> None
         else:
             raise AssertionError(f"neither was taken: {closed} {patched}")
         contested.client.delete(contested.blob(digest_of(data)))
+
+    contested.client.together([partial(once, number) for number in range(ROUNDS)], AT_ONCE)
 
 
 def test_the_same_blob_from_many_at_once(contested: Repository) -> None:
