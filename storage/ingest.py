@@ -151,8 +151,12 @@ class Ingest:
         """Wait for the piece that is on its way. Raises what `write` does."""
         if self._pending is None:
             return
-        (written, running), self._pending = self._pending, None
-        written.result()
+        written, running = self._pending
+        try:
+            written.result()
+        finally:
+            if written.done():  # or the wait was interrupted: whatever comes next waits again
+                self._pending = None
         self._hash = running
 
     def _append(self, data: Buffer) -> None:

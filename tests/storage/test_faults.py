@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -146,11 +147,33 @@ def test_a_piece_is_used_until_the_next_call_only(content: ContentStore, faults:
     waiter = threading.Thread(target=ingest.feed, args=(b"",))
     waiter.start()
     waiter.join(0.2)
-    assert waiter.is_alive(), "it is waited for now"
+    waits = waiter.is_alive()
     go.set()
     waiter.join()
+    assert waits, "it is waited for now"
     memory[:] = bytes(len(memory))
     assert ingest.commit(Digest.of(LARGE)).size == len(LARGE)
+
+
+def test_after_an_interrupt_a_piece_on_its_way_is_waited_for_all_the_same(
+    content: ContentStore, faults: Faults
+) -> None:
+    ingest = content.begin(UPLOAD)
+    go = faults.hold("write")
+    ingest.feed(LARGE)
+    interrupt = threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        ingest.settle()
+    interrupt.join()
+    ending = threading.Thread(target=ingest.cancel)
+    ending.start()
+    ending.join(0.2)
+    waits = ending.is_alive()
+    go.set()
+    ending.join()
+    assert waits, "its file must not be closed under the thread that writes to it"
+    assert content.partial_size(UPLOAD) == 0
 
 
 def test_a_failed_write_can_be_suspended(content: ContentStore, faults: Faults) -> None:
