@@ -7,7 +7,7 @@ from typing import BinaryIO, Final, Protocol
 from registry.client.errors import ClientError, RegistryError, TooManyRequests, Unavailable, Unreachable
 from registry.oci.descriptor import Descriptor
 from runtime.images import locks, paths
-from runtime.images.arriving import Arriving
+from storage.growing import GrowingBlob
 from runtime.images.errors import BadImage, Interrupted
 from runtime.images.image import short
 from runtime.images.images import Images
@@ -49,8 +49,8 @@ class Download:
         self._check = check
         self._neighbour = neighbour
 
-    def fetch(self, blob: Descriptor, arriving: Arriving | None = None) -> bool:
-        """Have the blob here; whether bytes had to be fetched. While they come, `arriving` has them to be read.
+    def fetch(self, blob: Descriptor, growing: GrowingBlob | None = None) -> bool:
+        """Have the blob here; whether bytes had to be fetched. While they come, `growing` has them to be read.
 
         Raises Interrupted when it cannot be had in several attempts (what came is kept), BadImage when the registry
         has other bytes than the digest says.
@@ -64,7 +64,7 @@ class Download:
                 return True
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    self._try(blob, digest, arriving)
+                    self._try(blob, digest, growing)
                     return True
                 except ClientError as error:
                     self._judge(blob, error, attempt)
@@ -88,14 +88,14 @@ class Download:
             self._check()
             time.sleep(0.1)
 
-    def _try(self, blob: Descriptor, digest: Digest, arriving: Arriving | None) -> None:
+    def _try(self, blob: Descriptor, digest: Digest, growing: GrowingBlob | None) -> None:
         ingest = self._begin(blob, digest)
         resumed = ingest.offset > 0
         try:
-            if arriving is not None:
-                arriving.begin(self._images.driver.open(paths.partial(digest)), ingest.offset)
+            if growing is not None:
+                growing.begin(self._images.driver.open(paths.partial(digest)), ingest.offset)
             if ingest.offset < blob.size:
-                self._copy(blob, ingest, arriving)
+                self._copy(blob, ingest, growing)
         except BaseException:
             ingest.suspend()
             raise
@@ -104,7 +104,7 @@ class Download:
             ingest.commit(digest)
         except DigestMismatch as error:
             if resumed:  # what an earlier try left may be what is wrong
-                self._try(blob, digest, arriving)
+                self._try(blob, digest, growing)
                 return
             raise BadImage(f"layer {short(blob.digest)} of the registry is damaged: {error}") from None
         except BaseException:
@@ -122,7 +122,7 @@ class Download:
             return self._images.content.begin(path, digest.algorithm)
         return ingest
 
-    def _copy(self, blob: Descriptor, ingest: Ingest, arriving: Arriving | None) -> None:
+    def _copy(self, blob: Descriptor, ingest: Ingest, growing: GrowingBlob | None) -> None:
         name = short(blob.digest)
         self._progress.layer(name, Status.DOWNLOADING, ingest.offset, blob.size)
         with self._open(blob, ingest.offset) as reader:
@@ -132,6 +132,6 @@ class Download:
                 if not data:
                     raise BadImage(f"layer {name} has {ingest.offset} bytes in the registry, not {blob.size}")
                 ingest.write(data)
-                if arriving is not None:
-                    arriving.grown(ingest.offset)
+                if growing is not None:
+                    growing.grown(ingest.offset)
                 self._progress.layer(name, Status.DOWNLOADING, ingest.offset, blob.size)
