@@ -110,7 +110,7 @@ def _same(one: BinaryIO, other: BinaryIO) -> bool:
 
 
 class GrowingReader:
-    """The bytes of an `GrowingBlob` as a stream. Raises Gone when they turn out to be wrong, and what its check raises."""
+    """A `GrowingBlob` as a stream. Raises Gone when its bytes turn out to be wrong, and what its check raises."""
 
     def __init__(self, growing: GrowingBlob, begun: int) -> None:
         self._growing = growing

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from registry.client.distribution import Fetched
+from registry.client.fetch import Opener
 from registry.oci import mediatypes
 from registry.oci.descriptor import Descriptor
 from registry.oci.errors import ManifestInvalid
 from registry.oci.manifest import Manifest
 from registry.oci.manifest import parse as parse_manifest
 from runtime.images import config, index, origins, platform
-from storage.growing import GrowingBlob, Gone
 from runtime.images.config import Config, chain_ids
-from runtime.images.download import Download, Opener
+from runtime.images.download import Download
 from runtime.images.errors import BadImage, ImagesError, NoPlatform
 from runtime.images.image import Image, short
 from runtime.images.images import Images
@@ -29,6 +29,7 @@ from runtime.images.source import Source
 from runtime.images.workers import Workers
 from runtime.snapshots.errors import InvalidLayer
 from storage.digest import Digest
+from storage.growing import Gone, GrowingBlob
 
 _AT_ONCE: Final = 3
 _NESTED: Final = 4

@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from storage.growing import GrowingBlob, Gone
+from storage.growing import Gone, GrowingBlob
 
 
 def never() -> None:
