@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 BACKENDS = {
     "sqlite": ("registry.metadata.sqlite", "Sqlite", ""),
-    "postgresql": ("registry.metadata.postgres", "Postgres", "postgres"),
+    "postgresql": ("registry.metadata.postgres.backend", "Postgres", "postgres"),
 }
 """By the scheme of their URL: module, class, and the extra of the package that brings what the module needs."""
 

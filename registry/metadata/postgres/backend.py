@@ -25,9 +25,9 @@ from sqlalchemy.pool import NullPool
 from registry.metadata import frozen
 from registry.metadata.backend import Observe
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, Frozen
-from registry.metadata.generations import Generations
-from registry.metadata.pipeline import Pipeline
-from registry.metadata.wire import ANSWER_WITHIN, NOT_SO, Presumption, Wire, WireSession
+from registry.metadata.postgres.generations import Generations
+from registry.metadata.postgres.pipeline import Pipeline
+from registry.metadata.postgres.wire import ANSWER_WITHIN, NOT_SO, Presumption, Wire, WireSession
 
 PATIENCE = 5.0
 """Seconds in which a restarted or failed-over database is waited for by a write."""
