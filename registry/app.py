@@ -11,12 +11,12 @@ from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.api.answer import FileBody
+from registry.api.cors import Cors, crossing
 from registry.api.dispatch import Distribution
 from registry.api.errors import error_body, render
 from registry.api.express import Express
@@ -123,7 +123,7 @@ class App:
         access = Access(config.access.anonymous)
         origins = Origins(config.server.trusted_proxies)
         distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
-        self.asgi = self._front(distribution, recorder, checked)
+        self.asgi = self._front(distribution, origins, recorder, checked)
         plain = not config.server.trusted_proxies and not config.cors.allow_origins
         self._express: Express | None = None
         if plain and access.allows(Action.PULL):
@@ -134,7 +134,7 @@ class App:
         self._uploads = uploads
         self._jobs = Jobs(self.database, self._work(uploads, checked, verify, pull))
 
-    def _front(self, distribution: Distribution, recorder: Recorder, driver: Driver) -> ASGIApp:
+    def _front(self, distribution: Distribution, origins: Origins, recorder: Recorder, driver: Driver) -> ASGIApp:
         """Everything in front of the handlers."""
         cors = self._config.cors
         metrics = self._metrics if self._config.metrics.enabled else None
@@ -152,25 +152,10 @@ class App:
 
         if not cors.allow_origins:
             return front
-        return CORSMiddleware(
-            front,
-            allow_origins=list(cors.allow_origins),
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "content-range", "if-match", "if-none-match", "range"],
-            allow_credentials=cors.allow_credentials,
-            expose_headers=[
-                "docker-content-digest",
-                "etag",
-                "link",
-                "location",
-                "oci-filters-applied",
-                "oci-subject",
-                "range",
-                "www-authenticate",
-                "x-request-id",
-            ],
-            max_age=int(cors.max_age),
+        rules = Cors(
+            cors.allow_origins, cors.allow_headers, credentials=cors.allow_credentials, max_age=int(cors.max_age)
         )
+        return crossing(front, rules, origins, recorder)
 
     def _work(self, uploads: Uploads, driver: Checked, verify: Verify, pull: Pull) -> list[Work]:
         expire_after = self._config.uploads.expire_after
