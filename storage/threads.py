@@ -6,7 +6,7 @@ _first: list[Callable[[], None]] = []
 
 
 def begin_with(what: Callable[[], None]) -> None:
-    """Have every thread that storage starts from now on call this first, as where the program keeps others to a core."""
+    """Have every thread that storage starts from now on call this first: a program may keep its own to one core."""
     _first[:] = [what]
 
 
