@@ -146,7 +146,7 @@ def put(
     at: int,
 ) -> None:
     """Hold a manifest that the repository does not hold yet, and what it refers to, as (kind, digest)."""
-    s.later(
+    s.defer(
         _INSERT,
         repository_id=repository_id,
         digest=digest,
