@@ -13,7 +13,7 @@ from registry.cli.flags import configuration
 from registry.cli.folders import make_folders
 from registry.cli.tables import upgraded
 from registry.config import Config, load
-from registry.config.kinds import hide_passwords
+from registry.config.types import hide_passwords
 from registry.home import described, driver_of
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
