@@ -29,7 +29,6 @@ from registry.api.services import Services
 from registry.api.short import ShortWay
 from registry.auth.access import Access, Action
 from registry.config import Config
-from registry.home import claim, driver_of
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
@@ -44,6 +43,7 @@ from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
+from registry.storage_marker import driver_of, ensure_marker
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
 from registry.transport.application import Answer, Client, Deferred, Disconnected, Exchange, Payload, Refusal
@@ -90,7 +90,7 @@ class App:
         )
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
-        claim(content, self.database, config)
+        ensure_marker(content, self.database, config)
         recorder = self._recorder = Recorder(metrics, access_log)
         quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
         pull = Pull(self.database, content, quarantine, self.pool)

@@ -26,10 +26,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.moving": ("storage", "registry.metadata"),
-    "registry.home": ("storage", "registry.config", "registry.metadata"),
+    "registry.storage_marker": ("storage", "registry.config", "registry.metadata"),
     "registry.app": (
         "storage",
-        "registry.home",
+        "registry.storage_marker",
         "registry.oci",
         "registry.metadata",
         "registry.auth",
@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "registry.cli": (
         "storage",
-        "registry.home",
+        "registry.storage_marker",
         "registry.moving",
         "registry.app",
         "registry.server",
