@@ -1,4 +1,4 @@
-"""The root of the command line: the one command for both halves; what need not wait for all of it is begun in `fast_start`.
+"""The root of the command line: one command for both halves; what must begin at once is in `fast_start`.
 
 The first word decides. A verb of the table is loaded and run here; any other goes, with everything behind it, to the
 server's command line, which is loaded by name and answers for itself.

@@ -130,7 +130,7 @@ def test_a_monitor_begun_ahead_has_nothing_of_its_command(bundle: Make) -> None:
 
 
 def test_a_monitor_that_gets_no_container_ends_with_its_command() -> None:
-    code = "from runtime.engine import ahead; prefork.begin(); print(open('/proc/thread-self/children').read())"
+    code = "from runtime.engine import prefork; prefork.begin(); print(open('/proc/thread-self/children').read())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
     monitor = Path("/proc", done.stdout.strip())
     assert monitor.name.isdigit()
