@@ -1,6 +1,8 @@
 """One request and its answer on a connection: uvicorn's cycle, with bodies that need not pass through the event loop.
 
-Adds two ASGI extensions, both objects in `scope["extensions"]`:
+Adds three ASGI extensions, all objects in `scope["extensions"]`:
+
+`entrepot.client`: `gone() -> bool` says whether the client is known to have closed its connection. Any thread.
 
 `entrepot.body`: `await take(sink) -> int` hands every body byte to `sink(buffer)`, called in a thread, and answers how
 many there were. It raises `Disconnected` when the client went away before the end. `sink` may use a buffer until it is

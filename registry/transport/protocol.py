@@ -337,10 +337,11 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def _cycle(self, *, length: int | None, keep_alive: bool, expects: bool) -> Cycle:
         cycle = Cycle(self, length=length, keep_alive=keep_alive, expect_continue=expects)
-        extensions: dict[str, dict[object, object]] = {"entrepot.body": {"take": cycle.take}}
+        extensions = self.scope["extensions"]
+        assert extensions is not None
+        extensions["entrepot.body"] = {"take": cycle.take}
         if self.scheme == "http":
             extensions["entrepot.file"] = {"send": cycle.send_file}
-        self.scope["extensions"] = extensions
         return cycle
 
     def _begin(self, cycle: Cycle, app: Application) -> None:

@@ -37,5 +37,5 @@ def scope_of(connection: RegistryProtocol, head: Head) -> HTTPScope:
         "query_string": url.query or b"",
         "headers": head.headers,
         "state": connection.app_state.copy(),
-        "extensions": {},
+        "extensions": {"entrepot.client": {"gone": connection.transport.is_closing}},
     }
