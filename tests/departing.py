@@ -52,7 +52,7 @@ class Departing:
         """Begin the request. Of a body of `length` bytes, `body` is all that is ever sent."""
         size = len(body) if length is None else length
         parts = urlsplit(target)
-        scope = {
+        scope: dict[str, object] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
@@ -86,7 +86,7 @@ class Departing:
         receive: Callable[[], Awaitable[Message]],
         answer: Callable[..., Awaitable[None]],
     ) -> None:
-        await self._app(scope, receive, answer)
+        await self._app.asgi(scope, receive, answer)
 
     def depart(self) -> None:
         self._left.set()

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 BACKENDS = {
     "sqlite": ("registry.metadata.sqlite", "Sqlite", ""),
-    "postgresql": ("registry.metadata.postgres", "Postgres", "postgres"),
+    "postgresql": ("registry.metadata.postgres.backend", "Postgres", "postgres"),
 }
 """By the scheme of their URL: module, class, and the extra of the package that brings what the module needs."""
 
@@ -158,7 +158,7 @@ class Database:
         self._writer.submit(fn, True, loop, future)
 
     def write_now(self, fn: Callable[[Session], T], durable: bool = True, *, always: bool = False) -> T:
-        """The same for a thread that may block; `always`: also while the database is frozen."""
+        """The same for a thread that may block; `always`: also in a read-only window."""
         future: Future[T] = Future()
         self._writer.submit(fn, durable, None, future, always)
         return future.result()

@@ -10,7 +10,7 @@ Rules:
 5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for as
    long as the backend is patient. One lost in the commit may have done all, which nobody can say: that is an error.
 6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
-7. While the database is frozen, only writes that are made `always` are run; it is looked at in their transaction.
+7. While the read-only window is open, only writes that are made `always` are run; it is looked at in their transaction.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from concurrent.futures import Future
 from time import monotonic, perf_counter, sleep
 from typing import Any, NamedTuple
 
-from registry.metadata import frozen
+from registry.metadata import read_only
 from registry.metadata.backend import Backend, Connection, Observe
 from registry.metadata.clock import now_ms
-from registry.metadata.errors import DatabaseUnavailable, Frozen
+from registry.metadata.errors import DatabaseUnavailable, InReadOnlyWindow
 from registry.metadata.session import Session
 
 MAX_BATCH = 256
@@ -202,9 +202,9 @@ class GroupWriter:
 
 def _admitted(session: Session, batch: list[_Write]) -> tuple[list[_Write], list[_Outcome]]:
     """The writes to be run, and what came of those that are not."""
-    if all(write.always for write in batch) or frozen.until(session) <= now_ms():
+    if all(write.always for write in batch) or read_only.until_for_write(session) <= now_ms():
         return batch, []
-    refused = [_Outcome(write, None, Frozen(frozen.SENTENCE)) for write in batch if not write.always]
+    refused = [_Outcome(write, None, InReadOnlyWindow(read_only.SENTENCE)) for write in batch if not write.always]
     return [write for write in batch if write.always], refused
 
 

@@ -1,4 +1,7 @@
-"""The ASGI scope of a request (ASGI specification, "HTTP Connection Scope")."""
+"""The ASGI scope of a request (ASGI specification, "HTTP Connection Scope").
+
+The extension `entrepot.client` has `gone() -> bool`: whether the connection is known to have ended. Any thread may ask.
+"""
 
 from __future__ import annotations
 

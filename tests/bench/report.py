@@ -85,7 +85,8 @@ def _line(row: Row, ours: Measured, peer: Measured, targets: bool) -> list[str]:
     cpu, cpu_peer = _pair(row, ours, peer, "cpu")
     cells += [_number(rate) + unit, _number(rate_peer) + unit, f"{rate / rate_peer:.2f}x"]
     cells.append(f"{row.throughput:g}x" if targets and row.throughput else "")
-    cells += [_number(wait), _number(wait_peer), f"{wait / wait_peer:.2f}x"]
+    bound = f" (at most {row.p99_ms:g})" if targets and row.p99_ms else ""
+    cells += [_number(wait) + bound, _number(wait_peer), f"{wait / wait_peer:.2f}x"]
     cells += [_number(cpu * 1000), _number(cpu_peer * 1000), f"{cpu / cpu_peer:.2f}x"]
     cells.append(f"{row.cpu:g}x" if targets and row.cpu else "")
     cells.append(("yes" if met(row, ours, peer) else "**no**") if targets else "")
@@ -96,7 +97,9 @@ def met(row: Row, ours: Measured, peer: Measured) -> bool:
     """Whether ours reaches what the row asks against this peer."""
     rate, rate_peer = _pair(row, ours, peer, "throughput")
     cpu, cpu_peer = _pair(row, ours, peer, "cpu")
-    return rate >= (row.throughput or 0) * rate_peer and (row.cpu is None or cpu <= row.cpu * cpu_peer)
+    wait, _ = _pair(row, ours, peer, "p99")
+    fast = rate >= (row.throughput or 0) * rate_peer and (row.p99_ms is None or wait <= row.p99_ms)
+    return fast and (row.cpu is None or cpu <= row.cpu * cpu_peer)
 
 
 def _pair(row: Row, ours: Measured, peer: Measured, figure: str) -> tuple[float, float]:

@@ -3,8 +3,8 @@
 import functools
 from collections.abc import Callable
 
-from registry.metadata.pipeline import Pipeline
-from registry.metadata.replay import tell
+from registry.metadata.postgres.pipeline import Pipeline
+from registry.metadata.postgres.replay import tell
 from registry.metadata.session import Generation, Session
 
 Told = Callable[[Generation | None], None]

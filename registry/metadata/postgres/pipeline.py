@@ -20,9 +20,9 @@ from sqlalchemy import Dialect
 
 from registry.metadata.backend import Observe
 from registry.metadata.errors import DatabaseUnavailable
-from registry.metadata.replay import Done, Read
+from registry.metadata.postgres.replay import Done, Read
+from registry.metadata.postgres.wire import Answer, Wire
 from registry.metadata.session import Session
-from registry.metadata.wire import Answer, Wire
 
 LOOK = 0.5
 """Seconds between two looks for lanes that do not answer."""

@@ -22,12 +22,18 @@ from sqlalchemy import Dialect, Engine, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.pool import NullPool
 
-from registry.metadata import frozen
+from registry.metadata import read_only
 from registry.metadata.backend import Observe
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, Frozen
-from registry.metadata.generations import Generations
-from registry.metadata.pipeline import Pipeline
-from registry.metadata.wire import ANSWER_WITHIN, NOT_SO, Presumption, Wire, WireSession
+from registry.metadata.errors import (
+    DatabaseError,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    InReadOnlyWindow,
+)
+from registry.metadata.postgres.generations import Generations
+from registry.metadata.postgres.pipeline import Pipeline
+from registry.metadata.postgres.wire import ANSWER_WITHIN, NOT_SO, Presumption, Wire, WireSession
 
 PATIENCE = 5.0
 """Seconds in which a restarted or failed-over database is waited for by a write."""
@@ -135,7 +141,7 @@ class Postgres:
         if state in _READ_ONLY:
             return DatabaseReadOnly(text)
         if state == NOT_SO:
-            return Frozen(frozen.SENTENCE)
+            return InReadOnlyWindow(read_only.SENTENCE)
         if state.startswith(_UNAVAILABLE_CLASSES) or state in _UNAVAILABLE:
             return DatabaseUnavailable(text)
         if not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
