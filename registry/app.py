@@ -106,12 +106,18 @@ class App:
             links=config.storage.links,
             count=metrics.uploads,
         )
+        self._manifests = Manifests(
+            self.database,
+            json_depth=limits.json_depth,
+            json_values=limits.json_values,
+            sparse=config.manifests.sparse,
+        )
         services = Services(
             database=self.database,
             pull=pull,
             uploads=uploads,
             publisher=publisher,
-            manifests=Manifests(self.database, self.pool, json_depth=limits.json_depth, sparse=config.manifests.sparse),
+            manifests=self._manifests,
             manifest_size=limits.manifest_size,
             body_size=limits.body_size,
             page_size=limits.page_size,
@@ -224,6 +230,7 @@ class App:
     def _close(self) -> None:
         self.lanes.close()
         self._group.close()
+        self._manifests.close()
         self.pool.shutdown(wait=True)
         self.database.close()
         self._metrics.flush(now=True)
