@@ -106,18 +106,12 @@ class App:
             links=config.storage.links,
             count=metrics.uploads,
         )
-        self._manifests = Manifests(
-            self.database,
-            json_depth=limits.json_depth,
-            json_values=limits.json_values,
-            sparse=config.manifests.sparse,
-        )
         services = Services(
             database=self.database,
             pull=pull,
             uploads=uploads,
             publisher=publisher,
-            manifests=self._manifests,
+            manifests=Manifests(self.database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
             manifest_size=limits.manifest_size,
             body_size=limits.body_size,
             page_size=limits.page_size,
@@ -232,7 +226,6 @@ class App:
     def _close(self) -> None:
         self.lanes.close()
         self._group.close()
-        self._manifests.close()
         self.pool.shutdown(wait=True)
         self.database.close()
         self._metrics.flush(now=True)

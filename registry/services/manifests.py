@@ -39,7 +39,7 @@ class Manifests:
     `sparse`: take manifests some of whose layers are missing, as the spec allows; an image's config is always wanted.
     """
 
-    def __init__(self, database: Database, *, json_depth: int, json_values: int, sparse: bool) -> None:
+    def __init__(self, database: Database, json_depth: int, json_values: int, *, sparse: bool) -> None:
         self._database = database
         self._parser = ThreadPoolExecutor(1, "manifests")
         self._bounds = json_depth, json_values
@@ -87,9 +87,6 @@ class Manifests:
 
         await self._database.write(put)
         return Pushed(digest, subject, names)
-
-    def close(self) -> None:
-        self._parser.shutdown(wait=True)
 
     async def _parse(self, payload: bytes, content_type: str | None) -> Manifest:
         if len(payload) <= LARGE:
