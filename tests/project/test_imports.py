@@ -61,13 +61,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "migrations": ("registry.metadata.models",),
     "runtime": (),
-    "runtime.together": (),
+    "runtime.module_archive": (),
     "runtime.syscall": (),
     "runtime.cgroups": ("runtime.syscall",),
     "runtime.executor": (
         "runtime.syscall",
         "runtime.cgroups",
-        "runtime.together",
+        "runtime.module_archive",
     ),  # nothing of the engine: it is a program of its own
     "runtime.bundle": ("registry.oci", "runtime.syscall.capability_names"),
     "runtime.snapshots": ("storage", "registry.oci", "runtime.syscall"),
@@ -86,7 +86,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "runtime.images",
         "runtime.network",
         "runtime.volumes",
-        "runtime.together",
+        "runtime.module_archive",
     ),
     "runtime.cli": (
         "storage",
@@ -98,7 +98,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "runtime.network",
         "runtime.volumes",
         "runtime.engine",
-        "runtime.together",
+        "runtime.module_archive",
     ),
 }
 
