@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -34,7 +35,8 @@ from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
-from registry.services.uploads import Uploads
+from registry.services.uploads.buffers import SharedBuffers
+from registry.services.uploads.uploads import Uploads
 from registry.storage_marker import driver_of, ensure_marker
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
@@ -85,13 +87,15 @@ class App:
         pull = Pull(self.database, content, quarantine, self.pool)
         self._group = GroupPut(content)
         publisher = Publisher(self.database, content, self.pool, self._group)
+        shared = config.server.workers > 1 or not self.database.inline_reads
         uploads = Uploads(
             self.database,
             content,
             publisher,
             self.pool,
             per_client=limits.uploads_per_client,
-            shared=config.server.workers > 1 or not self.database.inline_reads,
+            shared=shared,
+            buffers=_buffers(config) if shared else None,
             links=config.storage.links,
             count=metrics.uploads,
         )
@@ -133,10 +137,10 @@ class App:
             Work(
                 "uploads.expire",
                 min(60.0, often),
-                partial(expire_uploads, self.database, uploads, expire_after),
+                partial(expire_uploads, self.database, uploads.upkeep, expire_after),
             ),
             Work("uploads.sweep", min(600.0, often), orphans.sweep),
-            Work("uploads.flush", 0.25, uploads.flush, leased=False),
+            Work("uploads.flush", 0.25, uploads.upkeep.flush, leased=False),
             Work("layout.follow", 1.0, partial(_follow, Layout(self.database, driver), self.pool)),
         ]
         if isinstance(driver, Multipart):
@@ -162,7 +166,7 @@ class App:
         if self._flusher is not None:
             self._flusher.cancel()
         await self._jobs.stop()
-        await self._uploads.flush()
+        await self._uploads.upkeep.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
@@ -209,6 +213,12 @@ def _cors(config: Config) -> Cors | None:
     if not cors.allow_origins:
         return None
     return Cors(cors.allow_origins, cors.allow_headers, credentials=cors.allow_credentials, max_age=int(cors.max_age))
+
+
+def _buffers(config: Config) -> SharedBuffers:
+    """In which all workers of this server find the first bytes of uploads."""
+    otherwise = os.path.join(config.server.root, "buffers")
+    return SharedBuffers.of(f"{config.database.url} {config.storage.path}", otherwise)
 
 
 def _redirects(config: Config) -> Redirects:

@@ -39,7 +39,9 @@ class Publisher:
         self._pool = pool
         self._group = group
 
-    async def publish(self, repository: str, digest: Digest, ingest: Ingest, actor: Actor, upload: Ending | None) -> int:
+    async def publish(
+        self, repository: str, digest: Digest, ingest: Ingest, actor: Actor, upload: Ending | None
+    ) -> int:
         """Publish `ingest` as `digest` in `repository`; its size. `upload` is how its session ends with it.
 
         Raises DigestMismatch (the ingest is gone then), storage errors (it is not).

@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import os
 import stat
-import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -153,13 +152,3 @@ class SharedBuffers:
                     os.unlink(f"{self._folder}/{name}")
                     removed += 1
         return removed
-
-    def clear(self) -> None:
-        """Remove the folder if nothing is in it."""
-        with contextlib.suppress(OSError):
-            os.rmdir(self._folder)
-
-
-def young(seconds: float) -> float:
-    """The time before which a buffer is old, when so many seconds are young."""
-    return time.time() - seconds

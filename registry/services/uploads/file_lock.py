@@ -15,6 +15,9 @@ from registry.services.uploads.session import UploadSession
 LOOK_SECONDS = 0.05
 """Between two looks whether a lock is free."""
 
+SHORT_SECONDS, LOOKS = 0.01, 25
+"""The same while a buffer is written down, which takes a moment; how often."""
+
 
 class FileLock:
     """An Ownership. `shared`: there are other workers."""
@@ -25,7 +28,12 @@ class FileLock:
         self._shared = shared
 
     async def take(self, session: UploadSession) -> None:
-        """Opening its file does."""
+        """Opening its file does. A worker that is just writing down what is in memory is waited for."""
+        if self._shared:
+            for _ in range(LOOKS):
+                if not self._partials.is_buffer_taken(session):
+                    break
+                await asyncio.sleep(SHORT_SECONDS)
 
     async def give_back(self, session: UploadSession) -> None:
         """Closing its file does."""

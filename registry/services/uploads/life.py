@@ -8,9 +8,9 @@
     gone         none: nothing is done with it again
 
 Rules:
-1. One request at a time changes a session, over all workers and replicas (ownership.py); a second is refused, at once.
+1. One request at a time changes a session, over all workers and replicas (ownership.py); a second is refused.
 2. A request looks whether its client is still there when it has the session, not before (Actor.check_here).
-3. What an answer says the session holds, every worker can find: in the machine's memory, in the partial file or the row.
+3. What an answer says the session holds, every worker can find: in the machine's memory, its partial file, its row.
 4. Bytes are appended only where the request says the session stands: by its Content-Range, or else by its Location.
 5. A row is written late, and never waits for the disk: a crash may lose a session, never an acknowledged blob.
 """

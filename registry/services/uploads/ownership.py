@@ -11,7 +11,10 @@ class Ownership(Protocol):
     """Between the workers; the requests of one worker are kept apart by the session's own lock."""
 
     async def take(self, session: UploadSession) -> None:
-        """Be the worker that writes to it. Raises TooManyRequests while another is, BlobUploadUnknown when it is gone."""
+        """Be the worker that writes to it.
+
+        Raises TooManyRequests while another is, BlobUploadUnknown when it is gone.
+        """
 
     async def give_back(self, session: UploadSession) -> None:
         """Let others write to it, with what is known of it now. Never raises."""

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from registry.oci.errors import TooManyRequests
 from registry.services.actor import Actor
 from registry.services.uploads.buffers import Buffer, Buffers, Taken
 from registry.services.uploads.life import Life
@@ -76,6 +77,14 @@ class PartialFiles:
         except Taken as error:
             raise busy() from error
 
+    def is_buffer_taken(self, session: UploadSession) -> bool:
+        """Whether another request has its buffer, or a worker that writes it down."""
+        try:
+            with self.buffer(session):
+                return False
+        except TooManyRequests:
+            return True
+
     def append_small(self, session: UploadSession, data: bytes, check: Check) -> bool:
         """Append to its buffer; False where the bytes have to go into the partial file."""
         total = session.buffered + len(data)
@@ -93,6 +102,15 @@ class PartialFiles:
         session.becomes(Life.BUFFERED)
         self._count(session, before + len(data))
         return True
+
+    def discard_buffer(self, session: UploadSession) -> None:
+        """Remove what it has in memory."""
+        with self.buffer(session) as buffer:
+            self.forget(session, buffer)
+
+    def sweep_buffers(self, before: float) -> int:
+        """Remove buffers not written to since that time (seconds since the epoch), which a kill has left; how many."""
+        return 0 if self._buffers is None else self._buffers.sweep(before)
 
     def forget(self, session: UploadSession, buffer: Buffer | None = None) -> None:
         """Its bytes in memory are not needed any more."""
@@ -152,7 +170,8 @@ class PartialFiles:
     def cancel(self, session: UploadSession, actor: Actor) -> None:
         """Remove all its bytes. Raises TooManyRequests while another has it, Disconnected."""
         with self.buffer(session) as buffer:
-            ingest = None if session.life is Life.NEW and not self.holds(session) else self._open(session)
+            begun = session.in_rows or session.life is not Life.NEW or self.holds(session)
+            ingest = self._open(session) if begun else None
             if actor.gone() and ingest is not None:
                 session.state = ingest.suspend()
             actor.check_here()

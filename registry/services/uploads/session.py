@@ -26,9 +26,9 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class UploadSession:
     """`state` is that of its partial file, and may carry a running hash; `buffered` bytes are in no file yet.
 
-    `in_rows`: it has a row. `dirty`: the row is to be written again. `busy`: a request is writing to it. `lock`: so is
-    a request, or the worker that writes it down. `written` is the state that its row has; `leased`: this worker alone
-    may write to it, until `leased_until` (ms), see row_lease.py.
+    `in_rows`: it has a row, or one is being written; `has_row`: it is there, with the state `written`. `dirty`: it is
+    to be written again. `busy`: a request is writing to the session. `lock`: so is a request, or the worker that writes
+    it down. `leased`: this worker alone may write to it, until `leased_until` (ms), see row_lease.py.
     """
 
     row: UploadRow
@@ -36,6 +36,7 @@ class UploadSession:
     state: IngestState = NOTHING
     buffered: int = 0
     in_rows: bool = False
+    has_row: bool = False
     dirty: bool = True
     busy: bool = False
     written: str = ""
@@ -48,13 +49,15 @@ class UploadSession:
     def opened(cls, repository: str, algorithm: str, actor: Actor, upload: str | None = None) -> UploadSession:
         """A session without a row: a new one, or the one of this id as another worker has begun it."""
         id = upload or new_id()
-        row = UploadRow(id, repository, actor.client, algorithm, 0, "", made_at(id), now_ms(), actor.principal)
+        row = UploadRow(
+            id, repository, actor.holder, algorithm, 0, "", made_at(id), now_ms(), principal=actor.principal
+        )
         return cls(row)
 
     @classmethod
     def stored(cls, row: UploadRow, *, local: bool) -> UploadSession:
         """A session read from its row. A local file may be there even if the row knows of no bytes."""
-        session = cls(row, in_rows=True, dirty=False, touched_at=row.updated_at)
+        session = cls(row, in_rows=True, has_row=True, dirty=False, touched_at=row.updated_at)
         session.read(row)
         if local:
             session.life = Life.PARTIAL

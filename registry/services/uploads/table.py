@@ -120,9 +120,11 @@ class SessionTable:
         return not (whole and session.life is Life.NEW)
 
     async def _look_up(self, repository: str, place: Place, actor: Actor) -> UploadSession:
+        session = self._known.get(place.id)
+        had_row = session is not None and session.has_row
         row, ended = await self._database.read(lambda s: uploads.look(s, place.id, repository))
-        session = self._known.get(place.id)  # only now: requests that came at once must not each have one of their own
-        if ended or (row is None and session is not None and session.in_rows):
+        session = self._known.get(place.id)  # again: requests that came at once must not each have one of their own
+        if ended or (row is None and had_row):
             self._known.pop(place.id, None)
             raise unknown(repository, place.id)
         if row is None:
@@ -171,7 +173,9 @@ class SessionTable:
         Exact: counted in the transaction, with what this worker had not written down of that client.
         """
         client, row = session.row.client, session.as_row()
-        await self.store([one for one in self if one.row.client == client and not one.in_rows and self.may_be_stored(one)])
+        await self.store(
+            [one for one in self if one.row.client == client and not one.in_rows and self.may_be_stored(one)]
+        )
 
         def write(s: Session) -> list[UploadRow] | None:
             over = uploads.count_for(s, client) + 1 - most
@@ -183,7 +187,7 @@ class SessionTable:
         found = await self._database.write(write, durable=False)
         if found is None:
             self._known[session.id] = session
-            session.in_rows, session.dirty, session.written = True, False, row.state
+            session.in_rows, session.has_row, session.dirty, session.written = True, True, False, row.state
             self._counted.pop(client, None)
         return found
 
@@ -230,7 +234,7 @@ class SessionTable:
                 self._unwritten(session, new)
             raise
         for session, _, row in rows:
-            session.written = row.state
+            session.written, session.has_row = row.state, True
             if row.id in ended:
                 self.drop(session)
         gone = [session for session, _, row in rows if row.owner and row.id in lost]

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
-from registry.metadata.uploads import Ending, UploadRow
-from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, TooManyRequests
+from registry.metadata.uploads import Ending
+from registry.oci.errors import BlobUploadInvalid, DigestInvalid, TooManyRequests
 from registry.services.actor import SYSTEM, Actor
 from registry.services.body import Body
 from registry.services.publish import Publisher
@@ -36,10 +36,11 @@ from registry.services.uploads.partial import Check, PartialFiles
 from registry.services.uploads.row_lease import RowLease
 from registry.services.uploads.session import UploadSession, busy
 from registry.services.uploads.table import SessionTable
+from registry.services.uploads.upkeep import Upkeep
 from storage.content import ContentStore, Ingest
 from storage.digest import ALGORITHMS, Digest
 from storage.driver import Root
-from storage.errors import DigestMismatch, NotFound, StorageError, Unfit
+from storage.errors import DigestMismatch, NotFound, Unfit
 
 T = TypeVar("T")
 
@@ -50,12 +51,6 @@ SMALL_BYTES = 256 * 1024
 
 SETTLE_SECONDS = 1.0
 """For which a status waits for a request that is still writing."""
-
-STIR_MS = 500
-"""After which a request that is still writing says so in the session's row."""
-
-FORGET_MS = 600_000
-"""After which a worker forgets a session that is written down; its row is found again."""
 
 IDLE_MS = 10_000
 """After which a session may be cancelled to make room for another of its client."""
@@ -75,8 +70,8 @@ class Where(NamedTuple):
 class Uploads:
     """The sessions of one worker. `buffers` are shared with its other workers, if it has any; None where it is alone.
 
-    `shared`: other workers or replicas serve the sessions too. `count` is called with 1 for every request that begins to
-    write to one, and with -1 when it ends. `links`: whether files that programs of this machine put in are taken.
+    `shared`: other workers or replicas serve the sessions too. `count` is called with 1 for every request that begins
+    to write to one, and with -1 when it ends. `links`: whether files that programs of this machine put in are taken.
     """
 
     def __init__(
@@ -99,13 +94,13 @@ class Uploads:
         self._count = count
         self._links = links
         leases = shared and not content.local
-        self._buffers = None if leases else buffers or OwnBuffers()
-        self._partials = PartialFiles(content, self._buffers)
+        self._partials = PartialFiles(content, None if leases else buffers or OwnBuffers())
         self._table = SessionTable(database, self._partials.holds, shared=shared, local=content.local)
         self._locations = Locations(database)
         self._ownership: Ownership = (
             RowLease(database, self._table) if leases else FileLock(self._partials, pool, shared=shared)
         )
+        self.upkeep = Upkeep(self._table, self._partials, self._ownership, content, pool)
 
     async def start(self, repository: str, algorithm: str, actor: Actor) -> Where:
         """Open a session. Raises DigestInvalid, TooManyRequests."""
@@ -127,7 +122,7 @@ class Uploads:
             idle = await self._table.open_counted(session, self._per_client, before)
             if idle is None:
                 return
-            await self._remove_rows(idle, before)
+            await self.upkeep.remove(idle, before)
         raise TooManyRequests(
             f"{session.row.client} has {self._per_client} uploads open, finish or cancel some first",
             headers={"retry-after": "30"},
@@ -177,6 +172,7 @@ class Uploads:
             try:
                 size = await self._close(session, digest, body, span, self._check(session, start), actor)
             except DigestMismatch as error:
+                self._partials.discard_buffer(session)
                 await self._table.forget(session)
                 raise DigestInvalid(f"the upload's bytes are {error.actual}, not {digest}; start again") from error
             self._drop(session)
@@ -245,76 +241,6 @@ class Uploads:
             await self._table.forget(session)
         finally:
             self._drop(session)
-
-    # Work in the background
-
-    async def expire(self, before: int, limit: int) -> list[UploadRow]:
-        """Remove sessions not touched since `before` (ms), their bytes too; those removed."""
-        await self._table.forget_ends()
-        return await self._remove_rows(await self._table.expired(before, limit), before)
-
-    async def _remove_rows(self, rows: list[UploadRow], before: int) -> list[UploadRow]:
-        """Those of the sessions that were removed, as nobody has touched them since."""
-        removed = []
-        for row in rows:
-            session = self._table.of_row(row)
-            if session.busy or session.touched_at >= before:
-                continue  # not idle at all, whatever its row says
-            with suppress(TooManyRequests, BlobUploadUnknown):  # another worker writes to it, or has removed it
-                async with session.lock:
-                    await self._ownership.take(session)
-                    try:
-                        if await self._remove_idle(session, before):
-                            removed.append(row)
-                    except StorageError as error:  # one that cannot be removed must not keep the others
-                        log.warning("an expired upload of %s cannot be removed yet: %s", row.repository, error)
-                    finally:
-                        await self._ownership.give_back(session)
-        return removed
-
-    async def _remove_idle(self, session: UploadSession, before: int) -> bool:
-        """Remove it if it is still to expire now that it is locked: a chunk may have come since its row was read."""
-        try:
-            ingest = await self._run(lambda: self._partials.begin(session, self._check(session, None), SYSTEM))
-        except BlobUploadUnknown:
-            await self._table.forget(session)
-            return True
-        row = await self._table.row(session)
-        if session.touched_at >= before or (row is not None and row.updated_at >= before):
-            session.state = await self._run(ingest.suspend)
-            return False
-        await self._run(ingest.cancel)
-        await self._run(lambda: self._content.discard(session.linked))
-        await self._table.forget(session)
-        return True
-
-    def sweep_buffers(self, before: float) -> int:
-        """Remove buffers not written to since that time (seconds since the epoch): a kill has left them."""
-        return 0 if self._buffers is None else self._buffers.sweep(before)
-
-    async def flush(self) -> None:
-        """Write down the sessions that have changed; and forget those that nobody has used for long."""
-        now = now_ms()
-        self._table.recount()
-        await self._ownership.renew()
-        for session in self._table:
-            if session.busy and session.in_rows and not session.leased and session.touched_at < now - STIR_MS:
-                session.touch()  # or another worker takes it for one that nobody uses
-        changed = [session for session in self._table if session.dirty and not session.leased]
-        for session in changed:
-            if session.life is Life.BUFFERED and not session.busy:
-                async with session.lock:
-                    with suppress(TooManyRequests):  # another worker goes on with it, and writes it down
-                        await self._run(lambda session=session: self._spill(session))  # type: ignore[misc]
-        await self._table.store([session for session in changed if self._table.may_be_stored(session)])
-        for session in self._table:
-            idle = session.touched_at < now - FORGET_MS and not session.busy
-            if idle and session.in_rows and not session.dirty:
-                self._table.drop(session)
-
-    def _spill(self, session: UploadSession) -> None:
-        if session.life is Life.BUFFERED:
-            self._partials.spill(session)
 
     # Bytes
 
