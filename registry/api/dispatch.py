@@ -109,10 +109,8 @@ class Distribution:
         except Exception as error:
             fault = translate(error)
             if fault is None:
-                log.exception("request %s failed by a defect of the registry", request.request_id)
-                body = error_body(
-                    "UNKNOWN", f"a defect of the registry; its log tells more of request {request.request_id}"
-                )
+                log.exception("request %s failed with an internal error", request.request_id)
+                body = error_body("UNKNOWN", f"internal error; see the server log for request {request.request_id}")
                 return Answer(500, [(b"content-type", b"application/json")], body), route
             if not isinstance(error, RegistryFault):
                 log.error("request %s: %s", request.request_id, error)
