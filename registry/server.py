@@ -26,6 +26,7 @@ import uvicorn
 from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
+from registry.home import Held, driver_of
 from registry.telemetry.tally import empty
 from registry.transport.protocol import RegistryProtocol
 from registry.transport.reaper import Reaper
@@ -97,19 +98,19 @@ class Worker(uvicorn.Server):
         yield
 
 
-def serve(config: Config, listener: socket.socket) -> int:
-    """Serve until told to stop; the exit code. Database and folders must be there."""
+def serve(config: Config, listener: socket.socket, held: Held) -> int:
+    """Serve until told to stop; the exit code. Database and folders must be there, the folders held."""
     # A log rotated while the server starts must not end it; the signal waits until it can be answered.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     if config.server.workers == 1:
-        return _work(config, listener, "")
+        return _work(config, listener, "", held)
     folder = os.path.join(config.server.root, "metrics")
     empty(folder)
-    return Supervisor(config, listener, folder).run()
+    return Supervisor(config, listener, folder, held).run()
 
 
-def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
-    app = build(config, metrics_folder=metrics_folder)
+def _work(config: Config, listener: socket.socket, metrics_folder: str, held: Held) -> int:
+    app = build(config, driver=driver_of(config, held), metrics_folder=metrics_folder)
     # What exists now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -130,10 +131,11 @@ class _Running(NamedTuple):
 class Supervisor:
     """The parent of several workers. Forks before any thread or event loop exists."""
 
-    def __init__(self, config: Config, listener: socket.socket, metrics_folder: str) -> None:
+    def __init__(self, config: Config, listener: socket.socket, metrics_folder: str, held: Held) -> None:
         self._config = config
         self._listener = listener
         self._folder = metrics_folder
+        self._held = held
         self._workers: dict[int, _Running] = {}
         self._stopping = False
 
@@ -188,7 +190,7 @@ class Supervisor:
             _die_with(parent)
             if core is not None:
                 cores.keep_to(core)
-            code = _work(self._config, self._listener, self._folder)
+            code = _work(self._config, self._listener, self._folder, self._held)
         except BaseException:
             log.exception("the worker failed")
         finally:

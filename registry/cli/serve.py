@@ -8,7 +8,7 @@ from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
 from registry.cli.listening import greeting, listening
 from registry.cli.tables import upgraded
-from registry.home import claim_storage
+from registry.home import claim_storage, hold
 from registry.server import serve
 from registry.telemetry.logs import configure
 
@@ -20,9 +20,10 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     config = configuration(given).config
     make_folders(config)
     config, listener = listening(config)
+    held = hold(config)
     upgraded(config)
-    claim_storage(config)
+    claim_storage(config, held)
     configure(config.log.level, config.log.format)
     click.echo(greeting(config))
     sys.stdout.flush()
-    return serve(config, listener)
+    return serve(config, listener, held)
