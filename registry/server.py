@@ -26,9 +26,10 @@ import uvicorn
 from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
-from registry.home import Held, driver_of
+from registry.held import Held
+from registry.storage_marker import driver_of
 from registry.telemetry.tally import empty
-from registry.transport.protocol import RegistryProtocol
+from registry.transport.protocol import serving
 from registry.transport.reaper import Reaper
 from storage import cores
 
@@ -56,8 +57,8 @@ class Worker(uvicorn.Server):
     def __init__(self, app: App, config: Config) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
-                http=RegistryProtocol,
+                app.serve,  # which only the protocol calls
+                http=serving(app),
                 ws="none",
                 lifespan="off",
                 loop="uvloop",

@@ -8,8 +8,9 @@ from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
 from registry.cli.listening import greeting, listening
 from registry.cli.tables import upgraded
-from registry.home import claim_storage, hold
+from registry.held import hold
 from registry.server import serve
+from registry.storage_marker import check_marker
 from registry.telemetry.logs import configure
 
 
@@ -22,7 +23,7 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     config, listener = listening(config)
     held = hold(config)
     upgraded(config)
-    claim_storage(config, held)
+    check_marker(config, held)
     configure(config.log.level, config.log.format)
     click.echo(greeting(config))
     sys.stdout.flush()

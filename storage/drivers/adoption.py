@@ -32,7 +32,7 @@ def adopt(path: str, target: str, folders: Folders, judge: Callable[[BinaryIO], 
             judge(cast(BinaryIO, reader))
             os.fsync(reader.fileno())
         except BaseException:
-            dismiss(path, folders)
+            discard(path, folders)
             raise
         _same(reader, found, path, folders)
         folders.root.check()
@@ -41,12 +41,12 @@ def adopt(path: str, target: str, folders: Folders, judge: Callable[[BinaryIO], 
         except _MISSING as error:
             raise NotFound(f"{path} is not there any more", path) from error
         # Of two names of one file the kernel says that the renaming is done, and leaves both.
-        dismiss(path, folders)
+        discard(path, folders)
         folders.persist(os.path.dirname(target))
     return found.st_size
 
 
-def dismiss(path: str, folders: Folders, before: float | None = None) -> bool:
+def discard(path: str, folders: Folders, before: float | None = None) -> bool:
     """Remove the file, or only one that was put there before that time; whether it was. Its folder stays."""
     with contextlib.suppress(*_MISSING):
         # A link has the times of what it was made of, but for that of the last change: making it is one.

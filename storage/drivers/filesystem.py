@@ -235,7 +235,7 @@ class FilesystemDriver:
     def local_path(self, path: str) -> str:
         return f"{self._root.path}/{path}"
 
-    def admit(self, folder: str) -> Root:
+    def open_folder(self, folder: str) -> Root:
         self._folders.make(folder)
         found = os.fstat(self._root.descriptor)
         return Root(self._root.path, found.st_dev, found.st_ino)
@@ -243,8 +243,8 @@ class FilesystemDriver:
     def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
         return adoption.adopt(path, destination, self._folders, judge)
 
-    def dismiss(self, path: str, before: float | None = None) -> bool:
-        return adoption.dismiss(path, self._folders, before)
+    def discard(self, path: str, before: float | None = None) -> bool:
+        return adoption.discard(path, self._folders, before)
 
     def _fill(self, path: str, data: bytes, durable: bool) -> None:
         descriptor = self._folders.open_aside(path, os.O_WRONLY, file_writer.MODE)

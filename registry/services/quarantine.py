@@ -20,8 +20,8 @@ from storage.errors import Damaged, NotFound, Unavailable
 log = logging.getLogger(__name__)
 
 
-class Damage:
-    """Quarantine. `count` is told of every blob found damaged (a metric)."""
+class Quarantine:
+    """`count` is called for every blob found damaged (a metric)."""
 
     def __init__(
         self, database: Database, content: ContentStore, pool: ThreadPoolExecutor, count: Callable[[], None]
@@ -72,7 +72,7 @@ class Damage:
 
     def _is_damaged(self, digest: Digest, blob: Located, was_read: bool) -> bool:
         """Raises Unavailable where nothing can be said."""
-        if not self._content.is_home():
+        if not self._content.has_marker():
             raise Unavailable("the storage is not where it was; is its disk mounted?")
         if was_read:
             return True

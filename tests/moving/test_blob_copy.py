@@ -10,8 +10,8 @@ import pytest
 
 from registry.metadata import blobs
 from registry.metadata.clock import now_ms
-from registry.services import blob_copy
-from registry.services.blob_copy import BlobCopy
+from registry.moving import blob_copy
+from registry.moving.blob_copy import BlobCopy
 from storage import paths
 from storage.checked import Checked
 from storage.content import ContentStore
@@ -62,7 +62,7 @@ async def test_a_second_run_copies_what_came_since(source: Parts, destination: C
     for digest in [*first, later]:
         assert copy.place(str(digest)) == ""
         assert destination.read(paths.blob_data(digest), 9) == source.driver.read(paths.blob_data(digest), 9)
-    assert ContentStore(destination).is_home()
+    assert ContentStore(destination).has_marker()
     again = copying(source, destination)
     assert again.run() == []
     assert (again.tally.blobs, again.tally.copied, again.tally.bytes) == (10, 0, 0)
