@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from registry import cores
 from registry.api.answer import FileBody
 from registry.api.cors import Cors, crossing
 from registry.api.dispatch import Distribution
@@ -50,7 +51,6 @@ from registry.transport.application import Answer, Client, Deferred, Disconnecte
 from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
-from storage import cores
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver, Multipart
@@ -111,7 +111,7 @@ class App:
             pull=pull,
             uploads=uploads,
             publisher=publisher,
-            manifests=Manifests(self.database, self.pool, json_depth=limits.json_depth, sparse=config.manifests.sparse),
+            manifests=Manifests(self.database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
             manifest_size=limits.manifest_size,
             body_size=limits.body_size,
             page_size=limits.page_size,
@@ -183,7 +183,9 @@ class App:
 
     async def serve(self, exchange: Exchange) -> None:
         bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
-        await self.asgi({**exchange.scope, "extensions": bodies}, exchange.receive, exchange.send)
+        await self.asgi(
+            {**exchange.scope, "extensions": exchange.scope["extensions"] | bodies}, exchange.receive, exchange.send
+        )
 
     def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
         return None if self._express is None else self._express(head.method, head.url, head.headers, client, request)

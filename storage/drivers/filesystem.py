@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, cast
 
-from storage import cores
+from storage import threads
 from storage.driver import Root, Stat, Writer
 from storage.drivers import adoption, file_writer, group
 from storage.drivers.folders import ASIDE, MODE, Folders, new_aside
@@ -121,7 +121,7 @@ class FilesystemDriver:
             threading.Thread(target=self._empty_journal, name="storage-sync", daemon=True).start()
 
     def _empty_journal(self) -> None:
-        cores.anywhere()
+        threads.begin()
         with contextlib.suppress(OSError):  # it is tried again, and what is in the journal is safe
             self.sync()
 
