@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from functools import partial
@@ -22,15 +22,15 @@ from typing import Any, cast
 import uvicorn
 from msgspec.structs import replace
 
+from registry import cores
 from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.descriptors import Watch, raise_limit
 from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
-from registry.transport.protocol import RegistryProtocol
+from registry.transport.protocol import serving
 from registry.transport.reaper import Reaper
-from storage import cores
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, AT_ONCE)
 
@@ -51,7 +51,7 @@ class Worker(uvicorn.Server):
     def __init__(self, app: App, config: Config, *, supervised: bool) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                app.serve,  # which only the protocol calls
                 http=cast("type[asyncio.Protocol]", self._connected),
                 ws="none",
                 lifespan="off",
@@ -68,6 +68,7 @@ class Worker(uvicorn.Server):
             )
         )
         self._application = app
+        self._protocol: Callable[..., asyncio.Protocol] = serving(app)
         self._supervised = supervised
         self._reaper: Reaper | None = None
         self._awake = asyncio.Event()
@@ -79,7 +80,7 @@ class Worker(uvicorn.Server):
         if not self._awake.is_set():
             self._awake.set()
             self._date()
-        return RegistryProtocol(**parts)
+        return self._protocol(**parts)
 
     def _date(self) -> None:
         """Have uvicorn's default headers, the date among them, say the present second."""
@@ -118,16 +119,17 @@ class Worker(uvicorn.Server):
         Handled by the loop, not in handlers that could cut into the middle of a write to the log.
         """
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._drain)
+        loop.add_signal_handler(signal.SIGTERM, self.drain)
         if self._supervised:
             loop.add_signal_handler(AT_ONCE, self._end_drain)
         else:
-            loop.add_signal_handler(signal.SIGINT, self._drain)
+            loop.add_signal_handler(signal.SIGINT, self.drain)
         loop.add_signal_handler(signal.SIGHUP, self._application.reopen_logs)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         yield
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Begin to end; asked again, end at once, unless there is a parent to say so."""
         if self.should_exit and not self._supervised:
             self._end_drain()
         self.should_exit = True
@@ -137,7 +139,7 @@ class Worker(uvicorn.Server):
     def _end_drain(self) -> None:
         self.force_exit = True
         if not self.should_exit:
-            self._drain()
+            self.drain()
 
 
 def serve(config: Config, listener: socket.socket) -> int:

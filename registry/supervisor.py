@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from storage import cores
+from registry import cores
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from registry.api.answer import Answer
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, Frozen
+from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, InReadOnlyWindow
 from registry.oci import errors as fault
 from storage import errors as stored
 
@@ -24,6 +24,7 @@ FAULTS: dict[type[fault.RegistryFault], tuple[str, int]] = {
     fault.SizeInvalid: ("SIZE_INVALID", 400),
     fault.RangeInvalid: ("RANGE_INVALID", 416),
     fault.PageInvalid: ("PAGINATION_NUMBER_INVALID", 400),
+    fault.QueryInvalid: ("UNSUPPORTED", 400),
     fault.PreconditionFailed: ("PRECONDITION_FAILED", 412),
     fault.Denied: ("DENIED", 403),
     fault.Unauthorized: ("UNAUTHORIZED", 401),
@@ -49,7 +50,7 @@ def translate(error: Exception) -> fault.RegistryFault | None:
     retry = {"retry-after": RETRY_AFTER}
     if isinstance(error, stored.InvalidDigest):
         return fault.DigestInvalid(str(error))
-    if isinstance(error, Frozen):
+    if isinstance(error, InReadOnlyWindow):
         return fault.Unavailable(str(error), headers=retry)
     if isinstance(error, (stored.NoSpace, DatabaseFull)):
         return fault.StorageFull(

@@ -7,8 +7,8 @@ from registry.cli.flags import configuration, configured
 from registry.cli.folders import check_access_log, make_folders
 from registry.cli.listening import greeting, listening
 from registry.cli.tables import upgraded
-from registry.home import claim_storage
 from registry.server import serve
+from registry.storage_marker import check_marker
 from registry.telemetry.logs import announce, configure
 
 
@@ -22,7 +22,7 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     check_access_log(config)
     config, listener = listening(config)
     upgraded(config)
-    claim_storage(config)
+    check_marker(config)
     configure(config.log.level, config.log.format)
     announce(greeting(config))
     return serve(config, listener)

@@ -163,9 +163,9 @@ class Uploads:
             self._drop(live)
         return size
 
-    def door(self) -> Root | None:
+    def ingest_folder(self) -> Root | None:
         """The root of the storage that files can be put in, see storage/paths.py; None where none are taken."""
-        return self._content.admit() if self._links else None
+        return self._content.open_ingest_folder() if self._links else None
 
     async def adopt(self, repository: str, upload: str, digest: Digest, actor: Actor) -> int:
         """Verify and publish the file that was put in for the session, which holds no bytes itself; the blob's size.
@@ -254,7 +254,7 @@ class Uploads:
             live.state = await self._run(ingest.suspend)
             return False
         await self._run(ingest.cancel)
-        await self._run(lambda: self._content.dismiss(live.linked))
+        await self._run(lambda: self._content.discard(live.linked))
         await self._ledger.forget(live)
         return True
 
@@ -327,7 +327,7 @@ class Uploads:
         if live.on_disk or self._ledger.others_may_know(live):
             ingest = await self._run(lambda: self._partials.open(live))
             await self._run(ingest.cancel)
-        await self._run(lambda: self._content.dismiss(live.linked))
+        await self._run(lambda: self._content.discard(live.linked))
         await self._ledger.forget(live, durable=True)
 
     # Sessions

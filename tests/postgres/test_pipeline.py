@@ -11,7 +11,7 @@ import pytest
 from registry.metadata import repositories
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseUnavailable
-from registry.metadata.postgres import Postgres
+from registry.metadata.postgres.backend import Postgres
 from registry.metadata.session import Generation, Session
 from tests.postgres.server import Cluster, shared
 from tests.postgres.test_troubles import CUT, make, name_of

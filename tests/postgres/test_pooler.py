@@ -11,7 +11,7 @@ import pytest
 from registry.metadata import repositories, schema
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseUnavailable
-from registry.metadata.postgres import SETTINGS, Postgres
+from registry.metadata.postgres.backend import SETTINGS, Postgres
 from registry.metadata.session import Session
 from tests.postgres.once import written_once
 from tests.postgres.pooler import Pooler, pooler

@@ -14,7 +14,7 @@ import pytest
 from registry.metadata import events, repositories
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError, DatabaseReadOnly, DatabaseUnavailable
-from registry.metadata.postgres import LOCK_SQL, Postgres
+from registry.metadata.postgres.backend import LOCK_SQL, Postgres
 from registry.metadata.session import Session
 from tests.postgres.once import written_once
 from tests.postgres.server import Cluster, shared

@@ -1,0 +1,285 @@
+"""Reads of one event loop, many on one connection: nobody blocks, no thread is woken, and round trips are shared.
+
+A read is run on the answers that are there (see `replay`); where it asks for one more, its statement goes out with
+those of all other reads of the moment, and when the answer has come it is run again.
+
+    queue --turn of the loop--> a lane that waits for nothing, a new one, or the one that waits for least
+          --answer--> run again: done, or the next statement on the same lane
+          --lane lost--> once more from the beginning, on another lane
+"""
+
+import asyncio
+import contextlib
+import functools
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Dialect
+
+from registry.metadata.backend import Observe
+from registry.metadata.errors import DatabaseUnavailable
+from registry.metadata.postgres.replay import Done, Read
+from registry.metadata.postgres.wire import Answer, Wire
+from registry.metadata.session import Session
+
+LOOK = 0.5
+"""Seconds between two looks for lanes that do not answer."""
+
+SLOW = 0.005
+"""Seconds after which a lane that has not answered is not given more, if there can be another."""
+
+
+class Lane:
+    """One connection, and the reads that wait for it in order."""
+
+    def __init__(self, wire: Wire, owner: "Pipeline") -> None:
+        self.wire = wire
+        self.reads: deque[Read] = deque()
+        self.waits_since = 0.0
+        self._owner = owner
+        self._answers: list[Answer] = []
+        self._writing = False
+        owner.loop.add_reader(wire.fileno, self._readable)
+
+    def send(self, reads: list[Read]) -> None:
+        """Send the next statement of each. They are the lane's from here on, whatever comes of it."""
+        if not self.reads:
+            self.waits_since = perf_counter()
+        self.reads.extend(reads)
+        for read in reads:
+            self.wire.send(read.text, read.params)
+            self.wire.finish()
+        self._flush()
+
+    def close(self) -> deque[Read]:
+        """Let go of the connection; the reads that it has not answered."""
+        self._owner.loop.remove_reader(self.wire.fileno)
+        self._owner.loop.remove_writer(self.wire.fileno)
+        with contextlib.suppress(Exception):  # it is being thrown away
+            self.wire.close()
+        reads, self.reads = self.reads, deque()
+        return reads
+
+    def _flush(self) -> None:
+        more = self.wire.flush()
+        if more and not self._writing:
+            self._owner.loop.add_writer(self.wire.fileno, self._writable)
+        elif self._writing and not more:
+            self._owner.loop.remove_writer(self.wire.fileno)
+        self._writing = more
+
+    def _writable(self) -> None:
+        try:
+            self._flush()
+        except Exception as error:
+            self._owner.lost(self, error)
+
+    def _readable(self) -> None:
+        again: list[Read] = []
+        try:
+            self.wire.take()
+            while self.reads and self.wire.collect(self._answers):
+                (answer,), self._answers = self._answers, []
+                self.waits_since = perf_counter()
+                if self._answered(answer):
+                    again.append(self.reads.popleft())
+                else:
+                    self.reads.popleft()
+            ready, again = again, []
+            self.send(ready)
+            self._owner.resume()
+        except Exception as error:
+            self.reads.extendleft(reversed(again))
+            self._owner.lost(self, error)
+
+    def _answered(self, answer: Answer) -> bool:
+        read = self.reads[0]
+        if answer.error is not None:
+            if self._owner.is_lost(answer.error):
+                raise answer.error
+            read.fail(answer.error)
+            return False
+        read.answers.append(answer.rows)
+        return read.advance(self._owner.dialect)
+
+
+class Pipeline:
+    """See the module. Everything is called on the loop, `close` aside."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connect: Callable[[], Wire],
+        is_lost: Callable[[BaseException], bool],
+        dialect: Dialect,
+        lanes: int,
+        within: float,
+        observe: Observe,
+    ) -> None:
+        self.loop = loop
+        self.is_lost = is_lost
+        self.dialect = dialect
+        self._connect = connect
+        self._most = lanes
+        self._within = within
+        self._observe = observe
+        self._lanes: list[Lane] = []
+        self._connecting = 0
+        self._not_before = 0.0
+        self.joined = 0
+        """How many connections there have been; with one lane, it tells the connection of now from all before."""
+        self._queue: list[Read] = []
+        self._closed = False
+        self._look = loop.call_later(LOOK, self._look_for_silence)
+
+    def read(self, fn: Callable[[Session], Any]) -> "asyncio.Future[Any]":
+        """The outcome of a read, with errors as the driver raises them."""
+        future: asyncio.Future[Any] = self.loop.create_future()
+        self.start(fn, functools.partial(_settle, future))
+        return future
+
+    def start(self, fn: Callable[[Session], Any], done: Done) -> None:
+        """The same for a callback, which is called later, on the loop."""
+        read = Read(fn, done if self._observe is None else self._observed(done, perf_counter()))
+        if self._closed:
+            self.loop.call_soon(read.fail, DatabaseUnavailable("database is closed"))
+            return
+        if not self._queue:
+            self.loop.call_soon(self._turn)
+        self._queue.append(read)
+
+    def resume(self) -> None:
+        """A lane has answered: there may be a place for what waits for a new one."""
+        if self._queue and self._connecting:
+            self._turn()
+
+    def lost(self, lane: Lane, error: BaseException) -> None:
+        """The lane is of no more use; what it has not answered is tried once more."""
+        if lane not in self._lanes:
+            return
+        self._lanes.remove(lane)
+        waiting = bool(self._queue)
+        for read in lane.close():
+            if read.tried or not self.is_lost(error):
+                read.fail(error)
+            else:
+                read.again()
+                self._queue.append(read)
+        if self._queue and not waiting:
+            self.loop.call_soon(self._turn)
+
+    def close(self) -> None:
+        """Close every connection, and refuse what comes after; on any thread."""
+        try:
+            own = asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            own = False
+        if own or not self.loop.is_running():
+            self._close()
+            return
+        done: asyncio.Future[None] = asyncio.run_coroutine_threadsafe(self._closing(), self.loop)  # type: ignore[assignment]
+        done.result()
+
+    async def _closing(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        self._look.cancel()
+        error = DatabaseUnavailable("database is closed")
+        reads, self._queue = self._queue, []
+        for lane in self._lanes:
+            reads.extend(lane.close())
+        self._lanes.clear()
+        for read in reads:
+            read.fail(error)
+
+    def _turn(self) -> None:
+        """All reads that have come since the last turn go out, together."""
+        queue = [read for read in self._queue if read.text or read.advance(self.dialect)]
+        self._queue = queue
+        if not queue:
+            return
+        lane = self._quickest()
+        if lane is None:
+            return  # they wait in the queue until one is connected
+        self._queue = []
+        self._send(lane, queue)
+
+    def _quickest(self) -> Lane | None:
+        """Of the lanes that are not held up by a slow statement the one with least to do; or None while one is made."""
+        now = perf_counter()
+        quick = [lane for lane in self._lanes if not lane.reads or now - lane.waits_since < SLOW]
+        # Where there is no lane at all nobody else would ever look at the queue again: that cannot be put off.
+        may = now > self._not_before or not self._lanes
+        if not quick and may and len(self._lanes) + self._connecting < self._most:
+            self._connecting += 1
+            self.loop.run_in_executor(None, self._connected)
+        if not quick and self._connecting:
+            return None
+        return min(quick or self._lanes, key=lambda lane: len(lane.reads), default=None)
+
+    def _send(self, lane: Lane, reads: list[Read]) -> None:
+        try:
+            lane.send(reads)
+        except Exception as error:
+            self.lost(lane, error)
+
+    def _connected(self) -> None:
+        wire, error = None, None
+        try:
+            wire = self._connect()
+        except BaseException as failure:
+            error = failure
+        try:
+            self.loop.call_soon_threadsafe(self._join, wire, error)
+        except RuntimeError:  # the loop was closed
+            if wire is not None:
+                wire.close()
+
+    def _join(self, wire: Wire | None, error: BaseException | None) -> None:
+        self._connecting -= 1
+        if wire is not None:
+            if self._closed:
+                wire.close()
+                return
+            self.joined += 1
+            self._lanes.append(Lane(wire, self))
+        elif self._lanes or self._connecting:
+            self._not_before = perf_counter() + LOOK
+        elif error is not None:
+            reads, self._queue = self._queue, []
+            for read in reads:
+                read.fail(error)
+        if self._queue:
+            self._turn()
+
+    def _look_for_silence(self) -> None:
+        now = perf_counter()
+        for lane in [lane for lane in self._lanes if lane.reads and now - lane.waits_since > self._within]:
+            for read in lane.reads:
+                read.tried = True  # it has waited long enough
+            self.lost(lane, DatabaseUnavailable(f"database does not answer within {self._within:g} seconds"))
+        self._look = self.loop.call_later(LOOK, self._look_for_silence)
+
+    def _observed(self, done: Done, started: float) -> Done:
+        observe = self._observe
+        assert observe is not None
+
+        def told(result: object, error: BaseException | None) -> None:
+            if error is None:
+                observe("read", perf_counter() - started)
+            done(result, error)
+
+        return told
+
+
+def _settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+    if future.done():  # the caller was cancelled
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
