@@ -182,7 +182,9 @@ class App:
 
     async def serve(self, exchange: Exchange) -> None:
         bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
-        await self.asgi({**exchange.scope, "extensions": bodies}, exchange.receive, exchange.send)
+        await self.asgi(
+            {**exchange.scope, "extensions": exchange.scope["extensions"] | bodies}, exchange.receive, exchange.send
+        )
 
     def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
         return None if self._express is None else self._express(head.method, head.url, head.headers, client, request)

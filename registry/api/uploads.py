@@ -52,7 +52,7 @@ async def get(request: Request, services: Services) -> Answer:
 
 
 async def patch(request: Request, services: Services) -> Answer:
-    offset = await services.uploads.append(request.name, _upload(request), request.body, _span(request))
+    offset = await services.uploads.append(request.name, _upload(request), request.body, _span(request), request.actor)
     return Answer(202, _session(request, services, request.reference, offset))
 
 
@@ -70,7 +70,7 @@ async def put(request: Request, services: Services) -> Answer:
 
 
 async def delete(request: Request, services: Services) -> Answer:
-    await services.uploads.cancel(request.name, _upload(request))
+    await services.uploads.cancel(request.name, _upload(request), request.actor)
     return Answer(204)
 
 
