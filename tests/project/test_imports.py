@@ -42,11 +42,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
         "registry.config",
     ),
+    "registry.descriptors": (),
+    "registry.supervisor": ("registry.cores",),
     "registry.server": (
         "registry.cores",
         "registry.app",
         "registry.held",
         "registry.storage_marker",
+        "registry.descriptors",
+        "registry.supervisor",
         "registry.config",
         "registry.telemetry",
         "registry.transport",
@@ -120,7 +124,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "urllib3": ("registry.client", "runtime.images", "storage.drivers.s3"),
     "click": ("registry.cli", "runtime.cli"),
     "prometheus_client": ("registry.telemetry",),
-    "structlog": ("registry.telemetry",),
     "uvicorn": ("registry.transport", "registry.app", "registry.server"),
 }
 
