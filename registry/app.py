@@ -11,12 +11,12 @@ from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.api.answer import FileBody
+from registry.api.cors import Cors, crossing
 from registry.api.dispatch import Distribution
 from registry.api.errors import error_body, render
 from registry.api.express import Express
@@ -33,21 +33,21 @@ from registry.home import claim, driver_of
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
-from registry.services.damage import Damage
 from registry.services.expiry import Orphans, expire_uploads
 from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
-from registry.services.leftovers import Leftovers
 from registry.services.manifests import Manifests
+from registry.services.orphan_sweeper import OrphanSweeper
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
+from registry.services.quarantine import Quarantine
+from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
-from registry.services.verify import Verify
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
-from registry.transport.application import Answer, Client, Deferred, Headers
-from registry.transport.cycle import Disconnected
+from registry.transport.application import Answer, Client, Deferred, Disconnected, Exchange, Payload, Refusal
+from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage import cores
@@ -91,9 +91,9 @@ class App:
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
         claim(content, self.database, config)
-        recorder = Recorder(metrics, access_log)
-        damage = Damage(self.database, content, self.pool, metrics.damaged)
-        pull = Pull(self.database, content, damage, self.pool)
+        recorder = self._recorder = Recorder(metrics, access_log)
+        quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
+        pull = Pull(self.database, content, quarantine, self.pool)
         self._group = GroupPut(content)
         publisher = Publisher(self.database, content, self.pool, self._group)
         uploads = Uploads(
@@ -123,18 +123,19 @@ class App:
         access = Access(config.access.anonymous)
         origins = Origins(config.server.trusted_proxies)
         distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
-        self.asgi = self._front(distribution, recorder, checked)
+        self.asgi = self._front(distribution, origins, recorder, checked)
         plain = not config.server.trusted_proxies and not config.cors.allow_origins
         self._express: Express | None = None
         if plain and access.allows(Action.PULL):
             express = Express if self.database.inline_reads else ExpressLater
             self._express = express(self.database, content, pull, recorder)
         self._short = ShortWay(distribution) if plain else None
-        verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
+        verify = config.verify
+        scrubber = Scrubber(self.database, content, quarantine, self.pool, verify.rate, verify.again_after)
         self._uploads = uploads
-        self._jobs = Jobs(self.database, self._work(uploads, checked, verify, pull))
+        self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber, pull))
 
-    def _front(self, distribution: Distribution, recorder: Recorder, driver: Driver) -> ASGIApp:
+    def _front(self, distribution: Distribution, origins: Origins, recorder: Recorder, driver: Driver) -> ASGIApp:
         """Everything in front of the handlers."""
         cors = self._config.cors
         metrics = self._metrics if self._config.metrics.enabled else None
@@ -152,27 +153,12 @@ class App:
 
         if not cors.allow_origins:
             return front
-        return CORSMiddleware(
-            front,
-            allow_origins=list(cors.allow_origins),
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "content-range", "if-match", "if-none-match", "range"],
-            allow_credentials=cors.allow_credentials,
-            expose_headers=[
-                "docker-content-digest",
-                "etag",
-                "link",
-                "location",
-                "oci-filters-applied",
-                "oci-subject",
-                "range",
-                "www-authenticate",
-                "x-request-id",
-            ],
-            max_age=int(cors.max_age),
+        rules = Cors(
+            cors.allow_origins, cors.allow_headers, credentials=cors.allow_credentials, max_age=int(cors.max_age)
         )
+        return crossing(front, rules, origins, recorder)
 
-    def _work(self, uploads: Uploads, driver: Checked, verify: Verify, pull: Pull) -> list[Work]:
+    def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber, pull: Pull) -> list[Work]:
         expire_after = self._config.uploads.expire_after
         orphans = Orphans(self.database, driver, self.pool, expire_after)
         often = max(0.2, expire_after / 4)
@@ -188,30 +174,34 @@ class App:
             Work("layout.follow", 1.0, partial(_follow, Layout(self.database, driver), self.pool)),
         ]
         if isinstance(driver, Multipart):
-            leftovers = Leftovers(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
-            work.append(Work("storage.leftovers", min(600.0, often), leftovers.sweep))
+            sweeper = OrphanSweeper(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
+            work.append(Work("storage.leftovers", min(600.0, often), sweeper.sweep))
         if self._config.verify.enabled:
-            work.append(Work("content.reads", every, partial(verify.remember, pull), leased=False))
-            work.append(Work("content.verify", every, partial(verify.run, TURN)))
+            work.append(Work("content.reads", every, partial(scrubber.remember, pull), leased=False))
+            work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
         return work
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.asgi(scope, receive, send)
+    async def serve(self, exchange: Exchange) -> None:
+        bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
+        await self.asgi({**exchange.scope, "extensions": bodies}, exchange.receive, exchange.send)
 
-    def express(
-        self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
-    ) -> Answer | Deferred | None:
-        return None if self._express is None else self._express(method, url, headers, client, request)
+    def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
+        return None if self._express is None else self._express(head.method, head.url, head.headers, client, request)
 
-    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
+    def cached(self, request: bytes, client: Client) -> Answer | Deferred | None:
         return None if self._express is None else self._express.again(request, client)
 
-    def short(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+    def inline(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
         return None if self._short is None else self._short(scope, body)
 
-    def refusal(self, status: int, sentence: str) -> bytes:
-        code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(status, "UNSUPPORTED")
-        return error_body(code, sentence)
+    def refused(self, refusal: Refusal) -> Payload:
+        code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(refusal.status, "UNSUPPORTED")
+        request_id = self._recorder.request_id()
+        client = refusal.client[0] if refusal.client else ""
+        method, agent = refusal.method.decode("latin-1"), dict(refusal.headers).get(b"user-agent", b"")
+        self._recorder.answered(request_id, client, method, refusal.target, "unknown", refusal.status, 0.0, 0, 0, agent)
+        headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
+        return headers, error_body(code, refusal.sentence)
 
     def reopen_logs(self) -> None:
         """Go on in a new access log after the old one was moved away. On the worker's event loop, as the log is."""

@@ -27,7 +27,7 @@ from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.telemetry.tally import empty
-from registry.transport.protocol import RegistryProtocol
+from registry.transport.protocol import serving
 from registry.transport.reaper import Reaper
 from storage import cores
 
@@ -55,8 +55,8 @@ class Worker(uvicorn.Server):
     def __init__(self, app: App, config: Config) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
-                http=RegistryProtocol,
+                app.serve,  # which only the protocol calls
+                http=serving(app),
                 ws="none",
                 lifespan="off",
                 loop="uvloop",

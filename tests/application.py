@@ -69,7 +69,7 @@ class Registry:
         self.root = root
         self.config = load(None, {}, given).config
         self.app: App = build(self.config, driver=driver)
-        transport = httpx2.ASGITransport(self.app, client=(client, 4000))
+        transport = httpx2.ASGITransport(self.app.asgi, client=(client, 4000))
         self.http = httpx2.AsyncClient(transport=transport, base_url="http://registry.test")
 
     async def __aenter__(self) -> Registry:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from registry.api import express as express_lane
+from registry.transport.application import Refusal
+from registry.transport.head import Head
 from tests.application import Registry, digest_of, error_code
 
 pytestmark = pytest.mark.anyio
@@ -18,8 +20,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def asked(target: bytes, *headers: tuple[bytes, bytes]) -> Head:
+    return Head(b"GET", "1.1", target, list(headers))
+
+
 def express(registry: Registry, target: str, *headers: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
-    answer = registry.app.express(b"GET", target.encode(), list(headers), ("127.0.0.1", 1), b"")
+    answer = registry.app.fast(asked(target.encode(), *headers), ("127.0.0.1", 1), b"")
     assert not callable(answer)  # of an index that answers in place
     return answer
 
@@ -85,8 +91,9 @@ async def test_elsewhere_errors_have_the_same_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "code"), [(400, "UNSUPPORTED"), (408, "SIZE_INVALID"), (503, "UNAVAILABLE")])
 async def test_the_transports_refusals_have_it_too(tmp_path: Path, status: int, code: str) -> None:
     async with Registry(tmp_path / "root") as registry:
-        body = json.loads(registry.app.refusal(status, "a sentence"))
-        assert body == {"errors": [{"code": code, "message": "a sentence"}]}
+        headers, body = registry.app.refused(Refusal(status, "a sentence", ("127.0.0.1", 1)))
+        assert json.loads(body) == {"errors": [{"code": code, "message": "a sentence"}]}
+        assert [name for name, _ in headers] == [b"content-type", b"x-request-id"]
 
 
 async def test_cors(tmp_path: Path) -> None:
@@ -124,24 +131,24 @@ async def test_a_kept_answer_is_as_fresh_as_a_read(tmp_path: Path) -> None:
         app, client = registry.app, ("127.0.0.1", 1)
         request = b"GET /v2/app/manifests/latest HTTP/1.1\r\nhost: x\r\n\r\n"
         first = await registry.push_image("app", "latest", "first")
-        assert app.again(request, client) is None
-        asked = app.express(b"GET", b"/v2/app/manifests/latest", [(b"host", b"x")], client, request)
-        again = app.again(request, client)
-        assert isinstance(asked, tuple)
+        assert app.cached(request, client) is None
+        found = app.fast(asked(b"/v2/app/manifests/latest", (b"host", b"x")), client, request)
+        again = app.cached(request, client)
+        assert isinstance(found, tuple)
         assert isinstance(again, tuple)
         assert again[1].endswith(first)
-        ids = [answer[1].partition(b"x-request-id: ")[2].partition(b"\r\n")[0] for answer in (asked, again)]
+        ids = [answer[1].partition(b"x-request-id: ")[2].partition(b"\r\n")[0] for answer in (found, again)]
         assert ids[0] != ids[1]
         second = await other.push_image("app", "latest", "second")
-        assert app.again(request, client) is None
-        asked = app.express(b"GET", b"/v2/app/manifests/latest", [(b"host", b"x")], client, request)
-        assert isinstance(asked, tuple)
-        assert asked[1].endswith(second)
-        again = app.again(request, client)
+        assert app.cached(request, client) is None
+        found = app.fast(asked(b"/v2/app/manifests/latest", (b"host", b"x")), client, request)
+        assert isinstance(found, tuple)
+        assert found[1].endswith(second)
+        again = app.cached(request, client)
         assert isinstance(again, tuple)
         assert again[1].endswith(second)
         assert (await other.request("DELETE", "/v2/app/manifests/latest")).status_code == 202
-        assert app.again(request, client) is None
+        assert app.cached(request, client) is None
 
 
 async def test_the_file_behind_a_kept_answer_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,14 +158,14 @@ async def test_the_file_behind_a_kept_answer_is_looked_at(tmp_path: Path, monkey
         digest = digest_of(b"a layer of all")
         url = f"/v2/app/blobs/{digest}".encode()
         for method in (b"HEAD", b"GET"):
-            assert app.express(method, url, [], client, method + url) is not None
-            assert app.again(method + url, client) is not None
+            assert app.fast(Head(method, "1.1", url, []), client, method + url) is not None
+            assert app.cached(method + url, client) is not None
         path = registry.blob_file(digest)
         path.write_bytes(b"cut")
-        assert app.again(b"HEAD" + url, client) is not None  # looked at a moment ago
+        assert app.cached(b"HEAD" + url, client) is not None  # looked at a moment ago
         monkeypatch.setattr(express_lane, "LOOK_AGAIN", 0.0)
-        assert app.again(b"HEAD" + url, client) is None
-        assert app.again(b"GET" + url, client) is None
+        assert app.cached(b"HEAD" + url, client) is None
+        assert app.cached(b"GET" + url, client) is None
         path.unlink()
-        assert app.again(b"HEAD" + url, client) is None
-        assert app.again(b"GET" + url, client) is None
+        assert app.cached(b"HEAD" + url, client) is None
+        assert app.cached(b"GET" + url, client) is None

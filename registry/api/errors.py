@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from registry.api.answer import Answer
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, Frozen
+from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, InReadOnlyWindow
 from registry.oci import errors as fault
 from storage import errors as stored
 
@@ -49,7 +49,7 @@ def translate(error: Exception) -> fault.RegistryFault | None:
     retry = {"retry-after": RETRY_AFTER}
     if isinstance(error, stored.InvalidDigest):
         return fault.DigestInvalid(str(error))
-    if isinstance(error, Frozen):
+    if isinstance(error, InReadOnlyWindow):
         return fault.Unavailable(str(error), headers=retry)
     if isinstance(error, (stored.NoSpace, DatabaseFull)):
         return fault.StorageFull(

@@ -18,7 +18,7 @@ from registry.home import described, driver_of
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.schema import HEAD, current
-from registry.services.blob_copy import BlobCopy, Failure, Tally
+from registry.moving.blob_copy import BlobCopy, Failure, Tally
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.errors import NoSpace, StorageError

@@ -4,7 +4,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from registry.metadata.transfer import Refused
+from registry.moving.transfer import Refused
 
 
 class Interrupts:

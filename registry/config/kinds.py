@@ -18,6 +18,7 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE = re.compile(r"(\d+) ?([A-Za-z]*)", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*(@)")
 _PASSWORD_PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&\s\"]+")
@@ -320,6 +321,18 @@ class Origins(_ListOfText):
         parts = urlsplit(item)
         plain = parts.scheme in ("http", "https") and parts.netloc and item == f"{parts.scheme}://{parts.netloc}"
         if item != "*" and (not plain or "@" in item or _CONTROL.search(item) or (parts.port or 1) < 1):
+            raise ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderNames(_ListOfText):
+    """Names of HTTP headers."""
+
+    allowed: str = 'a list of names of headers, such as ["authorization", "traceparent"], or ["*"] for all'
+
+    def check(self, item: str) -> None:
+        """A token of RFC 9110, of which the star is one."""
+        if not _TOKEN.fullmatch(item):
             raise ValueError
 
 

@@ -15,6 +15,7 @@ from registry.config.kinds import (
     Duration,
     Flag,
     Folders,
+    HeaderNames,
     Kind,
     Listen,
     Networks,
@@ -169,6 +170,22 @@ class Cors(Section, frozen=True, kw_only=True):
     """Which web pages of other origins may use the API."""
 
     allow_origins: Annotated[tuple[str, ...], Origins()] = ()
+    allow_headers: Annotated[tuple[str, ...], HeaderNames()] = (
+        "authorization",
+        "baggage",
+        "cache-control",
+        "content-range",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "if-range",
+        "pragma",
+        "range",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+        "x-requested-with",
+    )
     allow_credentials: Annotated[bool, Flag()] = False
     max_age: Annotated[float, Duration(0, _DAY)] = 600.0
 

@@ -4,7 +4,7 @@
     |-- DatabaseUnavailable    cannot be reached, is locked for too long, is damaged, or its disk fails
     |-- DatabaseFull           no space left where it writes
     |-- DatabaseReadOnly       may be read and not written
-    `-- Frozen                 its owner has said that nothing is to be written for now
+    `-- InReadOnlyWindow       it takes no changes for now, as it is being moved
 
 Errors of the driver are turned into these at one border (the `translate` of a backend). Everything else a driver
 raises is a mistake in this program and is left as it is.
@@ -27,5 +27,5 @@ class DatabaseReadOnly(DatabaseError):
     """The database can be read and not written."""
 
 
-class Frozen(DatabaseError):
+class InReadOnlyWindow(DatabaseError):
     """The database takes no changes for now, as it is being copied or has been moved."""

@@ -183,7 +183,7 @@ def put(
     at: int,
 ) -> None:
     """Hold a manifest that the repository does not hold yet, and what it refers to, as (kind, digest)."""
-    s.later(
+    s.defer(
         _INSERT,
         repository_id=repository_id,
         digest=digest,
@@ -209,7 +209,7 @@ def retype(
     annotations_json: str,
 ) -> None:
     """The same bytes were pushed again as another media type, and take it."""
-    s.later(
+    s.defer(
         _RETYPE,
         repository_id=repository_id,
         digest=digest,

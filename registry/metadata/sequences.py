@@ -32,7 +32,7 @@ def last_ids(s: Session) -> dict[str, int]:
     return {name: max(_given(s, name), _highest(s, name)) for name in _HIGHEST}
 
 
-def go_on_after(s: Session, ids: Mapping[str, int]) -> None:
+def continue_after(s: Session, ids: Mapping[str, int]) -> None:
     """Have the next id of each table be greater than this, and than all that were given here."""
     for name, here in last_ids(s).items():
         last = max(here, ids[name])

@@ -181,13 +181,13 @@ class SqliteConnection:
         with contextlib.suppress(sqlite3.OperationalError):  # a failed COMMIT may have done it
             self._cursor.execute("ROLLBACK")
 
-    def mark(self) -> None:
+    def savepoint(self) -> None:
         self._cursor.execute("SAVEPOINT one_write")
 
-    def unmark(self) -> None:
+    def release(self) -> None:
         self._cursor.execute("RELEASE SAVEPOINT one_write")
 
-    def back(self) -> None:
+    def rollback_to_savepoint(self) -> None:
         self._cursor.execute("ROLLBACK TO SAVEPOINT one_write")
         self._cursor.execute("RELEASE SAVEPOINT one_write")
 

@@ -10,7 +10,7 @@ Rules:
 5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for as
    long as the backend is patient. One lost in the commit may have done all, which nobody can say: that is an error.
 6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
-7. While the database is frozen, only writes that are made `always` are run; it is looked at in their transaction.
+7. While the read-only window is open, only writes that are made `always` are run; it is looked at in their transaction.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from concurrent.futures import Future
 from time import monotonic, perf_counter, sleep
 from typing import Any, NamedTuple
 
-from registry.metadata import frozen
+from registry.metadata import read_only
 from registry.metadata.backend import Backend, Connection, Observe
 from registry.metadata.clock import now_ms
-from registry.metadata.errors import DatabaseUnavailable, Frozen
+from registry.metadata.errors import DatabaseUnavailable, InReadOnlyWindow
 from registry.metadata.session import Session
 
 MAX_BATCH = 256
@@ -145,7 +145,7 @@ class GroupWriter:
             connection = self._connection = self._backend.connect(writer=True)
         durable = any(write.durable for write in batch)
         try:
-            return self._run(connection, durable, batch, _together)
+            return self._run(connection, durable, batch, _unguarded)
         except BaseException as error:
             if self._backend.translate(error) is not None:
                 raise  # the transaction may be gone already
@@ -175,14 +175,14 @@ class GroupWriter:
         return [self._attempt(connection, write) for write in batch]
 
     def _attempt(self, connection: Connection, write: _Write) -> _Outcome:
-        connection.mark()
+        connection.savepoint()
         try:
             result = write.run(connection.session)
-            connection.unmark()
+            connection.release()
         except BaseException as error:
             if self._backend.translate(error) is not None:
                 raise  # the transaction may be gone already
-            connection.back()
+            connection.rollback_to_savepoint()
             return _Outcome(write, None, error)
         return _Outcome(write, result, None)
 
@@ -202,13 +202,13 @@ class GroupWriter:
 
 def _admitted(session: Session, batch: list[_Write]) -> tuple[list[_Write], list[_Outcome]]:
     """The writes to be run, and what came of those that are not."""
-    if all(write.always for write in batch) or frozen.until(session) <= now_ms():
+    if all(write.always for write in batch) or read_only.until_for_write(session) <= now_ms():
         return batch, []
-    refused = [_Outcome(write, None, Frozen(frozen.SENTENCE)) for write in batch if not write.always]
+    refused = [_Outcome(write, None, InReadOnlyWindow(read_only.SENTENCE)) for write in batch if not write.always]
     return [write for write in batch if write.always], refused
 
 
-def _together(connection: Connection, batch: list[_Write]) -> list[_Outcome]:
+def _unguarded(connection: Connection, batch: list[_Write]) -> list[_Outcome]:
     session = connection.session
     return [_Outcome(write, write.run(session), None) for write in batch]
 

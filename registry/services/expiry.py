@@ -2,7 +2,7 @@
 
 Sessions are found by their rows (`expire_uploads`). A process that is killed may leave bytes without a row: those of a
 young session, or of a blob in a single POST. They are found by looking through the folders (`Orphans`), now and then.
-Of storage that hides partial files, what is kept beside them is found so; for the rest see leftovers.py.
+Of storage that hides partial files, what is kept beside them is found so; for the rest see orphan_sweeper.py.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from registry.metadata import jobs
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
-from registry.metadata.errors import DatabaseError, Frozen
+from registry.metadata.errors import DatabaseError, InReadOnlyWindow
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Jobs:
                     await self._run_leased(work)
                 else:
                     await work.run()
-            except Frozen:
+            except InReadOnlyWindow:
                 log.debug("job %s waits: the registry takes no changes for now", work.kind)
             except (DatabaseError, StorageError) as error:
                 log.warning("job %s failed and will be tried again: %s", work.kind, error)

@@ -81,7 +81,7 @@ class Publisher:
         self, session: Session, repository: str, digest: Digest, stored: Stored, actor: Actor, upload: str | None
     ) -> None:
         size, place = stored
-        # A last look under the write lock: a quarantine of the old bytes may have come between (see damage.py).
+        # A last look under the write lock: a quarantine of the old bytes may have come between (see quarantine.py).
         if not self._whole(digest, Located(size, place)):
             raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
         now = now_ms()

@@ -1,17 +1,17 @@
-"""What the transport asks of the application it serves."""
+"""What the transport asks of the application it serves, and what it hands over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Scope
 
-from registry.transport.lanes import Lanes
+from registry.transport.head import Head, Headers
+from registry.transport.lanes import Lanes, Sink
 from registry.transport.limits import Limits
 
-Headers = list[tuple[bytes, bytes]]
 Client = tuple[str, int] | None
 
 Answer = tuple[bytes, bytes]
@@ -21,31 +21,73 @@ Deferred = Callable[[Callable[[Answer | None], None]], None]
 """An answer that comes later: begins to find it, and has the function it is given called once, later, on the event
 loop, with the answer, or with None to go the long way. What the client sends meanwhile waits."""
 
+Payload = tuple[Headers, bytes]
+"""Of a refusal: the headers that the application adds, the body's type among them, and the body."""
+
+
+class Disconnected(Exception):
+    """The client closed, or was closed for being too slow, before the whole body or answer had passed."""
+
+
+class Refusal(NamedTuple):
+    """A request that the transport refuses by itself: what is known of it, and why it is refused."""
+
+    status: int
+    sentence: str
+    client: Client
+    method: bytes = b""
+    """Empty, as is what follows, where the head is too bad to say."""
+    target: bytes = b""
+    headers: Headers = []  # noqa: RUF012 (never changed)
+
+
+class Exchange(Protocol):
+    """One request and its answer: ASGI's scope and messages, and bodies that need not pass through the event loop."""
+
+    @property
+    def scope(self) -> Scope: ...
+
+    async def receive(self) -> Message: ...
+
+    async def send(self, message: Message) -> None: ...
+
+    async def take(self, sink: Sink) -> int:
+        """Hand every body byte to `sink`, called in a thread; how many there were.
+
+        `sink` may use a buffer until it is called again, and is called with none when that has to end. Raises
+        Disconnected when the client goes away before the end, and what `sink` raises.
+        """
+
+    async def send_file(self, fd: int, offset: int, count: int) -> None:
+        """Send file bytes as (a part of) the body that `http.response.start` has announced.
+
+        The closing empty `http.response.body` is still the application's to send. Raises Disconnected, and OSError when
+        the file is short.
+        """
+
 
 class Application(Protocol):
-    """An ASGI application with an express lane."""
+    """What a connection asks; all of it is called on the event loop, so nothing but `serve` may wait."""
 
     limits: Limits
     lanes: Lanes
     pool: ThreadPoolExecutor
     """Threads for whatever blocks: disk and storage."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer any request, in a task of its own."""
 
-    def express(
-        self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
-    ) -> Answer | Deferred | None:
-        """The answer, at once or later, or None to go the long way.
+    def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
+        """The answer to a GET or HEAD without a body, at once or deferred; or None, and `serve` is called.
 
-        Called on the event loop, so it must not block. `request` is the request as it came, or empty when it came in
-        pieces.
+        `request` is the request as it came, or empty when it came in pieces.
         """
 
-    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
-        """The same for a request that `express` has answered before in the same bytes, or None to parse it."""
+    def cached(self, request: bytes, client: Client) -> Answer | Deferred | None:
+        """The same for a request that `fast` has answered before in the same bytes, or None to parse it."""
 
-    def short(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
-        """The answer to a request that came in one piece, body and all; or None to have it come as ASGI's messages."""
+    def inline(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+        """The answer to a request that came in one piece, body and all; or None, and `serve` is called."""
 
-    def refusal(self, status: int, sentence: str) -> bytes:
-        """The error body for a request that never reaches the application."""
+    def refused(self, refusal: Refusal) -> Payload:
+        """What a refusal says; called once for every request that the transport refuses. Headers come in lower case."""

@@ -1,14 +1,4 @@
-"""One request and its answer on a connection: uvicorn's cycle, with bodies that need not pass through the event loop.
-
-Adds two ASGI extensions, both objects in `scope["extensions"]`:
-
-`entrepot.body`: `await take(sink) -> int` hands every body byte to `sink(buffer)`, called in a thread, and answers how
-many there were. It raises `Disconnected` when the client went away before the end. `sink` may use a buffer until it is
-called again, and is called with none when that has to end.
-
-`entrepot.file`: `await send_file(fd, offset, count)` sends file bytes as (a part of) the body already announced by
-`http.response.start`; the closing empty `http.response.body` is still the application's to send.
-"""
+"""One request and its answer on a connection: uvicorn's cycle, with bodies that can skip the event loop."""
 
 from __future__ import annotations
 
@@ -24,6 +14,7 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from registry.transport import lanes
+from registry.transport.application import Disconnected
 from registry.transport.chunked import InvalidChunk
 from registry.transport.whole import answer_of
 
@@ -38,11 +29,10 @@ HIGH_WATER = 1 << 20
 HIGH_REST = 4 << 20
 """An unread rest of a body up to this size is read and thrown away, so that the connection can be used again."""
 
+READ = 1 << 20
+"""Bytes of a file read at a time for TLS."""
+
 Buffer = bytes | bytearray | memoryview
-
-
-class Disconnected(Exception):
-    """The client closed, or was closed for being too slow, before the whole body arrived."""
 
 
 class Cycle(RequestResponseCycle):
@@ -120,7 +110,7 @@ class Cycle(RequestResponseCycle):
         return {"type": "http.disconnect"}
 
     async def take(self, sink: Callable[[Buffer], object]) -> int:
-        """The `entrepot.body` extension."""
+        """See Exchange."""
         self._say_continue()
         loop = asyncio.get_running_loop()
         pool = self.connection.pool
@@ -245,8 +235,11 @@ class Cycle(RequestResponseCycle):
         return self.waiting_for_100_continue or self.length is None or self.connection.body_left > HIGH_REST
 
     async def send_file(self, fd: int, offset: int, count: int) -> None:
-        """The `entrepot.file` extension. Disconnected when the client is gone, OSError when the file is short."""
+        """See Exchange."""
         if self.scope["method"] == "HEAD" or count == 0:
+            return
+        if self.connection.scheme == "https":
+            await self._send_read(fd, offset, count)
             return
         end, lane_from = offset + count, 0
         if self._start is not None:
@@ -277,6 +270,16 @@ class Cycle(RequestResponseCycle):
         if self.disconnected:
             raise Disconnected
         self.expected_content_length -= count
+
+    async def _send_read(self, fd: int, offset: int, count: int) -> None:
+        """The same for a connection over TLS, whose bytes are made here."""
+        loop = asyncio.get_running_loop()
+        while count:
+            data = await lanes.ended(loop.run_in_executor(self.connection.pool, os.pread, fd, min(count, READ), offset))
+            if not data:
+                raise lanes.TruncatedFile(offset)
+            offset, count = offset + len(data), count - len(data)
+            await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     def cut(self) -> None:
         """The client is gone, or as good as gone: wakes whoever waits for it."""

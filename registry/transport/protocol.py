@@ -5,30 +5,31 @@ tests/transport is the contract):
 
 1. Bounds. Heads have a greatest size and count, heads and bodies have a deadline and bodies a least rate (see
    `reaper`).
-2. Express. A small GET or HEAD that the application can answer at once (`app.express`), or by a callback (`later`), is
+2. Express. A small GET or HEAD that the application can answer at once (`app.fast`), or by a callback (`later`), is
    answered from here, with no task and no ASGI messages.
-3. Short. A request that came in one piece, body and all, is given to the application as it is (`app.short`).
+3. Short. A request that came in one piece, body and all, is given to the application as it is (`app.inline`).
 4. Body. All other bodies go past the HTTP parser, and large ones past the event loop (see `cycle`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import http
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from registry.transport.application import Refusal
 from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
 from registry.transport.cycle import Cycle
 from registry.transport.head import BadHead, Head, HeadEnd, check_head, framing
 from registry.transport.later import Later
 from registry.transport.reaper import Phase
 from registry.transport.scope import scope_of
-from registry.transport.whole import METHODS, body_size, lines
+from registry.transport.whole import METHODS, answer_of, body_size, lines
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -49,13 +50,15 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def __init__(
         self,
+        app: Application,
         config: uvicorn.Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.limits = limits = self.app.limits
+        self.app = app
+        self.limits = limits = app.limits
         self.lanes = self.app.lanes
         self.pool = self.app.pool
         self.phase = Phase.IDLE
@@ -81,6 +84,8 @@ class RegistryProtocol(HttpToolsProtocol):
         """Bytes parsed since something came of it: of a head, or of a trailer or chunk header."""
         self._most_unframed = limits.request_line + limits.header_size + 4 * limits.header_count + 1024
         self._in_head = False
+        self._head = UNKNOWN
+        """The newest head, for a refusal."""
         self._hosts = 0
         self._express_done = False
         self._draining = False
@@ -133,7 +138,7 @@ class RegistryProtocol(HttpToolsProtocol):
             self._after_head = rest
             self._request = data if whole and self.phase is Phase.IDLE else b""
             if self._request and self._answers_at_once():
-                answer = self.app.again(data, self.client)
+                answer = self.app.cached(data, self.client)
                 if answer is not None:
                     self.since = self.touched
                     self._give(answer, data)
@@ -227,6 +232,7 @@ class RegistryProtocol(HttpToolsProtocol):
         self._hosts = 0
         self._express_done = False
         self._in_head = True
+        self._head = UNKNOWN
         if self.phase is Phase.IDLE:
             self.phase, self.since = Phase.HEAD, self.touched
 
@@ -246,14 +252,14 @@ class RegistryProtocol(HttpToolsProtocol):
         if self.deaf:
             return
         version = self.parser.get_http_version()
+        method = self.parser.get_method()
+        head = self._head = Head(method, version, self.url, self.headers)
         try:
             check_head(version, self.headers, self._unframed, self._hosts, self.limits)
         except BadHead as error:
             self.refuse(error.status, error.reason)
             return
         self._unframed = 0
-        method = self.parser.get_method()
-        head = Head(method, version, self.url, self.headers)
         keep_alive = version == "1.1" and self.parser.should_keep_alive()
         if keep_alive and self._answers_at_once():
             answer = self._at_once(head)
@@ -266,14 +272,14 @@ class RegistryProtocol(HttpToolsProtocol):
     def _at_once(self, head: Head) -> Answer | Deferred | None:
         """What the application says to it without a task, if anything."""
         if head.method in EXPRESS_METHODS:
-            return self.app.express(head.method, head.url, head.headers, self.client, self._request)
+            return self.app.fast(head, self.client, self._request)
         if not self._at_head_end or head.method not in METHODS:
             return None
         size = body_size(head.headers)
         if size is None or size > len(self._after_head):
             return None
         try:
-            answer = self.app.short(scope_of(self, head), self._after_head[:size])  # type: ignore[arg-type]
+            answer = self.app.inline(scope_of(self, head), self._after_head[:size])  # type: ignore[arg-type]
         except BadHead:
             return None  # the long way says it
         if answer is not None:
@@ -336,18 +342,13 @@ class RegistryProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
 
     def _cycle(self, *, length: int | None, keep_alive: bool, expects: bool) -> Cycle:
-        cycle = Cycle(self, length=length, keep_alive=keep_alive, expect_continue=expects)
-        extensions: dict[str, dict[object, object]] = {"entrepot.body": {"take": cycle.take}}
-        if self.scheme == "http":
-            extensions["entrepot.file"] = {"send": cycle.send_file}
-        self.scope["extensions"] = extensions
-        return cycle
+        return Cycle(self, length=length, keep_alive=keep_alive, expect_continue=expects)
 
     def _begin(self, cycle: Cycle, app: Application) -> None:
         self._running = cycle
         self.phase = Phase.BODY if cycle.more_body else Phase.ANSWER
         self.since = self.touched = self.loop.time()
-        self._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+        self._start_asgi_task(cycle, lambda *_: app.serve(cycle))  # type: ignore[arg-type]
 
     def on_body(self, body: bytes) -> None:
         self._unframed = 0
@@ -409,8 +410,7 @@ class RegistryProtocol(HttpToolsProtocol):
             return
         self.deaf = True
         self.body_left = 0
-        body = self.app.refusal(status, sentence)
-        answer = REFUSAL % (status, http.HTTPStatus(status).phrase.encode(), len(body)) + body
+        answer = self._refusal(status, sentence)
         running = self._running
         if self.answered:
             self._end(b"" if self.phase is Phase.BODY else answer)
@@ -423,6 +423,13 @@ class RegistryProtocol(HttpToolsProtocol):
             self._end(b"" if running.response_started else answer)
             running.cut()
             self.flow.resume_writing()
+
+    def _refusal(self, status: int, sentence: str) -> bytes:
+        head = self._head
+        refusal = Refusal(status, sentence, self.client, head.method, head.url, head.headers)
+        added, body = self.app.refused(refusal)
+        status_line, rest = answer_of(status, [*added, (b"content-length", b"%d" % len(body)), CLOSE], body)
+        return b"".join((status_line, self.date(), rest))
 
     def _end(self, last_words: bytes) -> None:
         if last_words:
@@ -445,6 +452,14 @@ class RegistryProtocol(HttpToolsProtocol):
             self._running.cut()
 
 
+def serving(app: Application) -> type[asyncio.Protocol]:
+    """For uvicorn's `http=` option, which calls what it is given for each connection."""
+    return cast("type[asyncio.Protocol]", functools.partial(RegistryProtocol, app))
+
+
 EXPRESS_METHODS = frozenset((b"GET", b"HEAD"))
 
-REFUSAL = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+CLOSE = (b"connection", b"close")
+
+UNKNOWN = Head(b"", "", b"", [])
+"""Of a request whose head is too bad to say."""

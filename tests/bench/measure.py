@@ -34,7 +34,16 @@ def run(generator: Path, server: Server, row: Row, paths: Path, seconds: float, 
     """Warm up, then measure for so many seconds."""
     command = [
         *(str(generator), "-handshake", "-addr", server.address, "-work", row.work),
-        *("-conns", str(row.clients), "-warmup", f"{min(WARM_UP, seconds)}s", "-duration", f"{seconds}s"),
+        *(
+            "-conns",
+            str(row.clients),
+            "-pool",
+            str(row.pool),
+            "-warmup",
+            f"{min(WARM_UP, seconds)}s",
+            "-duration",
+            f"{seconds}s",
+        ),
         *("-paths", str(paths), "-size", str(size), "-repo", f"bench/{row.name}"),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as load:

@@ -17,6 +17,8 @@ class Row:
     throughput: float | None = None  # ours / peer, at least
     cpu: float | None = None  # ours / peer per unit of work, at most
     big: bool = False  # counted by bytes
+    pool: int = 0  # connections that the clients share, any request on any of them; 0: one for each
+    p99_ms: float | None = None  # of ours, at most
 
     @property
     def writes(self) -> bool:
@@ -32,6 +34,16 @@ ROWS = (
     Row("blob-4k", "blob of 4 KiB, GET", "get", 16, "blob", 6),
     Row("image-pull", "small image pull: manifest, config, layer", "get", 16, "image", 6),
     Row("image-push", "small image push: HEAD, POST, PATCH, PUT twice, manifest by tag", "push", 16, "", 6),
+    Row(
+        "image-push-pooled",
+        "small image push, any request on any of 32 connections",
+        "push",
+        16,
+        "",
+        6,
+        pool=32,
+        p99_ms=80,
+    ),
     Row("blob-pull", "64 MiB blob pull", "get", 4, "big", 1.2, 0.5, big=True),
     Row("blob-push-put", "64 MiB blob push, POST+PUT", "big-put", 4, "", 2, 0.5, big=True),
     Row("blob-push-patch", "64 MiB blob push, POST+PATCH+PUT", "big-patch", 4, "", 2, 0.5, big=True),

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.telemetry",
         "registry.transport",
     ),
+    "registry.moving": ("storage", "registry.metadata"),
     "registry.home": ("storage", "registry.config", "registry.metadata"),
     "registry.app": (
         "storage",
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "registry.cli": (
         "storage",
         "registry.home",
-        "registry.services",
+        "registry.moving",
         "registry.app",
         "registry.server",
         "registry.config",

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
-from registry.transport.application import Answer, Client, Deferred, Headers
+from registry.transport.application import Answer, Client, Deferred, Exchange, Payload, Refusal
+from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 
-Handler = Callable[[Scope, Receive, Send, dict[str, str]], Any]
+Handler = Callable[[Exchange, dict[str, str]], Any]
 
 
 class Sink:
@@ -64,14 +65,14 @@ class Application:
         self.folder = folder
         self.log: list[str] = []
         self.kept: dict[bytes, bytes] = {}
+        self.refusals: list[Refusal] = []
 
     def close(self) -> None:
         self.lanes.close()
         self.pool.shutdown()
 
-    def express(
-        self, method: bytes, url: bytes, headers: Headers, client: Client, request: bytes
-    ) -> Answer | Deferred | None:
+    def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
+        method, _, url, headers = head
         if url.startswith(b"/later/"):
             if request:
                 self.kept[request] = b""
@@ -86,14 +87,14 @@ class Application:
             self.kept[request] = rest
         return b"HTTP/1.1 200 OK\r\n", rest
 
-    def again(self, request: bytes, client: Client) -> Answer | Deferred | None:
+    def cached(self, request: bytes, client: Client) -> Answer | Deferred | None:
         rest = self.kept.get(request)
         if rest == b"":
             method, url, _ = request.split(b" ", 2)
             return later(*url.split(b"/")[2:4], head_only=method == b"HEAD", more=b"kept: yes\r\n")
         return None if rest is None else (b"HTTP/1.1 200 OK\r\nkept: yes\r\n", rest)
 
-    def short(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+    def inline(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
         if not scope["path"].startswith("/short/"):
             return None
         _, _, seconds, name = scope["path"].split("/")
@@ -102,15 +103,17 @@ class Application:
             return b"HTTP/1.1 200 OK\r\n", b"short: yes\r\ncontent-length: %d\r\n\r\n%b" % (len(report), report)
         return later(seconds.encode(), report, head_only=False, more=b"short: yes\r\n")
 
-    def refusal(self, status: int, sentence: str) -> bytes:
-        return json.dumps({"refused": sentence}).encode()
+    def refused(self, refusal: Refusal) -> Payload:
+        self.refusals.append(refusal)
+        return [(b"content-type", b"application/json")], json.dumps({"refused": refusal.sentence}).encode()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, exchange: Exchange) -> None:
+        scope = exchange.scope
         name = scope["path"].split("/")[1]
         query = dict(parse_qsl(scope["query_string"].decode()))
         handler: Handler = getattr(self, f"do_{name}", self.do_missing)
         try:
-            await handler(scope, receive, send, query)
+            await handler(exchange, query)
         except BaseException as error:
             self.log.append(f"{name}: {type(error).__name__}")
             if type(error).__name__ != "Disconnected":
@@ -118,85 +121,82 @@ class Application:
         else:
             self.log.append(f"{name}: done")
 
-    async def do_missing(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
-        await answer(send, 404, scope["path"].encode())
+    async def do_missing(self, exchange: Exchange, query: dict[str, str]) -> None:
+        await answer(exchange.send, 404, exchange.scope["path"].encode())
 
-    async def do_express(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_express(self, exchange: Exchange, query: dict[str, str]) -> None:
         """The long way to the same answer."""
-        await answer(send, 200, b"e" * int(scope["path"].rpartition("/")[2]))
+        await answer(exchange.send, 200, b"e" * int(exchange.scope["path"].rpartition("/")[2]))
 
-    async def do_later(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_later(self, exchange: Exchange, query: dict[str, str]) -> None:
         """The long way to the same answer, or when there was none after all."""
-        assert (await receive()) == {"type": "http.request", "body": b"", "more_body": False}
-        name = scope["path"].split("/")[3].encode()
-        await answer(send, 200, b"long " + dict(scope["headers"]).get(b"x-mark", b"") if name == b"none" else name)
+        assert (await exchange.receive()) == {"type": "http.request", "body": b"", "more_body": False}
+        name = exchange.scope["path"].split("/")[3].encode()
+        await answer(
+            exchange.send,
+            200,
+            b"long " + dict(exchange.scope["headers"]).get(b"x-mark", b"") if name == b"none" else name,
+        )
 
-    async def do_short(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_short(self, exchange: Exchange, query: dict[str, str]) -> None:
         """The long way to the same answer."""
         body, more = b"", True
         while more:
-            message = await receive()
+            message = await exchange.receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        name = scope["path"].rpartition("/")[2]
-        await answer(send, 200, b"%b %b %b" % (scope["method"].encode(), name.encode(), body))
+        name = exchange.scope["path"].rpartition("/")[2]
+        await answer(exchange.send, 200, b"%b %b %b" % (exchange.scope["method"].encode(), name.encode(), body))
 
-    async def do_early(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
-        await answer(send, 413, b"too large")
+    async def do_early(self, exchange: Exchange, query: dict[str, str]) -> None:
+        await answer(exchange.send, 413, b"too large")
 
-    async def do_slow(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_slow(self, exchange: Exchange, query: dict[str, str]) -> None:
         await asyncio.sleep(float(query.get("seconds", "0.05")))
-        await answer(send, 200, scope["path"].encode())
+        await answer(exchange.send, 200, exchange.scope["path"].encode())
 
-    async def do_headers(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
-        while (await receive()).get("more_body"):
+    async def do_headers(self, exchange: Exchange, query: dict[str, str]) -> None:
+        while (await exchange.receive()).get("more_body"):
             pass
-        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
-        await answer(send, 200, json.dumps([scope["method"], headers]).encode())
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in exchange.scope["headers"]]
+        await answer(exchange.send, 200, json.dumps([exchange.scope["method"], headers]).encode())
 
-    async def do_receive(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_receive(self, exchange: Exchange, query: dict[str, str]) -> None:
         sink = Sink()
         if "later" in query:
             await asyncio.sleep(float(query["later"]))
         while True:
-            message = await receive()
+            message = await exchange.receive()
             if message["type"] == "http.disconnect":
                 self.log.append("receive: disconnect")
                 return
             sink(message["body"])
             if not message["more_body"]:
                 break
-        await answer(send, 200, sink.report())
+        await answer(exchange.send, 200, sink.report())
 
-    async def do_take(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_take(self, exchange: Exchange, query: dict[str, str]) -> None:
         sink = Sink(int(query["most"]) if "most" in query else None)
         try:
-            count = await scope["extensions"]["entrepot.body"]["take"](sink)
+            count = await exchange.take(sink)
         except ValueError as error:
-            await answer(send, 507, str(error).encode())
+            await answer(exchange.send, 507, str(error).encode())
             return
         assert count == sink.size
-        await answer(send, 200, sink.report())
+        await answer(exchange.send, 200, sink.report())
 
-    async def do_watch(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_watch(self, exchange: Exchange, query: dict[str, str]) -> None:
         """Waits until the client is gone."""
-        while (await receive())["type"] != "http.disconnect":
+        while (await exchange.receive())["type"] != "http.disconnect":
             pass
 
-    async def do_file(self, scope: Scope, receive: Receive, send: Send, query: dict[str, str]) -> None:
+    async def do_file(self, exchange: Exchange, query: dict[str, str]) -> None:
         offset, count = int(query.get("offset", "0")), int(query["count"])
         fd = os.open(self.folder / query.get("name", "file"), os.O_RDONLY)
         try:
-            await send(start(200, count))
-            send_file = scope["extensions"].get("entrepot.file", {}).get("send")
-            while send_file is None and count and scope["method"] != "HEAD":
-                data = os.pread(fd, min(count, 1 << 20), offset)
-                assert data, "the file is short"
-                offset, count = offset + len(data), count - len(data)
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-            if send_file is not None:
-                await send_file(fd, offset, count)
-            await send({"type": "http.response.body", "body": b""})
+            await exchange.send(start(200, count))
+            await exchange.send_file(fd, offset, count)
+            await exchange.send({"type": "http.response.body", "body": b""})
         finally:
             os.close(fd)
 

@@ -15,13 +15,15 @@ from pathlib import Path
 import uvicorn
 
 from registry.transport.limits import Limits
-from registry.transport.protocol import RegistryProtocol
+from registry.transport.protocol import serving
 from registry.transport.reaper import Reaper
 from tests.protocol.client import Connection, Response
 from tests.transport.application import Application
 
 
 class Served(uvicorn.Server):
+    app: Application
+
     """Looks at its connections often, so that tests of time are short."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -31,7 +33,7 @@ class Served(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         self.reaper.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self.config.app.close)  # type: ignore[union-attr]
+        await asyncio.get_running_loop().run_in_executor(None, self.app.close)
 
 
 class Server:
@@ -92,8 +94,8 @@ def running(
     app = Application(limits or Limits(), folder)
     key, cert = certificate(folder) if tls else (None, None)
     config = uvicorn.Config(
-        app,
-        http=RegistryProtocol,
+        app.serve,
+        http=serving(app),
         ws="none",
         lifespan="off",
         loop=loop,
@@ -109,6 +111,7 @@ def running(
     listener = socket.create_server(("127.0.0.1", 0), backlog=200)
     address = listener.getsockname()
     served = Served(config)
+    served.app = app
     thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not served.started:

@@ -236,3 +236,15 @@ def test_too_many_connections(hurried: Server) -> None:
         connection.close()
     hurried.until("free")
     assert hurried.get("/express/1").status == 200
+
+
+def test_the_application_hears_of_each_refusal(plain: Server) -> None:
+    refused(plain, b"GET /gone HTTP/1.1\r\nUser-Agent: crane\r\n\r\n", 400)
+    refused(plain, b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414)
+    no_host, too_long = plain.app.refusals[-2:]
+    assert (no_host.status, no_host.method, no_host.target) == (400, b"GET", b"/gone")
+    assert no_host.headers == [(b"user-agent", b"crane")]
+    assert no_host.client is not None
+    assert no_host.client[0] == "127.0.0.1"
+    assert "Host" in no_host.sentence
+    assert (too_long.status, too_long.target) == (414, b"")

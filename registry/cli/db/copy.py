@@ -9,10 +9,10 @@ import click
 from registry.cli.copying import Ends, Interrupted, copied, ends, of_blobs, tell_skipped
 from registry.cli.flags import configured
 from registry.cli.interrupts import Interrupts
-from registry.metadata import transfer
-from registry.metadata.transfer import Refused
-from registry.services.blob_copy import BlobCopy
-from registry.services.moment import Moment
+from registry.moving import transfer
+from registry.moving.blob_copy import BlobCopy
+from registry.moving.read_only_window import ReadOnlyWindow
+from registry.moving.transfer import Refused
 
 PASSES = 4
 SHORT = 5.0
@@ -54,21 +54,23 @@ def _move(pair: Ends, blobs: BlobCopy | None, *, replace: bool) -> None:
             if time.monotonic() - started < SHORT:
                 break
     try:
-        with Interrupts() as interrupts, Moment(pair.source) as moment:
+        with Interrupts() as interrupts, ReadOnlyWindow(pair.source) as window:
             click.echo("the registry takes no changes from now on")
             if blobs is not None:
                 copied(blobs)
-            _copy_tables(pair, blobs, moment, interrupts, replace=replace)
-            moment.for_good()
+            _copy_tables(pair, blobs, window, interrupts, replace=replace)
+            window.keep()
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted(
             "interrupted; the registry takes changes again, the same command copies its database anew"
         ) from None
 
 
-def _copy_tables(pair: Ends, blobs: BlobCopy | None, moment: Moment, interrupts: Interrupts, *, replace: bool) -> None:
+def _copy_tables(
+    pair: Ends, blobs: BlobCopy | None, window: ReadOnlyWindow, interrupts: Interrupts, *, replace: bool
+) -> None:
     def still() -> None:
-        moment.check()
+        window.check()
         interrupts.settle()  # what follows is the commit
 
     places = None if blobs is None else blobs.place

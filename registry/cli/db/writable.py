@@ -4,7 +4,7 @@ import click
 
 from registry.cli.flags import configuration, configured
 from registry.config.kinds import hide_passwords
-from registry.metadata import frozen
+from registry.metadata import read_only
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 
@@ -16,7 +16,7 @@ def command(given: tuple[str | None, dict[str, str]]) -> None:
     url = configuration(given).config.database.url
     database = Database.open(url)
     try:
-        was = database.write_now(frozen.thaw, always=True)
+        was = database.write_now(read_only.close, always=True)
     except DatabaseError as error:
         raise click.ClickException(str(error)) from None
     finally:

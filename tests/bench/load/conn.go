@@ -14,13 +14,12 @@ import (
 type conn struct {
 	addr    string
 	loop    *loop
-	resume  chan struct{} // the loop hands over to the worker
+	resume  chan struct{} // the loop hands over to the worker that uses the connection
 	waiting bool
 	fd      int  // -1 when not connected
 	drained bool // the last receive emptied the socket
 	buf     []byte
 	r, w    int // unread bytes of the answer are buf[r:w]
-	dials   int
 }
 
 // answer is what one response said; its body has been read to the end and thrown away.
@@ -39,7 +38,7 @@ var errEarlyEnd = errors.New("the server closed the connection inside an answer"
 var discarded = make([]byte, 1<<20)
 
 func newConn(addr string, l *loop) *conn {
-	return &conn{addr: addr, loop: l, resume: make(chan struct{}), fd: -1, buf: make([]byte, 64<<10)}
+	return &conn{addr: addr, loop: l, fd: -1, buf: make([]byte, 64<<10)}
 }
 
 // do sends head (and the body, when there is one) and reads the whole answer.

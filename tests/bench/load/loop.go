@@ -16,6 +16,7 @@ type loop struct {
 	byFd   []*conn
 	back   chan struct{} // a worker hands over to the loop
 	giveUp time.Time
+	dials  int
 }
 
 func newLoop(giveUp time.Time) (*loop, error) {
@@ -30,12 +31,12 @@ func (l *loop) run(workers []*worker, body func(*worker)) error {
 	left := len(workers)
 	for _, w := range workers {
 		go func() {
-			<-w.conn.resume
+			<-w.resume
 			body(w)
 			left--
 			l.back <- struct{}{}
 		}()
-		l.enter(w.conn)
+		l.enter(w.resume)
 	}
 	events := make([]syscall.EpollEvent, 64)
 	for left > 0 {
@@ -48,15 +49,15 @@ func (l *loop) run(workers []*worker, body func(*worker)) error {
 		}
 		for _, event := range events[:n] {
 			if c := l.byFd[event.Fd]; c != nil && c.waiting {
-				l.enter(c)
+				l.enter(c.resume)
 			}
 		}
 	}
 	return nil
 }
 
-func (l *loop) enter(c *conn) {
-	c.resume <- struct{}{}
+func (l *loop) enter(resume chan struct{}) {
+	resume <- struct{}{}
 	<-l.back
 }
 
@@ -110,7 +111,7 @@ func (c *conn) dial() error {
 	}
 	c.loop.byFd[fd] = c
 	c.fd, c.r, c.w, c.drained = fd, 0, 0, true
-	c.dials++
+	c.loop.dials++
 	return nil
 }
 

@@ -19,7 +19,7 @@ import (
 
 type options struct {
 	addr, work, paths, order, repo string
-	conns, verify                  int
+	conns, pool, verify            int
 	warmup, duration, stall        time.Duration
 	size                           int64
 	handshake                      bool
@@ -47,7 +47,8 @@ func parse() options {
 	flag.StringVar(&o.paths, "paths", "", "file of lines `path TAB size [TAB path TAB size ...]`; a line is one operation")
 	flag.StringVar(&o.order, "order", "random", "order of the lines: random or round")
 	flag.StringVar(&o.repo, "repo", "bench/push", "repositories pushed to: this, a dash and the connection's number")
-	flag.IntVar(&o.conns, "conns", 16, "connections")
+	flag.IntVar(&o.conns, "conns", 16, "clients: closed loops")
+	flag.IntVar(&o.pool, "pool", 0, "connections that all clients share, any request on any of them; 0: one for each client")
 	flag.IntVar(&o.verify, "verify", 64, "lines whose content is compared with its digest before the clock starts")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "time before the clock starts")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "time on the clock")
@@ -110,11 +111,12 @@ func run(o options, work workload) (result, error) {
 	workers := make([]*worker, o.conns)
 	for i := range workers {
 		source := rand.New(rand.NewSource(int64(i) + 1))
-		workers[i] = &worker{id: i, conn: newConn(o.addr, l), rng: source, turn: i}
+		workers[i] = &worker{id: i, resume: make(chan struct{}), rng: source, turn: i}
 	}
+	share(workers, o, l)
 	if reads, ok := work.(*reader); ok {
 		var wrong error
-		err = l.run(workers[:1], func(w *worker) { wrong = reads.verify(w.conn, o.verify) })
+		err = l.run(workers[:1], func(w *worker) { wrong = reads.verify(w, o.verify) })
 		if err = errors.Join(err, wrong); err != nil {
 			return result{}, err
 		}
@@ -130,7 +132,9 @@ func run(o options, work workload) (result, error) {
 	}
 	before := cpu()
 	seconds, err := l.phase(workers, work, o.duration)
-	return summary(workers, seconds, cpu()-before), err
+	out := summary(workers, seconds, cpu()-before)
+	out.Dials = l.dials
+	return out, err
 }
 
 func cpu() float64 {
@@ -149,7 +153,6 @@ func summary(workers []*worker, seconds, cpu float64) result {
 		out.Requests += w.count.requests
 		out.Bytes += w.count.bytes
 		out.Errors += w.count.errors
-		out.Dials += w.conn.dials
 		if w.problem != "" {
 			out.Problem = w.problem
 		}

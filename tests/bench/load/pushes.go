@@ -89,7 +89,7 @@ func (w *worker) send(method, path, addr, headers string, body []byte, want int)
 }
 
 func (w *worker) expect(method, path string, want int, head []byte, send func() error) (string, error) {
-	a, err := w.conn.do(head, send, method == "HEAD", nil)
+	a, err := w.do(head, send, method == "HEAD", nil)
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w", method, path, err)
 	}

@@ -92,7 +92,7 @@ func (l *reader) op(w *worker) error {
 }
 
 func (l *reader) read(w *worker, t *target) error {
-	a, err := w.conn.do(l.head(w, t), nil, l.isHead, nil)
+	a, err := w.do(l.head(w, t), nil, l.isHead, nil)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (l *reader) head(w *worker, t *target) []byte {
 }
 
 // verify fetches each path that names a digest once, before the clock, and compares the bytes with it.
-func (l *reader) verify(c *conn, limit int) error {
+func (l *reader) verify(w *worker, limit int) error {
 	for i, g := range l.groups {
 		if i == limit {
 			return nil
@@ -138,7 +138,7 @@ func (l *reader) verify(c *conn, limit int) error {
 				continue
 			}
 			sink := sha256.New()
-			if _, err := c.do(t.head, nil, false, sink); err != nil {
+			if _, err := w.do(t.head, nil, false, sink); err != nil {
 				return err
 			}
 			if got := hex.EncodeToString(sink.Sum(nil)); got != want {

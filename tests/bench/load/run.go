@@ -14,10 +14,12 @@ type counts struct {
 	ops, requests, bytes, errors int64
 }
 
-// worker is one closed loop over one connection.
+// worker is one closed loop, over one connection or over those of a pool.
 type worker struct {
 	id      int
-	conn    *conn
+	conn    *conn // nil between the requests of a worker that has a pool
+	pool    *pool
+	resume  chan struct{} // the loop hands over to the worker
 	rng     *rand.Rand
 	turn    int
 	scratch []byte
@@ -39,7 +41,7 @@ func (w *worker) work(l workload, deadline time.Time) time.Time {
 		if err != nil {
 			w.count.errors++
 			w.problem = err.Error()
-			w.conn.close()
+			w.abandon()
 		} else {
 			w.count.ops++
 			w.times = append(w.times, end.Sub(now))

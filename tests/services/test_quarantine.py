@@ -60,7 +60,7 @@ async def test_many_who_notice_at_once_report_once(parts: Parts) -> None:
 
 async def test_a_report_of_what_is_whole_is_ignored(parts: Parts) -> None:
     await parts.push("one", DATA)
-    await parts.damage.report(DIGEST, Located(len(DATA)), "a mistake")
+    await parts.quarantine.report(DIGEST, Located(len(DATA)), "a mistake")
     assert await read(parts, "one") == DATA
     assert parts.damaged == 0
 

@@ -1,19 +1,19 @@
-"""A blob that is read while it still comes in: its end is told only when all of it was verified."""
+"""A blob that is read while it is fetched: its readers see its end only when all of it was verified."""
 
 import os
 import threading
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-_PATIENCE: Final = 0.2
-"""Seconds between two looks whether to stop."""
+_POLL_SECONDS: Final = 0.2
+"""Between two looks whether to stop."""
 
 
 class Gone(Exception):
     """What was read so far is not the beginning of the blob, or the rest will not come."""
 
 
-class Arriving:
+class GrowingBlob:
     """One thread brings bytes in with `begin`, `grown`, and `over` or `failed`; another one reads what `opened` gives.
 
     `check` is called by the one that reads while it waits, and may raise to end that.
@@ -73,15 +73,15 @@ class Arriving:
         """Whether it was begun more than once: who read from the first one read something else."""
         return self._begun > 1
 
-    def opened(self) -> "Incoming | None":
+    def opened(self) -> "GrowingReader | None":
         """Its bytes from the first on, as soon as there are any; None when there is nothing to wait for any more."""
         with self._changed:
             while not (self._file is not None or self._over or self._failed):
                 self._wait()
-            return None if self._file is None or self._over or self._failed else Incoming(self, self._begun)
+            return None if self._file is None or self._over or self._failed else GrowingReader(self, self._begun)
 
     def close(self) -> None:
-        """Close the file; nobody brings in or reads any more."""
+        """Close the file; readers fail from now on."""
         with self._changed:
             self._failed = not self._over
             file, self._file = self._file, None
@@ -94,7 +94,7 @@ class Arriving:
         with self._changed:
             while True:
                 if self._failed or self._file is None or self._begun != begun:
-                    raise Gone("the bytes of the layer are not those that came before")
+                    raise Gone("the bytes of the blob are not those that came before")
                 if offset < self._size or self._over:
                     # Under the lock, so that the descriptor is not closed meanwhile; the bytes are in memory.
                     return os.pread(self._file.fileno(), min(size, max(self._size - offset, 0)), offset)
@@ -102,23 +102,23 @@ class Arriving:
 
     def _wait(self) -> None:
         self._check()
-        self._changed.wait(_PATIENCE)
+        self._changed.wait(_POLL_SECONDS)
 
 
 def _same(one: BinaryIO, other: BinaryIO) -> bool:
     return os.path.samestat(os.fstat(one.fileno()), os.fstat(other.fileno()))
 
 
-class Incoming:
-    """The bytes of an `Arriving` as a stream. Raises Gone when they turn out to be wrong, and what its check raises."""
+class GrowingReader:
+    """A `GrowingBlob` as a stream. Raises Gone when its bytes turn out to be wrong, and what its check raises."""
 
-    def __init__(self, arriving: Arriving, begun: int) -> None:
-        self._arriving = arriving
+    def __init__(self, growing: GrowingBlob, begun: int) -> None:
+        self._growing = growing
         self._begun = begun
         self._offset = 0
 
     def read(self, size: int, /) -> bytes:
         """What came by now, at most `size` bytes, waiting for at least one; empty at the end, and never before it."""
-        data = self._arriving.piece(self._begun, self._offset, size)
+        data = self._growing.piece(self._begun, self._offset, size)
         self._offset += len(data)
         return data

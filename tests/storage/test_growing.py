@@ -6,11 +6,11 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from runtime.images.arriving import Arriving, Gone
+from storage.growing import Gone, GrowingBlob
 
 
 def never() -> None:
-    """Nobody stops."""
+    """Nothing ends the wait."""
 
 
 def opened(path: Path, data: bytes) -> BinaryIO:
@@ -20,10 +20,10 @@ def opened(path: Path, data: bytes) -> BinaryIO:
 
 
 def test_what_comes_is_read_and_the_end_is_told_when_all_is_verified(tmp_path: Path) -> None:
-    arriving, read = Arriving(never), [b""]
+    growing, read = GrowingBlob(never), [b""]
 
     def reading() -> None:
-        incoming = arriving.opened()
+        incoming = growing.opened()
         assert incoming is not None
         while data := incoming.read(3):
             read[0] += data
@@ -31,51 +31,51 @@ def test_what_comes_is_read_and_the_end_is_told_when_all_is_verified(tmp_path: P
 
     reader = threading.Thread(target=reading)
     reader.start()
-    arriving.begin(opened(tmp_path / "data", b"abcd"), 4)
+    growing.begin(opened(tmp_path / "data", b"abcd"), 4)
     opened(tmp_path / "data", b"efg").close()
-    arriving.grown(6)
+    growing.grown(6)
     reader.join(0.3)
     assert read == [b"abcdef"]
-    arriving.grown(7)
+    growing.grown(7)
     reader.join(0.3)
     assert read == [b"abcdefg"]
-    arriving.over()
+    growing.over()
     reader.join()
     assert read == [b"abcdefg", b"the end"]
-    arriving.close()
+    growing.close()
 
 
 def test_another_attempt_goes_on_and_another_file_is_something_else(tmp_path: Path) -> None:
-    arriving = Arriving(never)
-    arriving.begin(opened(tmp_path / "data", b"abcd"), 4)
-    incoming = arriving.opened()
+    growing = GrowingBlob(never)
+    growing.begin(opened(tmp_path / "data", b"abcd"), 4)
+    incoming = growing.opened()
     assert incoming is not None
     assert incoming.read(2) == b"ab"
-    arriving.begin(opened(tmp_path / "data", b"ef"), 6)
-    assert (incoming.read(9), arriving.is_other) == (b"cdef", False)
+    growing.begin(opened(tmp_path / "data", b"ef"), 6)
+    assert (incoming.read(9), growing.is_other) == (b"cdef", False)
     (tmp_path / "data").unlink()
-    arriving.begin(opened(tmp_path / "data", b"abcdefghi"), 9)
-    assert arriving.is_other
+    growing.begin(opened(tmp_path / "data", b"abcdefghi"), 9)
+    assert growing.is_other
     with pytest.raises(Gone):
         incoming.read(1)
-    arriving.close()
+    growing.close()
 
 
 def test_what_fails_has_no_end(tmp_path: Path) -> None:
-    arriving = Arriving(never)
-    arriving.begin(opened(tmp_path / "data", b"abcd"), 4)
-    incoming = arriving.opened()
+    growing = GrowingBlob(never)
+    growing.begin(opened(tmp_path / "data", b"abcd"), 4)
+    incoming = growing.opened()
     assert incoming is not None
-    arriving.failed()
+    growing.failed()
     with pytest.raises(Gone):
         incoming.read(4)
-    assert arriving.opened() is None
-    arriving.close()
+    assert growing.opened() is None
+    growing.close()
 
 
-def test_whoever_waits_can_be_stopped() -> None:
+def test_a_reader_that_waits_can_be_stopped() -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Arriving(stop).opened()
+        GrowingBlob(stop).opened()

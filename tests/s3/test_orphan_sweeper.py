@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.services.leftovers import Leftovers
+from registry.services.orphan_sweeper import OrphanSweeper
 from storage import paths
 from storage.checked import Checked
 from storage.drivers import load
@@ -34,9 +34,9 @@ def driver(bucket: Bucket) -> Checked:
     return Checked(load("s3", **settings, part_size=PART))
 
 
-def leftovers(registry: Registry, bucket: Bucket, expire_after: float = OLD, grace: float = 0.0) -> Leftovers:
+def sweeper_of(registry: Registry, bucket: Bucket, expire_after: float = OLD, grace: float = 0.0) -> OrphanSweeper:
     hiding = driver(bucket)
-    return Leftovers(registry.app.database, hiding, registry.app.pool, expire_after, grace)  # type: ignore[arg-type]
+    return OrphanSweeper(registry.app.database, hiding, registry.app.pool, expire_after, grace)  # type: ignore[arg-type]
 
 
 def crash(bucket: Bucket, upload: str, *, complete: bool = False) -> str:
@@ -60,7 +60,7 @@ async def test_a_multipart_upload_that_nobody_knows_is_aborted_when_it_is_old(
     location = await registry.start("app")
     assert (await registry.request("PATCH", location, BIG)).status_code == 202
     assert uploads_in(bucket) == 2
-    sweeper = leftovers(registry, bucket)
+    sweeper = sweeper_of(registry, bucket)
     assert await sweeper.sweep() == 0
     await asyncio.sleep(OLD + 1)
     assert await sweeper.sweep() == 1
@@ -75,7 +75,7 @@ async def test_what_is_complete_and_no_blobs_is_removed_when_it_is_old(registry:
     digest = await registry.push("app", BIG)
     assert len(bucket.keys("/placed/")) == 2
     await asyncio.sleep(OLD + 1)
-    patient = leftovers(registry, bucket, grace=0.5)
+    patient = sweeper_of(registry, bucket, grace=0.5)
     assert await patient.sweep() == 0
     assert len(bucket.keys("/placed/")) == 2
     await asyncio.sleep(0.6)
@@ -90,7 +90,7 @@ async def test_the_old_place_of_a_blob_that_was_pushed_again_goes(registry: Regi
     (first,) = bucket.keys("/placed/")
     assert await registry.push("other", BIG) == digest
     await asyncio.sleep(OLD + 1)
-    assert await leftovers(registry, bucket).sweep() == 1
+    assert await sweeper_of(registry, bucket).sweep() == 1
     (second,) = bucket.keys("/placed/")
     assert second != first
     (note,) = [key for key in bucket.keys("/blobs/") if key.endswith("/place")]
@@ -103,7 +103,7 @@ async def test_young_things_stay(registry: Registry, bucket: Bucket) -> None:
     crash(bucket, "c" * 32)
     crash(bucket, "d" * 32, complete=True)
     await asyncio.sleep(OLD + 1)
-    assert await leftovers(registry, bucket, expire_after=60).sweep() == 0
+    assert await sweeper_of(registry, bucket, expire_after=60).sweep() == 0
     assert (uploads_in(bucket), len(bucket.keys("/placed/"))) == (1, 1)
 
 
@@ -149,7 +149,7 @@ async def test_a_single_post_is_known_while_it_comes_in(registry: Registry, buck
         while not uploads_in(bucket):
             await asyncio.sleep(0.05)
     await asyncio.sleep(OLD + 1)
-    sweeper = leftovers(registry, bucket)
+    sweeper = sweeper_of(registry, bucket)
     assert await sweeper.sweep() == 0
     go_on.set()
     assert (await pushing).status_code == 201

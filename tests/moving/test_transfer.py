@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from registry.metadata import blobs, events, repositories, schema, transfer
+from registry.metadata import blobs, events, repositories, schema, table_rows
 from registry.metadata.database import Database
 from registry.metadata.session import Session
-from registry.metadata.transfer import Refused
+from registry.moving import transfer
+from registry.moving.transfer import Refused
 from tests.databases import rows
 from tests.postgres.server import shared
 
-MANY = transfer.PAGE + 7
+MANY = table_rows.PAGE + 7
 """Rows of more than one page."""
 
 
@@ -112,7 +113,7 @@ def test_rows_that_differ_in_the_end_undo_all(database: Database, other: Databas
 
 def test_manifests_keep_their_bytes(database: Database, url: str, other: Database, other_url: str) -> None:
     rows(url, "INSERT INTO repositories (id, name, created_at) VALUES (7, 'app', 1)")
-    for number in range(transfer.MANIFEST_PAGE + 3):
+    for number in range(table_rows.MANIFEST_PAGE + 3):
         rows(
             url,
             "INSERT INTO manifests (repository_id, digest, media_type, size, artifact_type, annotations, created_at, "
@@ -122,4 +123,4 @@ def test_manifests_keep_their_bytes(database: Database, url: str, other: Databas
         )
     copy(database, other)
     found = dict(rows(other_url, "SELECT digest, payload FROM manifests"))
-    assert found == {f"sha256:{n:064}": bytes([0, n, 255]) for n in range(transfer.MANIFEST_PAGE + 3)}
+    assert found == {f"sha256:{n:064}": bytes([0, n, 255]) for n in range(table_rows.MANIFEST_PAGE + 3)}

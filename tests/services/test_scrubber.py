@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from registry.oci.errors import BlobUnknown
-from registry.services.verify import Pace, Stopped
+from registry.services.scrubber import Pace, Stopped
 from storage.checked import Checked
 from storage.digest import Digest
 from storage.drivers import load
@@ -37,7 +37,7 @@ async def test_a_flipped_bit_is_found(parts: Parts) -> None:
     good, bad = await several(parts, 2)
     parts.spoil(b"blob !", bad)
     await asyncio.sleep(0.002)
-    assert await parts.verify().run(TURN) == 2
+    assert await parts.scrubber().run(TURN) == 2
     assert parts.damaged == 1
     assert parts.state(good) == 6
     with pytest.raises(BlobUnknown):
@@ -56,17 +56,17 @@ async def test_what_a_size_shows_is_found_too(parts: Parts, what: bytes | None) 
     else:
         parts.spoil(what, bad)
     await asyncio.sleep(0.002)
-    await parts.verify().run(TURN)
+    await parts.scrubber().run(TURN)
     assert parts.state(bad) is None
     assert parts.damaged == 1
 
 
 async def test_recently_read_first_then_the_longest_unverified(parts: Parts) -> None:
     zero, one, two, three = await several(parts, 4)
-    verify = parts.verify()
+    scrubber = parts.scrubber()
     for digest in (three, one):
         (await parts.pull.blob("app", digest, ACTOR)).close()
-        await verify.remember(parts.pull)
+        await scrubber.remember(parts.pull)
         await asyncio.sleep(0.002)
     assert parts.pull.recent == set()
     assert parts.due() == [str(digest) for digest in (one, three, zero, two)]
@@ -74,13 +74,13 @@ async def test_recently_read_first_then_the_longest_unverified(parts: Parts) -> 
 
 async def test_nothing_is_checked_again_too_soon(parts: Parts) -> None:
     await several(parts, 2)
-    assert await parts.verify(again_after=60).run(TURN) == 0
-    assert await parts.verify().run(TURN) == 2
+    assert await parts.scrubber(again_after=60).run(TURN) == 0
+    assert await parts.scrubber().run(TURN) == 2
 
 
 async def test_a_turn_ends(parts: Parts) -> None:
     await several(parts, 3)
-    assert await parts.verify().run(-1.0) == 0
+    assert await parts.scrubber().run(-1.0) == 0
 
 
 async def test_one_that_cannot_be_read_does_not_keep_the_rest_from_being_checked(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_one_that_cannot_be_read_does_not_keep_the_rest_from_being_checked
         faults.fail("open", errno.EIO)
         await asyncio.sleep(0.002)
         with pytest.raises(Unavailable):
-            await parts.verify().run(TURN)
+            await parts.scrubber().run(TURN)
         assert parts.state(first) == parts.state(second) == 6
         assert parts.state(third) is None
         assert parts.due() == [str(first), str(second)]
@@ -104,7 +104,7 @@ async def test_it_is_paced(parts: Parts) -> None:
     await parts.push("app", bytes(300_000))
     await asyncio.sleep(0.002)
     started = time.monotonic()
-    assert await parts.verify(rate=1_000_000).run(TURN) == 1
+    assert await parts.scrubber(rate=1_000_000).run(TURN) == 1
     assert 0.25 < time.monotonic() - started < 3.0
 
 
@@ -131,7 +131,7 @@ async def test_a_stop_does_not_wait_for_a_large_blob(parts: Parts) -> None:
     """At this rate the check of this blob takes hours; a server that stops waits for its threads."""
     await parts.push("app", bytes(4_000_000))
     await asyncio.sleep(0.002)
-    running = asyncio.create_task(parts.verify(rate=1024).run(TURN))
+    running = asyncio.create_task(parts.scrubber(rate=1024).run(TURN))
     await asyncio.sleep(0.1)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -13,8 +13,8 @@ from registry.metadata import blobs
 from registry.metadata.blobs import Located
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
-from registry.services.damage import Damage
 from registry.services.pull import Pull
+from registry.services.quarantine import Quarantine
 from storage.content import ContentStore
 from storage.digest import Digest
 from storage.errors import Damaged, NotFound, StorageError
@@ -46,21 +46,21 @@ class Pace:
             raise Stopped
 
 
-class Verify:
+class Scrubber:
     """One run checks what is due, for at most `turn` seconds."""
 
     def __init__(
         self,
         database: Database,
         content: ContentStore,
-        damage: Damage,
+        quarantine: Quarantine,
         pool: ThreadPoolExecutor,
         rate: int,
         again_after: float,
     ) -> None:
         self._database = database
         self._content = content
-        self._damage = damage
+        self._quarantine = quarantine
         self._pool = pool
         self._rate = rate
         self._again_after = again_after
@@ -107,8 +107,8 @@ class Verify:
         try:
             await loop.run_in_executor(self._pool, verify)
         except NotFound as error:
-            await self._damage.report(digest, blob, str(error))
+            await self._quarantine.report(digest, blob, str(error))
         except Damaged as error:
-            await self._damage.report(digest, blob, str(error), read_since=started)
+            await self._quarantine.report(digest, blob, str(error), read_since=started)
         else:
             await self._database.write(lambda session: blobs.verified(session, str(digest), now_ms()), durable=False)

@@ -9,17 +9,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_
-
-from registry.metadata import models, sequences
+from registry.metadata import models, sequences, table_rows
 from registry.metadata.database import Database
 from registry.metadata.session import Row, Session
-from registry.metadata.statement import Statement, limited, named
+from registry.metadata.table_rows import Look, TableRows
 
 Places = Callable[[str], str | None] | None
 """The place at the destination of the bytes of a digest, None where those were left out; None where all stay."""
-
-Look = Callable[[Session], list[Row]]
 
 LEFT_OUT = "its bytes were damaged where it was copied from"
 """Why a blob whose bytes were left out is out of sight at the destination, until it is pushed again."""
@@ -27,11 +23,6 @@ LEFT_OUT = "its bytes were damaged where it was copied from"
 LINKS = "layout"
 """The follower of events whose cursor is not copied."""
 
-PAGE = 500
-MANIFEST_PAGE = 16
-"""Rows at a time; a manifest may be large."""
-
-_NOT_COPIED = (models.uploads, models.probes)
 _OF_SERVING = (models.jobs, models.event_cursors)
 """Tables that a server fills without anybody having pushed anything."""
 
@@ -46,36 +37,6 @@ class Copied(NamedTuple):
     table: str
     rows: int
     checksum: str
-
-
-class _Steps:
-    """The statements for one table."""
-
-    def __init__(self, table: Table) -> None:
-        self.name = table.name
-        self.page = MANIFEST_PAGE if table is models.manifests else PAGE
-        self.columns = [column.name for column in table.columns]
-        keys = list(table.primary_key.columns)
-        self.keys = [self.columns.index(key.name) for key in keys]
-        rows = select(*table.columns).order_by(*keys)
-        after = tuple_(*(bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys)))
-        self.first = Statement(limited(rows))
-        self.next = Statement(limited(rows.where(tuple_(*keys) > after)))
-        self.insert = Statement(insert(table).values(named(self.columns)))
-        self.clear = Statement(delete(table))
-
-    def pages(self, read: Callable[[Look], list[Row]]) -> Iterator[list[Row]]:
-        """All rows in the order of their key; `read` runs each look."""
-        rows = read(lambda s: s.all(self.first, limit=self.page))
-        while rows:
-            yield rows
-            last = {f"after_{number}": rows[-1][key] for number, key in enumerate(self.keys)}
-            rows = read(lambda s: s.all(self.next, limit=self.page, **last))  # noqa: B023 - run at once
-
-
-TABLES = [_Steps(table) for table in models.metadata.sorted_tables if table not in _NOT_COPIED]
-"""In an order in which each row finds those that it refers to."""
-_ALL = [_Steps(table) for table in models.metadata.sorted_tables]
 
 
 def copy(
@@ -105,9 +66,9 @@ def copy(
 
     def run(s: Session) -> list[Copied]:
         _make_room(s, replace=replace)
-        copied = [_copy(here, s, steps, places) for steps in TABLES]
-        sequences.go_on_after(s, ids)
-        for steps, expected in zip(TABLES, copied, strict=True):
+        copied = [_copy(here, s, steps, places) for steps in table_rows.COPIED]
+        sequences.continue_after(s, ids)
+        for steps, expected in zip(table_rows.COPIED, copied, strict=True):
             found = _sum(steps.name, steps.pages(lambda look: there(s, look)))
             if found != expected:
                 raise Refused(
@@ -120,7 +81,7 @@ def copy(
     return destination.write_now(run, always=True)
 
 
-def _copy(read: Callable[[Look], list[Row]], s: Session, steps: _Steps, places: Places) -> Copied:
+def _copy(read: Callable[[Look], list[Row]], s: Session, steps: TableRows, places: Places) -> Copied:
     def moved() -> Iterator[list[Row]]:
         for page in steps.pages(read):
             rows = [row for row in (_moved(steps, row, places) for row in page) if row is not None]
@@ -130,7 +91,7 @@ def _copy(read: Callable[[Look], list[Row]], s: Session, steps: _Steps, places: 
     return _sum(steps.name, moved())
 
 
-def _moved(steps: _Steps, row: Row, places: Places) -> Row | None:
+def _moved(steps: TableRows, row: Row, places: Places) -> Row | None:
     """The row as it is right at the destination."""
     if steps.name == "event_cursors" and row[steps.columns.index("name")] == LINKS:
         return None
@@ -157,7 +118,7 @@ def _sum(table: str, pages: Iterator[list[Row]]) -> Copied:
 def refuse_unless_empty(s: Session) -> None:
     """Raises Refused if anybody's data is there."""
     serving = [table.name for table in _OF_SERVING]
-    for steps in TABLES:
+    for steps in table_rows.COPIED:
         if steps.name not in serving and s.one(steps.first, limit=1) is not None:
             raise Refused(
                 f"the destination's database holds data already (table {steps.name}); nothing was changed: "
@@ -168,5 +129,5 @@ def refuse_unless_empty(s: Session) -> None:
 def _make_room(s: Session, *, replace: bool) -> None:
     if not replace:
         refuse_unless_empty(s)
-    for steps in reversed(_ALL):
+    for steps in reversed(table_rows.ALL):
         s.run(steps.clear)

@@ -20,8 +20,8 @@ from storage.errors import Damaged, NotFound, Unavailable
 log = logging.getLogger(__name__)
 
 
-class Damage:
-    """Quarantine. `count` is told of every blob found damaged (a metric)."""
+class Quarantine:
+    """`count` is called for every blob found damaged (a metric)."""
 
     def __init__(
         self, database: Database, content: ContentStore, pool: ThreadPoolExecutor, count: Callable[[], None]

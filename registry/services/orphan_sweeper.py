@@ -1,8 +1,8 @@
-"""What uploads leave in storage that hides partial files and cannot rename: multipart uploads nobody goes on with, and
-bytes at places of their own that are no blob's.
+"""Removes what uploads leave in storage that hides partial files and cannot rename: multipart uploads without a
+session, and bytes at places of their own that belong to no blob.
 
 A crash leaves both, whether the index ever heard of them or not; a blob that is pushed again leaves its old place,
-which somebody may still be reading. Whose something is, its place says: it begins with the mark of the upload's path.
+which may still be read. The owner of a file is known from its place, which begins with the mark of the upload's path.
 A session's row ends in the transaction that gives its place to a blob, so what is old, no session's and then no blob's
 will never be one.
 """
@@ -36,8 +36,8 @@ class Hiding(Driver, Multipart, Protocol):
     """Such storage."""
 
 
-class Leftovers:
-    """`expire_after` and `grace` in seconds: since they were begun, and since they were first seen to be nobody's."""
+class OrphanSweeper:
+    """`expire_after` and `grace` in seconds: since they were begun, and since they were first seen without an owner."""
 
     def __init__(
         self, database: Database, driver: Hiding, pool: ThreadPoolExecutor, expire_after: float, grace: float
@@ -48,10 +48,10 @@ class Leftovers:
         self._expire_after = expire_after
         self._grace = grace
         self._walk: Iterator[tuple[str, Stat]] = iter(())
-        self._nobodys: dict[str, float] = {}
+        self._orphans: dict[str, float] = {}
 
     async def sweep(self) -> int:
-        """Remove what is old and nobody's; how many."""
+        """Remove what is old and has no owner; how many."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._sweep)
 
     def _sweep(self) -> int:
@@ -66,7 +66,7 @@ class Leftovers:
                 aborted += 1
         removed = sum(self._remove(place) for place in placed if paths.mark_of(place) not in marks)
         if aborted or removed:
-            log.info("aborted %d multipart uploads and removed %d placed files of nobody", aborted, removed)
+            log.info("aborted %d multipart uploads and removed %d orphaned files", aborted, removed)
         return aborted + removed
 
     def _next(self) -> list[tuple[str, Stat]]:
@@ -88,11 +88,11 @@ class Leftovers:
 
     def _remove(self, place: str) -> bool:
         if self._database.read_now(lambda session: blobs.is_at(session, place)):
-            self._nobodys.pop(place, None)
+            self._orphans.pop(place, None)
             return False
-        if now_ms() / 1000 - self._nobodys.setdefault(place, now_ms() / 1000) < self._grace:
+        if now_ms() / 1000 - self._orphans.setdefault(place, now_ms() / 1000) < self._grace:
             return False
-        del self._nobodys[place]
+        del self._orphans[place]
         with suppress(NotFound):
             self._driver.delete(place)
         return True

@@ -10,8 +10,8 @@ import pytest
 
 from registry.metadata import blobs
 from registry.metadata.clock import now_ms
-from registry.services import blob_copy
-from registry.services.blob_copy import BlobCopy
+from registry.moving import blob_copy
+from registry.moving.blob_copy import BlobCopy
 from storage import paths
 from storage.checked import Checked
 from storage.content import ContentStore

@@ -1,0 +1,1 @@
+"""Moving a registry to another storage and another database while it serves."""
