@@ -30,10 +30,11 @@ from registry.api.short import ShortWay
 from registry.auth.access import Access, Action
 from registry.config import Config
 from registry.home import claim, driver_of
-from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
+from registry.metadata.errors import DatabaseError
 from registry.oci.errors import MethodNotAllowed, NotFound
 from registry.services.expiry import Orphans, expire_uploads
+from registry.services.followers import Following, Lag, Pruning, lags
 from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
@@ -62,8 +63,8 @@ VERSION = version("entrepot")
 FLUSH = 0.1
 """Seconds between two writes of the access log."""
 
-PATIENCE = 25
-"""Fifths of a second for which the tree of links waits for a quiet moment."""
+FOLLOWERS = [Layout.name]
+"""Those whose cursors hold events."""
 
 TURN = 5.0
 """Seconds one run of the check of stored bytes may take."""
@@ -88,6 +89,7 @@ class App:
         self.database = Database.open(
             config.database.url, observe=metrics.database, readers=config.database.connections
         )
+        metrics.lags = self._lags
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
         claim(content, self.database, config)
@@ -163,6 +165,8 @@ class App:
         orphans = Orphans(self.database, driver, self.pool, expire_after)
         often = max(0.2, expire_after / 4)
         every = self._config.verify.every
+        layout = Following(self.database, Layout(self.database, driver), self.pool)
+        pruning = Pruning(self.database, FOLLOWERS, self._config.events.prune_after)
         work = [
             Work(
                 "uploads.expire",
@@ -171,7 +175,8 @@ class App:
             ),
             Work("uploads.sweep", min(600.0, often), orphans.sweep),
             Work("uploads.flush", 0.25, uploads.flush, leased=False),
-            Work("layout.follow", 1.0, partial(_follow, Layout(self.database, driver), self.pool)),
+            Work("layout.follow", 1.0, layout.run, due=layout.is_behind),
+            Work("events.prune", 60.0, pruning.run, due=pruning.is_due),
         ]
         if isinstance(driver, Multipart):
             sweeper = OrphanSweeper(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
@@ -180,6 +185,13 @@ class App:
             work.append(Work("content.reads", every, partial(scrubber.remember, pull), leased=False))
             work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
         return work
+
+    def _lags(self) -> list[Lag]:
+        """None where the database says nothing: the other metrics are wanted then more than ever."""
+        try:
+            return lags(self.database, FOLLOWERS)
+        except DatabaseError:
+            return []
 
     async def serve(self, exchange: Exchange) -> None:
         bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
@@ -240,18 +252,6 @@ def build(config: Config, *, driver: Driver | None = None, metrics_folder: str =
     """An application over `driver`, or the configured one. The database must have been migrated."""
     access_log = AccessLog(config.log.access_file, enabled=config.log.access)
     return App(config, driver or driver_of(config), Metrics(metrics_folder, version=VERSION), access_log)
-
-
-async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
-    """Follow the events in a quiet moment, or else for no more than a tenth of the time: the index is what is asked."""
-    loop = asyncio.get_running_loop()
-    for _ in range(PATIENCE):
-        if await loop.run_in_executor(pool, layout.is_quiet):
-            break
-        await asyncio.sleep(0.2)
-    started = now_ms()
-    await loop.run_in_executor(pool, layout.follow)
-    await asyncio.sleep(9 * (now_ms() - started) / 1000)
 
 
 async def _starlette_error(request: Request, error: Exception) -> Response:

@@ -53,6 +53,8 @@ _AFTER = Statement(
         .order_by(events.c.id)
     )
 )
+
+
 class Position(NamedTuple):
     """How far a follower is."""
 
@@ -77,9 +79,7 @@ _FIRST = Statement(
 _SLOWEST = Statement(select(func.min(event_cursors.c.event_id)))
 _PRUNE = Statement(
     delete(events).where(
-        events.c.id.in_(
-            limited(select(events.c.id).where(events.c.id <= bindparam("through")).order_by(events.c.id))
-        ),
+        events.c.id.in_(limited(select(events.c.id).where(events.c.id <= bindparam("through")).order_by(events.c.id))),
         events.c.at < bindparam("before"),
     )
 )

@@ -149,9 +149,7 @@ class Pruning:
 
     async def run(self) -> None:
         through, before = await self._passed(), now_ms() - self._keep_ms
-        while await self._database.write(
-            lambda session: events.prune(session, through, before, PRUNED), durable=False
-        ):
+        while await self._database.write(lambda session: events.prune(session, through, before, PRUNED), durable=False):
             pass
 
     async def _passed(self) -> int:

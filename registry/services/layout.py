@@ -61,7 +61,7 @@ class Layout:
     def rebuild(self) -> Iterator[None]:
         """Give the tree all that the index says. What it has besides stays: it may be a folder that was adopted."""
         after = ""
-        while names := self._database.read_now(lambda session: repositories.names(session, after, ASKED)):
+        while names := self._database.read_now(lambda session: repositories.names(session, after, ASKED)):  # noqa: B023
             for name in names:
                 for touched in self._content(name):
                     self._show(touched)
@@ -72,7 +72,7 @@ class Layout:
     def _content(self, repository: str) -> Iterator[list[_Touched]]:
         """All that a repository holds."""
         after_id = 0
-        while linked := self._database.read_now(lambda s: blobs.linked_after(s, repository, after_id, ASKED)):
+        while linked := self._database.read_now(lambda s: blobs.linked_after(s, repository, after_id, ASKED)):  # noqa: B023
             yield [_Touched("blob", repository, digest) for _, digest in linked]
             after_id = linked[-1][0]
         for kind, list_after in (("manifest", manifests.digests), ("tag", tags.names)):
@@ -100,7 +100,7 @@ class Layout:
     def _ask(self, asks: list[Ask]) -> Iterator[list[Row]]:
         for start in range(0, len(asks), ASKED):
             some = asks[start : start + ASKED]
-            yield from self._database.read_now(lambda session: session.together(some))  # noqa: B023 - run at once
+            yield from self._database.read_now(lambda session: session.batch(some))  # noqa: B023 - run at once
 
     def _copy_manifests(self, sized: list[tuple[_Touched, int]]) -> None:
         """Manifests among the blobs, as many together as are small.

@@ -7,7 +7,7 @@ the parent before they start, and calls `flush` now and then; any worker renders
 import os
 import resource
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -52,6 +52,9 @@ class Metrics:
         self._database: dict[str, Timing] = {}
         self._uploads = 0
         self._damaged = 0
+        self.lags: Callable[[], Iterable[tuple[str, int, float]]] = tuple
+        """Asked when the numbers are rendered: of each follower of events its name, and how far it is behind, in events
+        and in seconds. What all workers share is asked of the index, not summed."""
 
     def request(self, route: str, method: str, status: int, seconds: float, received: int, sent: int) -> None:
         """Count an answered request; `route` is one of a few classes, never a path."""
@@ -103,9 +106,15 @@ class Metrics:
         tallies = [self._tally()]
         if self._folder:
             tallies += published(self._folder, os.getpid())
+        tallies.append(Tally(os.getpid(), list(self._lag_series())))
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Sums(tallies, self._version))
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def _lag_series(self) -> Iterator[Series]:
+        for name, count, seconds in self.lags():
+            yield Series(families.LAG_EVENTS.name, (name,), count)
+            yield Series(families.LAG_SECONDS.name, (name,), seconds)
 
     def _request_counts(self, route: str, method: str, status: int) -> _Request:
         known = method if method in _METHODS else "other"
