@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from registry import cores
 from registry.api.answer import FileBody
 from registry.api.cors import Cors, crossing
 from registry.api.dispatch import Distribution
@@ -29,7 +30,6 @@ from registry.api.services import Services
 from registry.api.short import ShortWay
 from registry.auth.access import Access, Action
 from registry.config import Config
-from registry.home import claim, driver_of
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.oci.errors import MethodNotAllowed, NotFound
@@ -45,13 +45,13 @@ from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
+from registry.storage_marker import driver_of, ensure_marker
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
 from registry.transport.application import Answer, Client, Deferred, Disconnected, Exchange, Payload, Refusal
 from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
-from storage import cores
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver, Multipart
@@ -92,7 +92,7 @@ class App:
         metrics.lags = self._lags
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
-        claim(content, self.database, config)
+        ensure_marker(content, self.database, config)
         recorder = self._recorder = Recorder(metrics, access_log)
         quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
         pull = Pull(self.database, content, quarantine, self.pool)
@@ -195,7 +195,9 @@ class App:
 
     async def serve(self, exchange: Exchange) -> None:
         bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
-        await self.asgi({**exchange.scope, "extensions": bodies}, exchange.receive, exchange.send)
+        await self.asgi(
+            {**exchange.scope, "extensions": exchange.scope["extensions"] | bodies}, exchange.receive, exchange.send
+        )
 
     def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
         return None if self._express is None else self._express(head.method, head.url, head.headers, client, request)

@@ -23,13 +23,13 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
+from registry import cores
 from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.telemetry.tally import empty
 from registry.transport.protocol import serving
 from registry.transport.reaper import Reaper
-from storage import cores
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
+from registry import cores
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.session import CursorSession
 from registry.metadata.wal import WriteAheadLog
-from storage import cores
 
 BUSY_TIMEOUT = 10.0
 MIGRATION_TIMEOUT = 60.0

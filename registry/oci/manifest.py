@@ -94,6 +94,8 @@ def _media_type(fields: dict[str, object], content_type: str | None) -> str:
         raise ManifestInvalid(
             f"the manifest has mediaType {shown(inside)} but came as {shown(outside)}; send the same in Content-Type"
         )
+    if outside in mediatypes.DOCKER and not inside:
+        raise ManifestInvalid(f"a manifest of type {outside} must have mediaType, so that its bytes say what it is")
     media_type = inside or outside
     if not media_type:
         return mediatypes.OCI_INDEX if "manifests" in fields else mediatypes.OCI_MANIFEST

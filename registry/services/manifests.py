@@ -80,8 +80,6 @@ class Manifests:
             if before.media_type is None:
                 manifests.put(session, repository_id, digest, manifest.media_type, payload, *described, references, now)
                 event("manifest.pushed", media_type=manifest.media_type, size=len(payload))
-            elif before.media_type != manifest.media_type:
-                manifests.retype(session, repository_id, digest, manifest.media_type, *described)
             for name in names:
                 tags.put(session, repository_id, repository, name, digest, before.tags[name], now, actor.principal)
                 if before.tags[name] != digest:

@@ -72,7 +72,7 @@ class Quarantine:
 
     def _is_damaged(self, digest: Digest, blob: Located, was_read: bool) -> bool:
         """Raises Unavailable where nothing can be said."""
-        if not self._content.is_home():
+        if not self._content.has_marker():
             raise Unavailable("the storage is not where it was; is its disk mounted?")
         if was_read:
             return True

@@ -1,4 +1,7 @@
-"""The ASGI scope of a request (ASGI specification, "HTTP Connection Scope")."""
+"""The ASGI scope of a request (ASGI specification, "HTTP Connection Scope").
+
+The extension `entrepot.client` has `gone() -> bool`: whether the connection is known to have ended. Any thread may ask.
+"""
 
 from __future__ import annotations
 
@@ -37,5 +40,5 @@ def scope_of(connection: RegistryProtocol, head: Head) -> HTTPScope:
         "query_string": url.query or b"",
         "headers": head.headers,
         "state": connection.app_state.copy(),
-        "extensions": {},
+        "extensions": {"entrepot.client": {"gone": connection.transport.is_closing}},
     }

@@ -9,7 +9,7 @@ from runtime.images import locks, paths
 from runtime.images.errors import BadImage, Interrupted
 from runtime.images.image import short
 from runtime.images.images import Images
-from runtime.images.neighbour import Neighbour
+from runtime.images.local_registry import LocalRegistry
 from runtime.images.progress import Progress, Status
 from storage.digest import Digest
 from storage.errors import DigestMismatch
@@ -19,7 +19,7 @@ from storage.growing import GrowingBlob
 class Download:
     """Blobs into the content of `images`; `check` is called between blocks and may raise to end it, resumably.
 
-    What a `neighbour` has is shared, and not fetched.
+    What a `local` registry has is shared, and not fetched.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class Download:
         opener: Opener,
         progress: Progress,
         check: Callable[[], None],
-        neighbour: Neighbour | None = None,
+        local: LocalRegistry | None = None,
     ) -> None:
         self._images = images
         self._open = opener
         self._progress = progress
         self._check = check
-        self._neighbour = neighbour
+        self._local = local
 
     def fetch(self, blob: Descriptor, growing: GrowingBlob | None = None) -> bool:
         """Have the blob here; whether bytes had to be fetched. While they come, `growing` has them to be read.
@@ -46,7 +46,7 @@ class Download:
         with locks.held(paths.busy(self._images.root, digest), lambda: self._wait(blob)):
             if self._images.has_blob(blob.digest, blob.size):
                 return False
-            if self._neighbour is not None and self._neighbour.share(self._images, blob, self._check):
+            if self._local is not None and self._local.share(self._images, blob, self._check):
                 self._progress.layer(short(blob.digest), Status.SHARED)
                 return True
             self._fetch(blob, paths.partial(digest), growing)

@@ -21,8 +21,8 @@ from runtime.images.download import Download
 from runtime.images.errors import BadImage, ImagesError, NoPlatform
 from runtime.images.image import Image, short
 from runtime.images.images import Images
+from runtime.images.local_registry import LocalRegistry
 from runtime.images.names import Name, familiar, short_repository
-from runtime.images.neighbour import Neighbour
 from runtime.images.platform import Platform
 from runtime.images.progress import Progress, Silent, Status
 from runtime.images.source import Source
@@ -73,7 +73,7 @@ def pull(
         read = config.read(_small(images, Download(images, opener, Silent(), _never), configured))
         _check(read, layers, name, wanted)
         with images.lease(chain_ids(read.diff_ids)):
-            _Layers(images, opener, progress, source.neighbour(name)).fetch(layers, read)
+            _Layers(images, opener, progress, source.local_registry(name)).fetch(layers, read)
             images.put_small(found.fetched.payload)
             by_digest = name._replace(tag="", digest=found.top)
             names = [by_digest] if name.digest else [name, by_digest]
@@ -138,9 +138,9 @@ class _Coming(NamedTuple):
 class _Layers:
     """The layers of one image on their way in."""
 
-    def __init__(self, images: Images, opener: Opener, progress: Progress, neighbour: Neighbour | None) -> None:
+    def __init__(self, images: Images, opener: Opener, progress: Progress, local: LocalRegistry | None) -> None:
         self._images = images
-        self._neighbour = neighbour
+        self._local = local
         self._opener = opener
         self._progress = progress
 
@@ -150,7 +150,7 @@ class _Layers:
         missing = [layer for layer in layers if not self._images.has_blob(layer.digest, layer.size)]
         _check_space(self._images.root, missing)
         with ExitStack() as files, Workers(_AT_ONCE) as workers, Workers(1) as unpacking:
-            download = Download(self._images, self._opener, self._progress, workers.check, self._neighbour)
+            download = Download(self._images, self._opener, self._progress, workers.check, self._local)
             coming: dict[str, _Coming] = {}
             for layer, chain in zip(layers, chains, strict=True):
                 here = layer not in missing

@@ -40,7 +40,7 @@ def test_the_list_is_not_empty() -> None:
 
 def test_nobody_listens() -> None:
     with pytest.raises(Unreachable, match=r"cannot reach 127\.0\.0\.1:\d+: connection refused"):
-        Client(f"127.0.0.1:{free_port()}", patience=QUICK).login()
+        Client(f"127.0.0.1:{free_port()}", retry=QUICK).login()
 
 
 def test_no_such_name() -> None:
@@ -56,14 +56,14 @@ def test_what_cannot_stand_in_a_header(client: Client) -> None:
 
 def test_no_tls(server: Server) -> None:
     with pytest.raises(NoTls, match="no TLS with"):
-        Client(f"127.0.0.1:{server.port}", plain_http=False, patience=QUICK).login()
+        Client(f"127.0.0.1:{server.port}", plain_http=False, retry=QUICK).login()
 
 
 def test_nothing_comes() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(TimedOut, match="does not answer"):
-            Client(f"127.0.0.1:{port}", timeout=0.05, patience=QUICK).login()
+            Client(f"127.0.0.1:{port}", timeout=0.05, retry=QUICK).login()
 
 
 def test_the_connection_ends() -> None:
@@ -71,4 +71,4 @@ def test_the_connection_ends() -> None:
         return Reply(200, b"{}" * 100, sent=10)
 
     with scripted(cut) as server, pytest.raises(Dropped, match="was dropped"):
-        Client(server.host, plain_http=True, patience=QUICK).manifest("a", "b")
+        Client(server.host, plain_http=True, retry=QUICK).manifest("a", "b")

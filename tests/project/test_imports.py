@@ -13,7 +13,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "registry.config": (),
     "registry.telemetry": (),
     "registry.transport": ("registry.telemetry",),
-    "registry.metadata": ("storage", "registry.oci"),
+    "registry.cores": ("storage",),
+    "registry.metadata": ("storage", "registry.oci", "registry.cores"),
     "registry.auth": ("storage", "registry.oci", "registry.metadata"),
     "registry.services": ("storage", "registry.oci", "registry.metadata", "registry.auth", "registry.telemetry"),
     "registry.api": (
@@ -26,10 +27,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.moving": ("storage", "registry.metadata"),
-    "registry.home": ("storage", "registry.config", "registry.metadata"),
+    "registry.storage_marker": ("storage", "registry.config", "registry.metadata"),
     "registry.app": (
         "storage",
-        "registry.home",
+        "registry.cores",
+        "registry.storage_marker",
         "registry.oci",
         "registry.metadata",
         "registry.auth",
@@ -40,7 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.config",
     ),
     "registry.server": (
-        "storage",
+        "registry.cores",
         "registry.app",
         "registry.config",
         "registry.telemetry",
@@ -48,7 +50,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "registry.cli": (
         "storage",
-        "registry.home",
+        "registry.storage_marker",
         "registry.moving",
         "registry.app",
         "registry.server",

@@ -32,7 +32,7 @@ class Parts:
         self.database = Database.open(database_of(root))
         self.pool = ThreadPoolExecutor(4)
         self.content = ContentStore(Checked(driver))
-        self.content.mark()
+        self.content.write_marker()
         self.damaged = 0
         self.quarantine = Quarantine(self.database, self.content, self.pool, self._count)
         self.group = GroupPut(self.content)

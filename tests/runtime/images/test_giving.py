@@ -54,7 +54,7 @@ def storage_of(place: Path, name: str) -> Path:
     root = place / name
     root.mkdir(mode=0o750)
     os.chown(root, USER, GROUP)
-    as_user(lambda: content_of(root).admit())
+    as_user(lambda: content_of(root).open_ingest_folder())
     return root
 
 

@@ -34,7 +34,7 @@ Sees = Callable[[Descriptor], bool]
 """Whether the registry shows this blob in the repository it is wanted from."""
 
 
-class Neighbour:
+class LocalRegistry:
     """The storage folder of a registry."""
 
     def __init__(self, storage: Path, sees: Sees) -> None:

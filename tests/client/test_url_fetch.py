@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from registry.client.elsewhere import blob_at
 from registry.client.errors import InvalidAnswer, NotFound
+from registry.client.url_fetch import blob_at
 from tests.client.pushed import QUICK
 from tests.client.scripted import Asked, Reply, scripted
 from tests.protocol.content import noise
@@ -24,7 +24,7 @@ def test_read() -> None:
         return Reply(200, DATA, sent=next(sent, None))
 
     with scripted(answer) as server:
-        with blob_at(f"{server.url}/moved", patience=QUICK) as reader:
+        with blob_at(f"{server.url}/moved", retry=QUICK) as reader:
             assert reader.read() == DATA
         with blob_at(f"{server.url}/layer?key=secret", offset=299_000) as reader:
             assert reader.read() == DATA[299_000:]

@@ -1,6 +1,6 @@
-"""The kinds of value a setting can have: how each is read, what is allowed, how it is written back as TOML.
+"""The types of value a setting can have: how each is read, what is allowed, how it is written back as TOML.
 
-A kind reads either a TOML value (typed) or text (an environment variable or a flag). It knows nothing of keys or of
+A type reads either a TOML value (typed) or text (an environment variable or a flag). It knows nothing of keys or of
 where a value came from; it raises `ValueError` and its `allowed` says what would have been right.
 """
 
@@ -26,7 +26,7 @@ _FOLDERS = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9.
 HIDDEN = "***"
 
 
-class Kind(Protocol):
+class Type(Protocol):
     """What a setting accepts."""
 
     @property
@@ -115,7 +115,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Integer:
     """A whole number between two bounds, both included."""
 
     least: int
@@ -286,10 +286,10 @@ class _ListOfText(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Beginnings(_ListOfText):
+class Prefixes(_ListOfText):
     """What texts may begin with."""
 
-    allowed: str = 'a list of beginnings, such as ["curl/", "Wget/"]'
+    allowed: str = 'a list of prefixes, such as ["curl/", "Wget/"]'
 
     def check(self, item: str) -> None:
         """Anything but nothing, on one line: every text begins with nothing."""

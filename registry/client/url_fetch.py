@@ -10,7 +10,7 @@ from registry.client.blob_reader import BlobReader
 from registry.client.endpoint import origin_of
 from registry.client.errors import InvalidAnswer
 from registry.client.refusal import refusal
-from registry.client.transport import Patience, Request, Transport
+from registry.client.transport import Request, RetryPolicy, Transport
 
 
 def blob_at(
@@ -20,14 +20,14 @@ def blob_at(
     offset: int = 0,
     insecure: bool = False,
     timeout: float = 60.0,
-    patience: Patience | None = None,
+    retry: RetryPolicy | None = None,
 ) -> BlobReader:
     """See `distribution.Reader`; nothing is shown to the server but the URL. Raises InvalidAnswer: it is no URL."""
     origin = origin_of(url)
     what = f"{origin}{urlsplit(url).path}"  # a query may carry a secret
-    patience = patience or Patience()
+    retry = retry or RetryPolicy()
     transport = Transport(
-        lambda: trust.context(origin.netloc, insecure=insecure), timeout=timeout, insecure=insecure, patience=patience
+        lambda: trust.context(origin.netloc, insecure=insecure), timeout=timeout, insecure=insecure, retry=retry
     )
 
     def ask(start: int) -> Answer:
@@ -40,4 +40,4 @@ def blob_at(
             raise InvalidAnswer(f"{what}: the answer is {answer.status}, which means nothing here")
         return answer
 
-    return BlobReader(ask, what, patience, size=size, offset=offset)
+    return BlobReader(ask, what, retry, size=size, offset=offset)

@@ -10,12 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 
+from storage import threads
+
 ALL = frozenset(os.sched_getaffinity(0))
 """Those that the process was given at its start."""
 
 
 def keep_to(core: int) -> None:
-    """Have the calling thread, and those that it starts, run on one core, where the system lets it."""
+    """Have the calling thread, and those that it starts, run on one core, where the system lets it.
+
+    The threads of storage, which work without the interpreter's lock, go anywhere.
+    """
+    threads.begin_with(anywhere)
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {core})
 

@@ -12,14 +12,14 @@ import pytest
 
 from registry.client.client import Client
 from registry.client.errors import RegistryError
-from registry.client.nearby import is_here
+from registry.client.local_registry import is_here
 from storage import paths
 from tests.client.pushed import QUICK, opener
 from tests.client.scripted import Asked, Reply, scripted
 from tests.protocol.content import digest_of, noise
 from tests.protocol.server import Server
 
-DATA = noise(200_000, "nearby")
+DATA = noise(200_000, "local registry")
 DIGEST = digest_of(DATA)
 
 Placing = Callable[[str], AbstractContextManager[bool]]
@@ -62,13 +62,13 @@ def test_odd_answers_are_no_folder(body: object) -> None:
         return Reply(200, payload if asked.target.endswith("/folder") else b"{}")
 
     with scripted(answer) as registry:
-        assert Client(registry.host, patience=QUICK).folder() is None
+        assert Client(registry.host, retry=QUICK).folder() is None
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_a_refusal_is_no_folder(status: int) -> None:
     with scripted(lambda asked: Reply(status if asked.target.endswith("/folder") else 200)) as registry:
-        assert Client(registry.host, patience=QUICK).folder() is None
+        assert Client(registry.host, retry=QUICK).folder() is None
 
 
 @pytest.fixture
@@ -152,5 +152,5 @@ def test_a_connection_that_drops_is_recovered_from() -> None:
         yield True
 
     with scripted(answer) as registry:
-        assert Client(registry.host, patience=QUICK).push_blob("app", DIGEST, len(DATA), opener(DATA), place=place)
+        assert Client(registry.host, retry=QUICK).push_blob("app", DIGEST, len(DATA), opener(DATA), place=place)
         assert [asked.method for asked in registry.asked if asked.method != "GET"] == ["POST", "PUT", "HEAD"]

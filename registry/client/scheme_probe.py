@@ -14,7 +14,7 @@ _NOT_THIS_SCHEME = 400
 """What servers of TLS answer, as far as they answer, to a request in the clear."""
 
 
-def ways(host: str, plain_http: bool | None, *, insecure: bool) -> tuple[Origin, ...]:
+def candidates(host: str, plain_http: bool | None, *, insecure: bool) -> tuple[Origin, ...]:
     """The origins that a name may mean, the likeliest first. Raises InvalidName."""
     first = endpoint(host, plain_http)
     if plain_http is None and (insecure or first.is_loopback):

@@ -1,4 +1,4 @@
-"""Each kind of value: what it reads, what it refuses, and that what it writes reads back as the same."""
+"""Each type of value: what it reads, what it refuses, and that what it writes reads back as the same."""
 
 import tomllib
 
@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.config import SETTINGS
-from registry.config.kinds import (
-    Beginnings,
+from registry.config.types import (
     Choice,
     Duration,
     Flag,
     Folders,
-    Kind,
+    Integer,
     Listen,
     Networks,
     Origins,
+    Prefixes,
     Size,
     Text,
+    Type,
     Url,
-    Whole,
     hide_passwords,
     split_listen,
 )
@@ -30,7 +30,7 @@ SIZE = Size(0, 2**40)
 
 
 @pytest.mark.parametrize(
-    ("kind", "raw", "value"),
+    ("type", "raw", "value"),
     [
         (DURATION, "30s", 30.0),
         (DURATION, "500ms", 0.5),
@@ -44,7 +44,7 @@ SIZE = Size(0, 2**40)
         (SIZE, "12", 12),
         (SIZE, "12B", 12),
         (SIZE, 12, 12),
-        (Whole(1, 9), 9, 9),
+        (Integer(1, 9), 9, 9),
         (Flag(), True, True),
         (Choice(("a", "b")), "b", "b"),
         (Listen(), "127.0.0.1:5000", "127.0.0.1:5000"),
@@ -57,17 +57,17 @@ SIZE = Size(0, 2**40)
         (Text(), "words", "words"),
         (Folders(), "/registry/blobs_1.x/", "registry/blobs_1.x"),
         (Folders(), "/", ""),
-        (Beginnings(), ["curl/"], ("curl/",)),
+        (Prefixes(), ["curl/"], ("curl/",)),
     ],
 )
-def test_reads_from_toml(kind: Kind, raw: object, value: object) -> None:
-    assert kind.read(raw, text=False) == value
+def test_reads_from_toml(type: Type, raw: object, value: object) -> None:
+    assert type.read(raw, text=False) == value
 
 
 @pytest.mark.parametrize(
-    ("kind", "raw", "value"),
+    ("type", "raw", "value"),
     [
-        (Whole(1, 9), " 9 ", 9),
+        (Integer(1, 9), " 9 ", 9),
         (Flag(), "TRUE", True),
         (Flag(), "false", False),
         (DURATION, "5m", 300.0),
@@ -76,12 +76,12 @@ def test_reads_from_toml(kind: Kind, raw: object, value: object) -> None:
         (Networks(), "", ()),
     ],
 )
-def test_reads_from_text(kind: Kind, raw: object, value: object) -> None:
-    assert kind.read(raw, text=True) == value
+def test_reads_from_text(type: Type, raw: object, value: object) -> None:
+    assert type.read(raw, text=True) == value
 
 
 @pytest.mark.parametrize(
-    ("kind", "raw"),
+    ("type", "raw"),
     [
         (DURATION, "30 parsecs"),
         (DURATION, "-1s"),
@@ -97,10 +97,10 @@ def test_reads_from_text(kind: Kind, raw: object, value: object) -> None:
         (SIZE, -1),
         (SIZE, True),
         (SIZE, 1.0),
-        (Whole(1, 9), 0),
-        (Whole(1, 9), 10),
-        (Whole(1, 9), "9"),
-        (Whole(1, 9), True),
+        (Integer(1, 9), 0),
+        (Integer(1, 9), 10),
+        (Integer(1, 9), "9"),
+        (Integer(1, 9), True),
         (Flag(), 1),
         (Flag(), "true"),
         (Choice(("", "a")), "A"),
@@ -130,23 +130,23 @@ def test_reads_from_text(kind: Kind, raw: object, value: object) -> None:
         (Folders(), "a/../b"),
         (Folders(), "a b"),
         (Folders(), ["a"]),
-        (Beginnings(), [""]),
-        (Beginnings(), ["two\nlines"]),
-        (Beginnings(), "curl/"),
+        (Prefixes(), [""]),
+        (Prefixes(), ["two\nlines"]),
+        (Prefixes(), "curl/"),
     ],
 )
-def test_refuses(kind: Kind, raw: object) -> None:
+def test_refuses(type: Type, raw: object) -> None:
     with pytest.raises(ValueError):
-        kind.read(raw, text=False)
+        type.read(raw, text=False)
 
 
 @pytest.mark.parametrize("key", SETTINGS)
 def test_every_default_reads_back(key: str) -> None:
     setting = SETTINGS[key]
-    written = tomllib.loads(f"value = {setting.kind.write(setting.default)}")["value"]
-    if written == "" and isinstance(setting.kind, Text):
+    written = tomllib.loads(f"value = {setting.type.write(setting.default)}")["value"]
+    if written == "" and isinstance(setting.type, Text):
         return
-    assert setting.kind.read(written, text=False) == setting.default
+    assert setting.type.read(written, text=False) == setting.default
 
 
 @given(st.integers(0, 86400 * 1000).map(lambda milliseconds: milliseconds / 1000))

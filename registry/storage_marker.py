@@ -1,4 +1,4 @@
-"""The storage that a configuration names: its driver, and the mark that says whose it is."""
+"""The storage that a configuration names: its driver, and the marker that says that it is this index's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def driver_of(config: Config) -> Driver:
     return load(config.storage.driver, **settings)
 
 
-def claim_storage(config: Config) -> None:
+def check_marker(config: Config) -> None:
     """Find that the storage is this index's, before any worker is started. Raises StorageMissing."""
     if config.storage.driver == "memory":
         return
@@ -51,21 +51,21 @@ def claim_storage(config: Config) -> None:
         driver = Checked(driver_of(hasty))
         if not driver.local:
             driver.probe()  # says more of what is wrong than a look does
-        claim(ContentStore(driver), database, config)
+        ensure_marker(ContentStore(driver), database, config)
     except StorageError as error:
         raise StorageMissing(f"{described(config)} cannot be used: {str(error).removeprefix(ITSELF)}") from error
     finally:
         database.close()
 
 
-def claim(content: ContentStore, database: Database, config: Config) -> None:
+def ensure_marker(content: ContentStore, database: Database, config: Config) -> None:
     """Mark a new storage, or find it marked; an unmarked one should not be without its bytes."""
-    if content.is_home():
+    if content.has_marker():
         return
     if config.storage.driver != "memory" and database.read_now(blobs.any_known):
         what = "is it the right bucket and prefix?" if config.storage.driver == "s3" else "is its disk mounted?"
         raise StorageMissing(f"{described(config)} is empty, but the database knows of blobs in it; {what}")
-    content.mark()
+    content.write_marker()
 
 
 def described(config: Config) -> str:
