@@ -24,11 +24,11 @@ import urllib3
 from urllib3.exceptions import InsecureRequestWarning
 
 from registry.client.answer import Answer
-from registry.client.border import border
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import InvalidAnswer, NoTls, UnknownHost, Unreachable, Untrusted
 from registry.client.head import POOLS
 from registry.client.proxies import proxy_for, proxy_headers
+from registry.client.translate import translating
 
 Body: TypeAlias = bytes | Callable[[], Generator[bytes, None, None]]
 """Bytes, or what gives them anew for each attempt, their number then in Content-Length."""
@@ -139,7 +139,7 @@ class Transport:
         pool = self._pool(origin)
         made = request.body() if callable(request.body) else None
         # A generator left in the middle holds a file open.
-        with border(origin.netloc), closing(made) if made is not None else nullcontext():
+        with translating(origin.netloc), closing(made) if made is not None else nullcontext():
             response = pool.urlopen(
                 request.method,
                 request.url,

@@ -1,4 +1,4 @@
-"""The door to the metadata: reads, and writes through one group-committing writer.
+"""The metadata database: reads, and writes through one group-committing writer.
 
 A process opens the database after it has forked. Several processes may have the same database open and write to it.
 """

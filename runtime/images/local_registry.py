@@ -18,8 +18,8 @@ from registry.oci.descriptor import Descriptor
 from runtime.images import paths
 from runtime.images.clone import cloned
 from runtime.images.errors import ImagesError
-from runtime.images.giving import WRITABLE, Giving
 from runtime.images.images import Images
+from runtime.images.linked_upload import WRITABLE, LinkedUpload
 from storage import paths as stored
 from storage.digest import Digest
 from storage.ingest import hash_reader
@@ -61,10 +61,10 @@ class LocalRegistry:
         same = (found.st_dev, found.st_ino) == (folder.device, folder.inode)
         return cls(Path(folder.path), sees) if same and modes.S_ISDIR(found.st_mode) else None
 
-    def giving(self, images: Images, digest: Digest) -> Giving | None:
+    def giving(self, images: Images, digest: Digest) -> LinkedUpload | None:
         """One of our blobs as a file for the registry."""
         local = images.content.local_path(digest)
-        return None if local is None else Giving(self._storage, Path(local))
+        return None if local is None else LinkedUpload(self._storage, Path(local))
 
     def share(self, images: Images, blob: Descriptor, check: Callable[[], None]) -> bool:
         """Have the blob here without copying it; False when it is not there whole, or cannot be shared."""

@@ -142,8 +142,8 @@ def test_damaged_bytes_are_refused_as_a_file_too(server: Server, host: Host, mad
 GIVE_AND_DIE = """
 import os, sys
 from pathlib import Path
-from runtime.images.giving import Giving
-with Giving(Path(sys.argv[1]), Path(sys.argv[2]))("1" * 32) as put:
+from runtime.images.linked_upload import LinkedUpload
+with LinkedUpload(Path(sys.argv[1]), Path(sys.argv[2]))("1" * 32) as put:
     os.kill(os.getpid(), 9 if put else 15)
 """
 

@@ -23,7 +23,7 @@ WRITABLE: Final = modes.S_IWUSR | modes.S_IWGRP | modes.S_IWOTH
 """Mode bits that a file with several names does not have."""
 
 
-class Giving:
+class LinkedUpload:
     """The file at `source` for the registry whose storage is the folder `storage`. `taken`: it was, in the end."""
 
     def __init__(self, storage: Path, source: Path) -> None:

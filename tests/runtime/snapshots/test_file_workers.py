@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from runtime.snapshots.apply import hands
+from runtime.snapshots.apply import file_workers
 from runtime.snapshots.drivers import load
 from runtime.snapshots.errors import SnapshotError
 from tests.e2e.processes import run
@@ -26,8 +26,8 @@ HAVE_HANDS = len(os.sched_getaffinity(0)) > 1
 
 @pytest.fixture(autouse=True)
 def from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hands from the first file on."""
-    monkeypatch.setattr(hands, "WORTH", 0)
+    """FileWorkers from the first file on."""
+    monkeypatch.setattr(file_workers, "WORTH", 0)
 
 
 def colliding(seed: int) -> bytes:
@@ -72,9 +72,9 @@ def begun() -> int:
 @pytest.mark.parametrize("seed", range(6))
 def test_what_hands_make_is_what_one_alone_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     layer = colliding(seed)
-    monkeypatch.setattr(hands, "WORTH", ENTRIES)
+    monkeypatch.setattr(file_workers, "WORTH", ENTRIES)
     alone, before = made(layer, tmp_path / "alone"), begun()
-    monkeypatch.setattr(hands, "WORTH", 0)
+    monkeypatch.setattr(file_workers, "WORTH", 0)
     together = made(layer, tmp_path / "together")
     assert (begun() > before) == HAVE_HANDS
     assert together == alone
@@ -110,7 +110,7 @@ def test_a_hand_that_is_killed_ends_it(tmp_path: Path) -> None:
     before = children()
 
     class Killing:
-        """Kills all hands whenever some is read."""
+        """Kills all workers whenever some is read."""
 
         def __init__(self, stream: BinaryIO) -> None:
             self._stream = stream

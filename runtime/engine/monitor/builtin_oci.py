@@ -17,7 +17,7 @@ from runtime.engine.monitor.oci import Oci, RuntimeFailed
 _EXECUTOR = "runtime.executor"
 
 
-class Ours(Oci):
+class BuiltinOci(Oci):
     """The verbs of our own runtime; `creator` is a fork that is ready for the first start."""
 
     def __init__(self, program: Sequence[str], root: str, id: str, log: str, creator: Creator | None) -> None:

@@ -21,11 +21,12 @@ OURS = runtimes.find("entrepot-oci")
 LOOK = "cat /proc/self/status; ls -l /proc/self/fd; env"
 AHEAD = """
 import os, sys
-from runtime.engine import ahead, frames
+from runtime.engine import frames
+from runtime.engine import prefork
 from runtime.engine.launch import launch
 from runtime.engine.paths import Paths
 paths = Paths(sys.argv[1], sys.argv[2])
-ahead.begin()
+prefork.begin()
 of = paths.of(sys.argv[3])
 with launch(of).go(of.plan) as connection:
     pid = connection.started()
@@ -129,7 +130,7 @@ def test_a_monitor_begun_ahead_has_nothing_of_its_command(bundle: Make) -> None:
 
 
 def test_a_monitor_that_gets_no_container_ends_with_its_command() -> None:
-    code = "from runtime.engine import ahead; ahead.begin(); print(open('/proc/thread-self/children').read())"
+    code = "from runtime.engine import prefork; prefork.begin(); print(open('/proc/thread-self/children').read())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
     monitor = Path("/proc", done.stdout.strip())
     assert monitor.name.isdigit()

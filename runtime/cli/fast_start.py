@@ -1,4 +1,4 @@
-"""The front door's threshold: a verb that has to begin at once is begun here, before click and all it needs is loaded.
+"""Fast start: a verb that has to begin at once is begun here, before click and all it needs is loaded.
 
 That is so when the line is as it should be. Everything else is for the whole command line (`command`): other verbs,
 help, completion, and every line that is wrong, because it says what is wrong and what would be right.
@@ -13,7 +13,7 @@ import sys
 from runtime.cli import failure
 from runtime.cli.options import ONE
 from runtime.cli.reading import read
-from runtime.together import Together, begin
+from runtime.module_archive import ModuleArchive, begin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ STARTING = (["run"], ["start"], ["container", "run"], ["container", "start"])
 _WHOLE = "runtime.cli.command"
 _ROOTLESS = "runtime.cli.rootless"
 _COMPLETING = "_ENTREPOT_COMPLETE"
-_together: Together | None = None
+_archive: ModuleArchive | None = None
 
 
 def launched() -> NoReturn:
     """Run the command line of this process, which was started for it, and exit."""
-    global _together
+    global _archive
     _have_streams()
-    _together = begin(f"{os.path.dirname(__file__)}/__pycache__/commands.{sys.implementation.cache_tag}")
+    _archive = begin(f"{os.path.dirname(__file__)}/__pycache__/commands.{sys.implementation.cache_tag}")
     main()
 
 
@@ -59,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if arguments is None and os.geteuid() and (code := failure.status(lambda: _module(_ROOTLESS).enter(given))):
         sys.exit(code)
     if arguments is None and starts(given):
-        _module("runtime.engine.ahead").begin()
+        _module("runtime.engine.prefork").begin()
     work = None if _COMPLETING in os.environ else at_once(given)
     code = _module(_WHOLE).status(given) if work is None else failure.status(work)
     if arguments is None and len(os.listdir("/proc/self/task")) == 1:
         # Python takes its time to forget what it has loaded; a process that goes need not.
         atexit._run_exitfuncs()
-        if _together is not None and not code:
-            _together.keep()
+        if _archive is not None and not code:
+            _archive.keep()
         os._exit(code)
     sys.exit(code)
 
@@ -95,7 +95,7 @@ def at_once(given: Sequence[str]) -> Callable[[], object] | None:
     name = before.rest[0]
     _module("runtime.cli.place").say(before.values["root"], before.values["run_root"])
     if name not in WITHOUT_RECORDS:
-        _module("runtime.cli.plainly")
+        _module("runtime.cli.light_msgspec")
     verb: Verb = _module(f"runtime.cli.{name}").command
     found = read(before.rest[1:], verb.options, spread=verb.spread)
     if found is None or not verb.takes(len(found.rest)):

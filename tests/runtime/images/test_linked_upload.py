@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.images.giving import Giving
+from runtime.images.linked_upload import LinkedUpload
 from storage import paths
 from storage.checked import Checked
 from storage.content import ContentStore
@@ -93,7 +93,7 @@ def test_a_clone_is_the_registrys_own_and_takes_no_room(cloning: Path) -> None:
     ours.write_bytes(DATA * 40)
     os.sync()
     free, digest = os.statvfs(cloning).f_bfree, Digest.of(DATA * 40)
-    giving = Giving(storage, ours)
+    giving = LinkedUpload(storage, ours)
     with giving(UPLOAD) as put:
         assert put
         as_user(lambda: content_of(storage).adopt(paths.linked(UPLOAD), digest))
@@ -118,7 +118,7 @@ def test_the_registry_can_read_it_and_not_write_to_it(place: Path, ours: Path) -
             with pytest.raises(PermissionError):
                 act()
 
-    giving = Giving(storage, ours)
+    giving = LinkedUpload(storage, ours)
     with giving(UPLOAD) as put:
         assert put
         as_user(taken)
@@ -132,7 +132,7 @@ def test_a_file_that_others_have_keeps_its_group(place: Path, ours: Path) -> Non
     storage = storage_of(place, "registry")
     other = place / "other"
     other.hardlink_to(ours)
-    giving = Giving(storage, ours)
+    giving = LinkedUpload(storage, ours)
     with giving(UPLOAD) as put:
         assert not put
     assert not giving.taken
@@ -148,23 +148,23 @@ def test_what_does_not_fit_is_no_error(place: Path, ours: Path) -> None:
     storage = storage_of(place, "registry")
     linked = storage / paths.LINKED
     for upload in ("", "..", "../../x", UPLOAD.upper().replace("1", "A"), UPLOAD + "\n"):
-        with Giving(storage, ours)(upload) as put:
+        with LinkedUpload(storage, ours)(upload) as put:
             assert not put
-    with Giving(storage, place / "none")(UPLOAD) as put:
+    with LinkedUpload(storage, place / "none")(UPLOAD) as put:
         assert not put
     os.chown(ours, 1, 1)  # the registry would not take a file of a third user
-    with Giving(storage, ours)(UPLOAD) as put:
+    with LinkedUpload(storage, ours)(UPLOAD) as put:
         assert not put
     os.chown(ours, 0, 0)
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
     linked.rmdir()
     linked.symlink_to(elsewhere)
-    giving = Giving(storage, ours)
+    giving = LinkedUpload(storage, ours)
     with giving(UPLOAD) as put:
         assert not put
     assert not giving.taken
     assert list(elsewhere.iterdir()) == []
     shutil.rmtree(storage)
-    with Giving(storage, ours)(UPLOAD) as put:
+    with LinkedUpload(storage, ours)(UPLOAD) as put:
         assert not put

@@ -8,9 +8,9 @@ import socket
 import pytest
 from urllib3 import exceptions as foreign
 
-from registry.client.border import MAP
 from registry.client.client import Client
 from registry.client.errors import Dropped, InvalidName, NoTls, TimedOut, UnknownHost, Unreachable
+from registry.client.translate import MAP
 from tests.client.pushed import QUICK
 from tests.client.scripted import Asked, Reply, scripted
 from tests.ports import free_port

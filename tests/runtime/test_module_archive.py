@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = f"""
 import json, sys
 sys.path.append({str(ROOT)!r})
-from runtime import together
+from runtime import module_archive
 sys.path.insert(0, sys.argv[1])
-finder = together.begin(sys.argv[2])
+finder = module_archive.begin(sys.argv[2])
 exec(sys.argv[3])
 import made, made.inner, plain
 loaded = [made, made.inner, plain]
@@ -84,7 +84,7 @@ def test_a_file_that_is_damaged_is_made_anew(library: Library, damage: Callable[
 @pytest.mark.parametrize(
     "before",
     [
-        "together.forget()",
+        "module_archive.forget()",
         "import os; os.close(finder._descriptor)",
         "import os; os.dup2(os.open('/proc/self/exe', os.O_RDONLY), finder._descriptor)",
     ],
@@ -106,14 +106,15 @@ def test_where_modules_are_looked_for_elsewhere_it_does_not_count(library: Libra
 def test_one_that_may_not_be_written_is_not(library: Library) -> None:
     library("sys.dont_write_bytecode = True")
     assert not library.kept.exists()
-    library("together.os.geteuid = lambda: 1234567")
+    library("module_archive.os.geteuid = lambda: 1234567")
     assert not library.kept.exists()
 
 
 def test_a_whole_one_leaves_no_descriptor(library: Library) -> None:
     """What runs next to a container must not be found with the file open."""
     library()
-    taken = "import os; held = set(os.listdir('/proc/self/fd')); finder = together.begin(sys.argv[2], whole=True); " + (
-        "assert set(os.listdir('/proc/self/fd')) == held"
+    taken = (
+        "import os; held = set(os.listdir('/proc/self/fd')); finder = module_archive.begin(sys.argv[2], whole=True); "
+        + ("assert set(os.listdir('/proc/self/fd')) == held")
     )
     assert library(f"sys.meta_path.remove(finder); {taken}")[0] == [True] * 3

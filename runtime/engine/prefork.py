@@ -14,7 +14,7 @@ import socket
 import sys
 from importlib import import_module
 
-from runtime import together
+from runtime import module_archive
 from runtime.engine.connection import Connection
 from runtime.engine.waiting import Waiting
 from runtime.syscall.files import close_range
@@ -65,7 +65,7 @@ def _leave(stream: int) -> None:
     for number in _TERMINAL:
         signal.signal(number, signal.SIG_IGN)  # which forgets what came meanwhile
         signal.signal(number, signal.SIG_DFL)
-    together.forget()
+    module_archive.forget()
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)

@@ -1,4 +1,4 @@
-"""The program of a hand: it makes small files of a layer as the applier tells it, on a core of its own.
+"""The program of a worker: it makes small files of a layer as the applier tells it, on a core of its own.
 
 python -I -S -c ... PARENT: what to do comes by descriptor 3, below the folder that descriptor 4 is open on. It ends
 with whoever started it, by a signal of the kernel and by the end of what it is told.
@@ -31,15 +31,15 @@ def main() -> None:
     if os.getppid() != int(sys.argv[1]):
         return
     with socket.socket(fileno=CHANNEL) as channel, channel.makefile("rb", 1 << 18) as stream:
-        hand = Hand(TREE)
+        worker = FileWorker(TREE)
         while (told := jobs(cast(BinaryIO, stream))) is not None:
             if told:
-                hand.work(told)
+                worker.work(told)
             else:
-                channel.sendall(packed(hand.done()))
+                channel.sendall(packed(worker.done()))
 
 
-class Hand:
+class FileWorker:
     """Makes files below the folder that `root` is open on."""
 
     def __init__(self, root: int) -> None:

@@ -1,8 +1,8 @@
 """Processes that make the small files of a layer while the applier reads on.
 
 Making a file is work of the kernel, which takes several at once; one Python process asks for one after the other. All
-of a folder are made by the same hand, in their order. Whatever else is done in a folder to a name that a hand may not
-have made yet waits for the hands (`Tree.settle`).
+of a folder are made by the same worker, in their order. What else is done in a folder to a name that a worker may not
+have made yet waits for the workers (`Tree.settle`).
 """
 
 from __future__ import annotations
@@ -15,83 +15,83 @@ import socket
 import sys
 from typing import BinaryIO, Final
 
-from runtime.snapshots.apply import hand, orders
+from runtime.snapshots.apply import file_worker, orders
 from runtime.snapshots.apply.attributes import Attributes
 from runtime.snapshots.apply.orders import Job
 from runtime.snapshots.errors import SnapshotError
 
 WORTH: Final = 3000
-"""Small files of a layer that are made without hands: to make them takes about what it takes to start hands."""
+"""Small files of a layer that are made without workers: to make them takes about what it takes to start workers."""
 _MOST: Final = 4
 _JOBS, _BYTES = 128, 1 << 18
 """What is sent at once, at most."""
 _ROOT: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-_BOOT: Final = f"import sys; sys.path.insert(0, sys.argv.pop(1)); from {hand.__name__} import main; main()"
+_BOOT: Final = f"import sys; sys.path.insert(0, sys.argv.pop(1)); from {file_worker.__name__} import main; main()"
 _ABOVE: Final = 10
-"""Descriptors from there on are not those that a hand gets."""
+"""Descriptors from there on are not those that a worker gets."""
 
 
-class Hands:
+class FileWorkers:
     """Below the folder that `tree` is open on; `held` is a lock that lasts as long as somebody makes files there."""
 
     def __init__(self, tree: int, held: int) -> None:
         self._tree = tree
         self._held = held
         self._seen = 0
-        self._hands: list[_Hand] = []
+        self._workers: list[_Worker] = []
         cores = len(os.sched_getaffinity(0))
         self._count = min(cores, _MOST) if cores > 1 else 0
         self._next = 0
         self._busy = False
 
-    def __enter__(self) -> Hands:
+    def __enter__(self) -> FileWorkers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in self._hands:
+        for each in self._workers:
             each.end()
 
     def take(self) -> int:
-        """The number of a hand for a folder that has none yet; -1 when there is none, now or at all."""
+        """The number of a worker for a folder that has none yet; -1 when there is none, now or at all."""
         self._seen += 1
         if self._seen <= WORTH or not self._count:
             return -1
-        if not self._hands:
+        if not self._workers:
             self._start()
         self._next += 1
-        return self._next % len(self._hands) if self._hands else -1
+        return self._next % len(self._workers) if self._workers else -1
 
     def make(self, number: int, path: bytes, base: bytes, data: bytes, wanted: Attributes) -> None:
-        """Have a file made in a folder by its hand, some time before `settle` is over."""
+        """Have a file made in a folder by its worker, some time before `settle` is over."""
         self._busy = True
-        self._hands[number].add((path, base, data, *wanted[:5]))
+        self._workers[number].add((path, base, data, *wanted[:5]))
 
     def settle(self) -> None:
         """Wait until all is made. Raises what the applier itself would have, InvalidLayer, Unsupported and OSError."""
         if not self._busy:
             return
         self._busy = False
-        for each in self._hands:
+        for each in self._workers:
             each.ask()
-        failures = [failure for failure in [each.answer() for each in self._hands] if failure is not None]
+        failures = [failure for failure in [each.answer() for each in self._workers] if failure is not None]
         if failures:
             raise failures[0].error()
 
     def _start(self) -> None:
         try:
             for _ in range(self._count if sys.executable else 0):
-                self._hands.append(_Hand(self._tree, self._held))
+                self._workers.append(_Worker(self._tree, self._held))
         except OSError:
             pass  # those there are will do
-        self._count = len(self._hands)
+        self._count = len(self._workers)
 
 
-class _Hand:
+class _Worker:
     def __init__(self, tree: int, held: int) -> None:
         self._channel, theirs = socket.socketpair()
         with contextlib.ExitStack() as opened:
             opened.enter_context(theirs)
-            given = {hand.CHANNEL: theirs.fileno(), hand.TREE: tree, hand.HELD: held}
+            given = {file_worker.CHANNEL: theirs.fileno(), file_worker.TREE: tree, file_worker.HELD: held}
             actions = []
             for number, descriptor in given.items():
                 above = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)

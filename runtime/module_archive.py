@@ -39,7 +39,7 @@ class _Loader(_importing.SourceFileLoader):
         return found
 
 
-class Together:
+class ModuleArchive:
     """A finder of modules, asked before all others.
 
     With `whole` the file is read at once and closed: nobody who comes by this process's descriptors finds it there.
@@ -170,9 +170,9 @@ def _is_as_it_was(kept: Kept) -> bool:
     return int(now.st_mtime) == kept[2] and now.st_size == kept[3]
 
 
-def begin(path: str, *, whole: bool = False) -> Together:
+def begin(path: str, *, whole: bool = False) -> ModuleArchive:
     """Have modules found in a file from now on."""
-    finder = Together(path, whole=whole)
+    finder = ModuleArchive(path, whole=whole)
     sys.meta_path.insert(0, finder)
     return finder
 
@@ -180,5 +180,5 @@ def begin(path: str, *, whole: bool = False) -> Together:
 def forget() -> None:
     """Have this process, a fork that goes its own way, find them as Python does."""
     for finder in sys.meta_path:
-        if isinstance(finder, Together):
+        if isinstance(finder, ModuleArchive):
             finder.forget()

@@ -1,4 +1,4 @@
-"""The one border for urllib3: what it raises becomes an error of this room."""
+"""Translates what urllib3 raises into the errors of this room, and nothing else does."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LONGEST = 300
 
 
 @contextmanager
-def border(where: str) -> Iterator[None]:
+def translating(where: str) -> Iterator[None]:
     """Raise errors of this room for those of urllib3 and of sockets; `where` names the host."""
     try:
         yield
