@@ -113,7 +113,7 @@ class App:
             pull=pull,
             uploads=uploads,
             publisher=publisher,
-            manifests=Manifests(self.database, self.pool, json_depth=limits.json_depth, sparse=config.manifests.sparse),
+            manifests=Manifests(self.database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
             manifest_size=limits.manifest_size,
             body_size=limits.body_size,
             page_size=limits.page_size,

@@ -141,6 +141,7 @@ class Limits(Section, frozen=True, kw_only=True):
     uploads_per_client: Annotated[int, Integer(1, 1_000_000)] = 1000
     page_size: Annotated[int, Integer(1, 10_000)] = 1000
     json_depth: Annotated[int, Integer(4, 256)] = 32
+    json_values: Annotated[int, Integer(1000, 100_000_000)] = 200_000
     ranges: Annotated[int, Integer(1, 256)] = 16
 
 

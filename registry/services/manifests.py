@@ -21,7 +21,7 @@ from registry.services.conditions import Conditions
 from storage.digest import Digest
 
 LARGE = 64 * 1024
-"""Manifests over this many bytes are parsed in a thread."""
+"""Manifests over this many bytes are parsed in a thread, one at a time: each takes several times its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Manifests:
     `sparse`: take manifests some of whose layers are missing, as the spec allows; an image's config is always wanted.
     """
 
-    def __init__(self, database: Database, pool: ThreadPoolExecutor, *, json_depth: int, sparse: bool) -> None:
+    def __init__(self, database: Database, json_depth: int, json_values: int, *, sparse: bool) -> None:
         self._database = database
-        self._pool = pool
-        self._json_depth = json_depth
+        self._parser = ThreadPoolExecutor(1, "manifests")
+        self._bounds = json_depth, json_values
         self._sparse = sparse
 
     async def put(
@@ -90,9 +90,9 @@ class Manifests:
 
     async def _parse(self, payload: bytes, content_type: str | None) -> Manifest:
         if len(payload) <= LARGE:
-            return parse(payload, content_type, self._json_depth)
+            return parse(payload, content_type, *self._bounds)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, parse, payload, content_type, self._json_depth)
+        return await loop.run_in_executor(self._parser, parse, payload, content_type, *self._bounds)
 
     def _required(self, manifest: Manifest) -> list[Descriptor]:
         """The blobs that must be there."""
