@@ -40,6 +40,18 @@ LAG_SECONDS = Family(
     ("follower",),
     "Age of the first event that the follower has not dealt with.",
 )
+DROPPED = Family(
+    "entrepot_log_lines_dropped",
+    "counter",
+    ("log",),
+    "Lines of a log (access, server) that were dropped because they could not be written.",
+)
+OUT_OF_DESCRIPTORS = Family(
+    "entrepot_out_of_descriptors_seconds",
+    "counter",
+    (),
+    "Seconds in which a worker had no free file descriptor, so that new connections were closed.",
+)
 CPU = Family("entrepot_cpu_seconds", "counter", (), "CPU time used by the worker processes.")
 MEMORY = Family("entrepot_memory_bytes", "gauge", (), "Resident memory of the worker processes.")
 WORKERS = Family("entrepot_workers", "gauge", (), "Worker processes alive.")
@@ -57,6 +69,8 @@ FAMILIES = (
     DAMAGED,
     LAG_EVENTS,
     LAG_SECONDS,
+    DROPPED,
+    OUT_OF_DESCRIPTORS,
     CPU,
     MEMORY,
     WORKERS,
