@@ -219,11 +219,11 @@ class Checked:
         with self._operation("put", path):
             self._driver.put(path, data, durable=durable)
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         for path, _ in files:
             check_path(path)
         with _Operation(self._observe, "put_group", ""):
-            found = self._driver.put_group(files)
+            found = self._driver.put_group(files, durable=durable)
         return [
             translated(error, path) if isinstance(error, OSError) else error
             for error, (path, _) in zip(found, files, strict=True)

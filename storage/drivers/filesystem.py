@@ -88,7 +88,9 @@ class FilesystemDriver:
         if durable:
             self._folders.persist(os.path.dirname(path))
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
+        if not durable:
+            return list(self._store(files, durable=False))
         small = [file for file in files if len(file[1]) <= LARGEST]
         large = [file for file in files if len(file[1]) > LARGEST]
         found: dict[int, Exception | None] = {}
