@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.moving": ("storage", "registry.metadata"),
-    "registry.storage_marker": ("storage", "registry.config", "registry.metadata"),
+    "registry.held": ("registry.config",),
+    "registry.storage_marker": ("storage", "registry.config", "registry.held", "registry.metadata"),
     "registry.app": (
         "storage",
         "registry.cores",
@@ -41,15 +42,22 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
         "registry.config",
     ),
+    "registry.descriptors": (),
+    "registry.supervisor": ("registry.cores",),
     "registry.server": (
         "registry.cores",
         "registry.app",
+        "registry.held",
+        "registry.storage_marker",
+        "registry.descriptors",
+        "registry.supervisor",
         "registry.config",
         "registry.telemetry",
         "registry.transport",
     ),
     "registry.cli": (
         "storage",
+        "registry.held",
         "registry.storage_marker",
         "registry.moving",
         "registry.app",
@@ -116,7 +124,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "urllib3": ("registry.client", "runtime.images", "storage.drivers.s3"),
     "click": ("registry.cli", "runtime.cli"),
     "prometheus_client": ("registry.telemetry",),
-    "structlog": ("registry.telemetry",),
     "uvicorn": ("registry.transport", "registry.app", "registry.server"),
 }
 
