@@ -37,6 +37,7 @@ from registry.services.expiry import Orphans, expire_uploads
 from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
+from registry.services.lists import Lists
 from registry.services.manifests import Manifests
 from registry.services.orphan_sweeper import OrphanSweeper
 from registry.services.publish import Publisher
@@ -114,7 +115,7 @@ class App:
             manifests=Manifests(self.database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
             manifest_size=limits.manifest_size,
             body_size=limits.body_size,
-            page_size=limits.page_size,
+            lists=Lists(self.database, limits.page_size),
             ranges=limits.ranges,
             public_url=config.server.public_url,
             absolute_locations=config.server.absolute_locations,
