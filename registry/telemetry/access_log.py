@@ -19,11 +19,15 @@ _LONGEST_BUFFER = 4096
 
 
 class Line(msgspec.Struct):
-    """What is said about a request; times are UTC, `seconds` runs from its head to the end of the answer."""
+    """What is said about an answered request; `seconds` runs from its head to the end of the answer.
 
-    time: str
+    `time` is in seconds since the epoch, and is written down as text, in UTC.
+    """
+
+    time: float | str
     request_id: str
     client: str
+    principal: str
     method: str
     target: str
     route: str
@@ -50,33 +54,18 @@ class AccessLog:
             self._open()
             atexit.register(self.flush)
 
-    def line(
-        self,
-        now: float,
-        request_id: str,
-        client: str,
-        method: str,
-        target: str,
-        route: str,
-        status: int,
-        seconds: float,
-        received: int,
-        sent: int,
-        agent: str,
-    ) -> None:
-        """Keep a line about a request answered at `now` (seconds since the epoch); does nothing when switched off."""
+    def line(self, line: Line) -> None:
+        """Keep it; does nothing when switched off."""
         if not self.enabled:
             return
+        now = float(line.time)
         second = int(now)
         if second != self._second:
             self._second = second
             self._prefix = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second))
-        time = f"{self._prefix}{int((now - second) * 1000):03d}Z"
-        self._lines.append(
-            self._encode(
-                Line(time, request_id, client, method, target, route, status, round(seconds, 6), received, sent, agent)
-            )
-        )
+        line.time = f"{self._prefix}{int((now - second) * 1000):03d}Z"
+        line.seconds = round(line.seconds, 6)
+        self._lines.append(self._encode(line))
         if len(self._lines) >= _LONGEST_BUFFER:
             self.flush()
 
