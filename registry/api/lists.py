@@ -35,7 +35,8 @@ async def referrers(request: Request, services: Services) -> Answer:
     asked = Asked(request.name, request.reference, kind, _after(request), _limit(request, services))
     page = await services.lists.referrers(asked)
     path = f"/v2/{request.name}/referrers/{request.reference}"
-    answer = _answer(request, services, page, path, [] if kind is None else [("artifactType", kind)])
+    query = [] if kind is None else [("artifactType", kind)]
+    answer = _answer(request, services, page, path, query, mediatypes.OCI_INDEX.encode())
     if kind is not None:
         answer.headers.append((b"oci-filters-applied", b"artifactType"))
     return answer
@@ -50,11 +51,15 @@ def _limit(request: Request, services: Services) -> int:
 
 
 def _answer(
-    request: Request, services: Services, page: Page, path: str, query: Sequence[tuple[str, str]] = ()
+    request: Request,
+    services: Services,
+    page: Page,
+    path: str,
+    query: Sequence[tuple[str, str]] = (),
+    media_type: bytes = b"application/json",
 ) -> Answer:
     """The page with the link to the next; its entity tag is its digest."""
-    media_type = mediatypes.OCI_INDEX if request.target.route == "referrers" else "application/json"
-    headers = [(b"content-type", media_type.encode()), (b"etag", etag(page.digest))]
+    headers = [(b"content-type", media_type), (b"etag", etag(page.digest))]
     if page.last:
         headers.append(next_link(path, [("n", str(_limit(request, services))), ("last", page.last), *query]))
     answer = Answer(200, headers, page.document)
