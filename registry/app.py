@@ -37,7 +37,9 @@ from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
 from registry.storage_marker import driver_of, ensure_marker
+from registry.telemetry import logs
 from registry.telemetry.access_log import AccessLog
+from registry.telemetry.flusher import Flusher
 from registry.telemetry.metrics import Metrics
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
@@ -48,9 +50,6 @@ from storage.driver import Driver, Multipart
 log = logging.getLogger(__name__)
 
 VERSION = version("entrepot")
-
-FLUSH = 0.1
-"""Seconds between two writes of the access log."""
 
 PATIENCE = 25
 """Fifths of a second for which the tree of links waits for a quiet moment."""
@@ -74,7 +73,7 @@ class App:
         self._config = config
         self._metrics = metrics
         self._access_log = access_log
-        self._flusher: asyncio.Task[None] | None = None
+        self._flusher = Flusher(access_log, metrics)
         self.database = Database.open(
             config.database.url, observe=metrics.database, readers=config.database.connections
         )
@@ -155,13 +154,16 @@ class App:
         except OSError as error:
             log.error("the access log cannot be opened again and goes on in the old file: %s", error)
 
+    def out_of_descriptors(self) -> None:
+        """Count a second in which the worker could accept no connection."""
+        self._metrics.out_of_descriptors()
+
     def start(self) -> None:
-        self._flusher = asyncio.create_task(self._flush_always())
+        self._flusher.start()
         self._jobs.start()
 
     async def stop(self) -> None:
-        if self._flusher is not None:
-            self._flusher.cancel()
+        self._flusher.stop()
         await self._jobs.stop()
         await self._uploads.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
@@ -174,17 +176,14 @@ class App:
         self._metrics.flush(now=True)
         self._access_log.close()
 
-    async def _flush_always(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH)
-            self._access_log.flush()
-            self._metrics.flush()
-
 
 def build(config: Config, *, driver: Driver | None = None, metrics_folder: str = "") -> App:
     """An application over `driver`, or the configured one. The database must have been migrated."""
     access_log = AccessLog(config.log.access_file, enabled=config.log.access)
-    return App(config, driver or driver_of(config), Metrics(metrics_folder, version=VERSION), access_log)
+    metrics = Metrics(metrics_folder, version=VERSION)
+    metrics.watch_dropped("access", lambda: access_log.dropped)
+    metrics.watch_dropped("server", logs.dropped)
+    return App(config, driver or driver_of(config), metrics, access_log)
 
 
 async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
