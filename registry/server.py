@@ -27,8 +27,7 @@ from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.telemetry.tally import empty
-from registry.transport.protocol import serving
-from registry.transport.reaper import Reaper
+from registry.transport.protocol import Service
 from storage import cores
 
 log = logging.getLogger(__name__)
@@ -53,10 +52,11 @@ class Worker(uvicorn.Server):
     """uvicorn's server around one App."""
 
     def __init__(self, app: App, config: Config) -> None:
+        self._service = Service(app)
         super().__init__(
             uvicorn.Config(
                 app.serve,  # which only the protocol calls
-                http=serving(app),
+                http=self._service.protocol,
                 ws="none",
                 lifespan="off",
                 loop="uvloop",
@@ -72,18 +72,15 @@ class Worker(uvicorn.Server):
             )
         )
         self._application = app
-        self._reaper: Reaper | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.start()
         await super().startup(sockets)
-        self._reaper = Reaper(self.server_state.connections, asyncio.get_running_loop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.draining = True
         await super().shutdown(sockets)
-        if self._reaper is not None:
-            self._reaper.stop()
+        self._service.stop()
         await self._application.stop()
 
     @contextmanager

@@ -21,7 +21,7 @@ from registry.auth.access import Access
 from registry.oci.errors import Denied, MethodNotAllowed, RegistryFault
 from registry.services.body import Disconnected
 from registry.transport import application
-from registry.transport.whole import answer_of
+from registry.transport.response import answer_of
 
 log = logging.getLogger(__name__)
 

@@ -165,9 +165,11 @@ def test_upgrades_are_ignored(server: Server, protocol: str) -> None:
     }
     body = data(100_000)
     with server.connect() as connection:
-        wire = encode("GET", "/slow?seconds=0", headers) * 3 + encode("POST", "/take", headers, body)
+        chunked = encode("POST", "/take", {**headers, "Transfer-Encoding": "chunked"}) + chunks(body, 30_000)
+        wire = encode("GET", "/slow?seconds=0", headers) * 3 + encode("POST", "/take", headers, body) + chunked
         connection.send(wire + encode("GET", "/express/2"))
         for _ in range(3):
             assert connection.read().status == 200
+        arrived(connection.read(), body)
         arrived(connection.read(), body)
         assert connection.read().body == b"ee"
