@@ -1,4 +1,4 @@
-# The front door: every command of the project. `make` lists them.
+# Every command of the project. `make` lists them.
 
 PYTHON ?= python3
 VENV := .venv

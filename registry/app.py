@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from registry import cores
 from registry.api.answer import FileBody
 from registry.api.cors import Cors, crossing
 from registry.api.dispatch import Distribution
@@ -29,28 +30,27 @@ from registry.api.services import Services
 from registry.api.short import ShortWay
 from registry.auth.access import Access, Action
 from registry.config import Config
-from registry.home import claim, driver_of
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.oci.errors import MethodNotAllowed, NotFound
-from registry.services.damage import Damage
 from registry.services.expiry import Orphans, expire_uploads
 from registry.services.group import GroupPut
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
-from registry.services.leftovers import Leftovers
 from registry.services.manifests import Manifests
+from registry.services.orphan_sweeper import OrphanSweeper
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
+from registry.services.quarantine import Quarantine
+from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
-from registry.services.verify import Verify
+from registry.storage_marker import driver_of, ensure_marker
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.metrics import Metrics
 from registry.transport.application import Answer, Client, Deferred, Disconnected, Exchange, Payload, Refusal
 from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
-from storage import cores
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver, Multipart
@@ -90,10 +90,10 @@ class App:
         )
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
-        claim(content, self.database, config)
+        ensure_marker(content, self.database, config)
         recorder = self._recorder = Recorder(metrics, access_log)
-        damage = Damage(self.database, content, self.pool, metrics.damaged)
-        pull = Pull(self.database, content, damage, self.pool)
+        quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
+        pull = Pull(self.database, content, quarantine, self.pool)
         self._group = GroupPut(content)
         publisher = Publisher(self.database, content, self.pool, self._group)
         uploads = Uploads(
@@ -111,7 +111,7 @@ class App:
             pull=pull,
             uploads=uploads,
             publisher=publisher,
-            manifests=Manifests(self.database, self.pool, json_depth=limits.json_depth, sparse=config.manifests.sparse),
+            manifests=Manifests(self.database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
             manifest_size=limits.manifest_size,
             body_size=limits.body_size,
             page_size=limits.page_size,
@@ -130,9 +130,10 @@ class App:
             express = Express if self.database.inline_reads else ExpressLater
             self._express = express(self.database, content, pull, recorder)
         self._short = ShortWay(distribution) if plain else None
-        verify = Verify(self.database, content, damage, self.pool, config.verify.rate, config.verify.again_after)
+        verify = config.verify
+        scrubber = Scrubber(self.database, content, quarantine, self.pool, verify.rate, verify.again_after)
         self._uploads = uploads
-        self._jobs = Jobs(self.database, self._work(uploads, checked, verify, pull))
+        self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber, pull))
 
     def _front(self, distribution: Distribution, origins: Origins, recorder: Recorder, driver: Driver) -> ASGIApp:
         """Everything in front of the handlers."""
@@ -157,7 +158,7 @@ class App:
         )
         return crossing(front, rules, origins, recorder)
 
-    def _work(self, uploads: Uploads, driver: Checked, verify: Verify, pull: Pull) -> list[Work]:
+    def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber, pull: Pull) -> list[Work]:
         expire_after = self._config.uploads.expire_after
         orphans = Orphans(self.database, driver, self.pool, expire_after)
         often = max(0.2, expire_after / 4)
@@ -173,16 +174,18 @@ class App:
             Work("layout.follow", 1.0, partial(_follow, Layout(self.database, driver), self.pool)),
         ]
         if isinstance(driver, Multipart):
-            leftovers = Leftovers(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
-            work.append(Work("storage.leftovers", min(600.0, often), leftovers.sweep))
+            sweeper = OrphanSweeper(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
+            work.append(Work("storage.leftovers", min(600.0, often), sweeper.sweep))
         if self._config.verify.enabled:
-            work.append(Work("content.reads", every, partial(verify.remember, pull), leased=False))
-            work.append(Work("content.verify", every, partial(verify.run, TURN)))
+            work.append(Work("content.reads", every, partial(scrubber.remember, pull), leased=False))
+            work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
         return work
 
     async def serve(self, exchange: Exchange) -> None:
         bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
-        await self.asgi({**exchange.scope, "extensions": bodies}, exchange.receive, exchange.send)
+        await self.asgi(
+            {**exchange.scope, "extensions": exchange.scope["extensions"] | bodies}, exchange.receive, exchange.send
+        )
 
     def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
         return None if self._express is None else self._express(head.method, head.url, head.headers, client, request)

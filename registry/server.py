@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
+from registry import cores
 from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.telemetry.tally import empty
 from registry.transport.protocol import Service
-from storage import cores
 
 log = logging.getLogger(__name__)
 

@@ -276,18 +276,18 @@ class _CheckedLocal(Checked):
 
 
 class _CheckedFolder(_CheckedLocal):
-    def admit(self, folder: str) -> Root:
-        with self._operation("admit", folder):
-            return cast(Adopts, self._driver).admit(folder)
+    def open_folder(self, folder: str) -> Root:
+        with self._operation("open_folder", folder):
+            return cast(Adopts, self._driver).open_folder(folder)
 
     def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
         check_path(destination)
         with self._operation("adopt", path):
             return cast(Adopts, self._driver).adopt(path, destination, judge)
 
-    def dismiss(self, path: str, before: float | None = None) -> bool:
-        with self._operation("dismiss", path):
-            return cast(Adopts, self._driver).dismiss(path, before)
+    def discard(self, path: str, before: float | None = None) -> bool:
+        with self._operation("discard", path):
+            return cast(Adopts, self._driver).discard(path, before)
 
 
 class _CheckedObjects(Checked):

@@ -41,7 +41,7 @@ class ContentStore:
         """As the driver's: where False, keep every state, and ask for nothing that the index knows."""
         return self._driver.local
 
-    def is_home(self) -> bool:
+    def has_marker(self) -> bool:
         """Whether it has been marked; where not, it may be an empty folder that a disk is to be mounted on."""
         try:
             self._driver.stat(paths.MARK)
@@ -49,7 +49,7 @@ class ContentStore:
             return False
         return True
 
-    def mark(self) -> None:
+    def write_marker(self) -> None:
         self._driver.put(paths.MARK, b"the blobs of an entrepot registry\n")
 
     def begin(self, upload_path: str, algorithm: str = "sha256") -> Ingest:
@@ -92,9 +92,9 @@ class ContentStore:
             found[place] = error
         return found
 
-    def admit(self) -> Root | None:
+    def open_ingest_folder(self) -> Root | None:
         """Be ready for whole files that programs of this machine put in; the root, None where none can be taken."""
-        return None if self._adopts is None else self._adopts.admit(paths.LINKED)
+        return None if self._adopts is None else self._adopts.open_folder(paths.LINKED)
 
     def adopt(self, path: str, expected: Digest) -> Stored:
         """Verify, publish, make durable a whole file that was put at `path`, without copying it.
@@ -111,10 +111,10 @@ class ContentStore:
 
         return Stored(self._adopts.adopt(path, paths.blob_data(expected), judge), "")
 
-    def dismiss(self, path: str) -> None:
+    def discard(self, path: str) -> None:
         """Remove a file that was put in and is not to be taken, if there is one."""
         if self._adopts is not None:
-            self._adopts.dismiss(path)
+            self._adopts.discard(path)
 
     def open(
         self, digest: Digest, size: int, offset: int = 0, length: int | None = None, *, place: str = ""

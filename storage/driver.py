@@ -151,7 +151,7 @@ class Adopts(LocalFiles, Protocol):
     root. Where they came from they may have other names, so that they are never written to here.
     """
 
-    def admit(self, folder: str) -> Root:
+    def open_folder(self, folder: str) -> Root:
         """Make the folder they are put into."""
 
     def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
@@ -161,7 +161,7 @@ class Adopts(LocalFiles, Protocol):
         Unfit.
         """
 
-    def dismiss(self, path: str, before: float | None = None) -> bool:
+    def discard(self, path: str, before: float | None = None) -> bool:
         """Remove it, if it is there; or only if it was put there before that time (seconds since the epoch)."""
 
 

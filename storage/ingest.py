@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple
 
-from storage import cores, paths
+from storage import paths, threads
 from storage.digest import Buffer, Digest, Hash, hasher
 from storage.driver import Driver, Stat, Writer
 from storage.errors import DigestMismatch, NotFound, StorageError
@@ -29,7 +29,7 @@ WRITERS = 64
 @functools.cache
 def _writers(process: int) -> ThreadPoolExecutor:
     """Threads that write, for this `process`: a fork has none of its parent's."""
-    return ThreadPoolExecutor(WRITERS, thread_name_prefix="write", initializer=cores.anywhere)
+    return ThreadPoolExecutor(WRITERS, thread_name_prefix="write", initializer=threads.begin)
 
 
 def _this_boot() -> str:

@@ -41,9 +41,16 @@ async def get(request: Request, services: Services) -> Answer:
 
 
 async def _away(request: Request, services: Services, blob: FoundBlob) -> Answer | None:
-    """A redirect to where the bytes are; None for those who get them here. The storage heeds `Range` itself."""
+    """A redirect to where the bytes are; None for those who get them here.
+
+    The storage heeds `Range` itself, but not as we do where the blob is empty.
+    """
     redirects = services.redirects
-    if blob.reader is not None or not redirects.wants(request.origin.client, request.header(b"user-agent") or ""):
+    if (
+        not blob.size
+        or blob.reader is not None
+        or not redirects.wants(request.origin.client, request.header(b"user-agent") or "")
+    ):
         return None
     url = await services.pull.signed(blob, redirects.seconds)
     if url is None:

@@ -74,6 +74,8 @@ class Distribution:
             assert not isinstance(answer.body, FileBody)
             status, sent = answer.status, len(answer.body)
             return answer_of(status, headers_of(answer, _extra(request)), answer.body)
+        except self._gone:
+            return b"", b""  # to nobody: the connection is closed
         finally:
             self._record(request, route, status, sent, started)
 

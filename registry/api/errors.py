@@ -24,6 +24,7 @@ FAULTS: dict[type[fault.RegistryFault], tuple[str, int]] = {
     fault.SizeInvalid: ("SIZE_INVALID", 400),
     fault.RangeInvalid: ("RANGE_INVALID", 416),
     fault.PageInvalid: ("PAGINATION_NUMBER_INVALID", 400),
+    fault.QueryInvalid: ("UNSUPPORTED", 400),
     fault.PreconditionFailed: ("PRECONDITION_FAILED", 412),
     fault.Denied: ("DENIED", 403),
     fault.Unauthorized: ("UNAUTHORIZED", 401),

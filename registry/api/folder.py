@@ -24,7 +24,7 @@ async def get(request: Request, services: Services) -> Answer:
     """Path, device and inode of the storage's root: the path may mean something else to the client."""
     loop = asyncio.get_running_loop()
     if await loop.run_in_executor(None, _is_told, request):
-        root = await loop.run_in_executor(None, services.uploads.door)
+        root = await loop.run_in_executor(None, services.uploads.ingest_folder)
         if root is not None:
             return json_answer(root._asdict(), [(b"cache-control", b"no-store")])
     raise NotFound("there is nothing here for this client")

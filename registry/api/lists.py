@@ -5,7 +5,7 @@ from __future__ import annotations
 from registry.api.answer import Answer, json_answer
 from registry.api.conditional import etag, not_modified, unchanged
 from registry.api.location import next_link
-from registry.api.query import page_size
+from registry.api.query import page_size, readable
 from registry.api.request import Request
 from registry.api.services import Services
 from registry.oci import mediatypes
@@ -21,7 +21,7 @@ async def base(request: Request, services: Services) -> Answer:
 
 async def tags(request: Request, services: Services) -> Answer:
     limit = page_size(request.query.get("n"), services.page_size)
-    page = await tag_page(services.database, request.name, request.parameter("last") or "", limit)
+    page = await tag_page(services.database, request.name, readable("last", request.parameter("last")), limit)
     answer = json_answer({"name": request.name, "tags": page.names})
     if page.more:
         query = [("n", str(limit)), ("last", page.names[-1])]
@@ -31,7 +31,7 @@ async def tags(request: Request, services: Services) -> Answer:
 
 async def catalog(request: Request, services: Services) -> Answer:
     limit = page_size(request.query.get("n"), services.page_size)
-    page = await repository_page(services.database, request.parameter("last") or "", limit)
+    page = await repository_page(services.database, readable("last", request.parameter("last")), limit)
     answer = json_answer({"repositories": page.names})
     if page.more:
         answer.headers.append(next_link("/v2/_catalog", [("n", str(limit)), ("last", page.names[-1])]))
@@ -40,8 +40,8 @@ async def catalog(request: Request, services: Services) -> Answer:
 
 async def referrers(request: Request, services: Services) -> Answer:
     limit = page_size(request.query.get("n"), services.page_size)
-    artifact_type = request.parameter("artifactType")
-    after = request.parameter("last") or ""
+    artifact_type = readable("artifactType", request.parameter("artifactType")) or None
+    after = readable("last", request.parameter("last"))
     found = await find_referrers(services.database, request.name, request.reference, artifact_type, after, limit)
     index = {"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": found.descriptors}
     answer = json_answer(index, media_type=mediatypes.OCI_INDEX.encode())

@@ -48,7 +48,10 @@ class Request:
 
     @property
     def actor(self) -> Actor:
-        return Actor(ANONYMOUS, self.origin.client, self.request_id)
+        gone = self.scope.get("extensions", {}).get("entrepot.client", {}).get("gone")
+        if gone is None:
+            return Actor(ANONYMOUS, self.origin.client, self.request_id)
+        return Actor(ANONYMOUS, self.origin.client, self.request_id, gone)
 
     @property
     def query(self) -> dict[str, list[str]]:

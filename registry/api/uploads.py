@@ -5,25 +5,22 @@ from __future__ import annotations
 from registry.api.answer import Answer, Headers
 from registry.api.conditional import etag
 from registry.api.location import location
-from registry.api.request import Request, parse_digest
+from registry.api.request import Request
 from registry.api.services import Services
-from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, NameInvalid
+from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid
 from registry.oci.range import parse_content_range
 from registry.oci.reference import valid_name
 from registry.services import uploads
 from registry.services.uploads import held
 from storage.digest import Digest
+from storage.errors import InvalidDigest
 
 
 async def post(request: Request, services: Services) -> Answer:
     """Mount, or a blob in one request, or a session."""
-    mount = request.parameter("mount")
-    if mount is not None:
-        digest, source = parse_digest(mount), request.parameter("from")
-        if source is not None and not valid_name(source):
-            raise NameInvalid(f"from={source[:256]!r} is not a repository name", {"name": source[:256]})
-        if await services.publisher.mount(request.name, digest, source, request.actor):
-            return _created(request, services, digest)
+    mount = _mount(request)
+    if mount is not None and await services.publisher.mount(request.name, *mount, request.actor):
+        return _created(request, services, mount[0])
     digest_given = request.digest_parameter()
     if digest_given is not None:
         await services.uploads.monolithic(request.name, digest_given, request.body, request.actor)
@@ -34,6 +31,20 @@ async def post(request: Request, services: Services) -> Answer:
     return Answer(202, _session(request, services, upload, 0))
 
 
+def _mount(request: Request) -> tuple[Digest, str | None] | None:
+    """What is to be mounted, and from where. None also for what no registry has: the blob is pushed instead.
+
+    Clients take both from labels and caches, which may be of other registries with other names.
+    """
+    mount, source = request.parameter("mount"), request.parameter("from")
+    if mount is None or (source is not None and not valid_name(source)):
+        return None
+    try:
+        return Digest.parse(mount), source
+    except InvalidDigest:
+        return None
+
+
 async def get(request: Request, services: Services) -> Answer:
     """How far the session is."""
     offset = await services.uploads.offset(request.name, _upload(request))
@@ -41,7 +52,7 @@ async def get(request: Request, services: Services) -> Answer:
 
 
 async def patch(request: Request, services: Services) -> Answer:
-    offset = await services.uploads.append(request.name, _upload(request), request.body, _span(request))
+    offset = await services.uploads.append(request.name, _upload(request), request.body, _span(request), request.actor)
     return Answer(202, _session(request, services, request.reference, offset))
 
 
@@ -59,7 +70,7 @@ async def put(request: Request, services: Services) -> Answer:
 
 
 async def delete(request: Request, services: Services) -> Answer:
-    await services.uploads.cancel(request.name, _upload(request))
+    await services.uploads.cancel(request.name, _upload(request), request.actor)
     return Answer(204)
 
 

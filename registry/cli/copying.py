@@ -13,12 +13,12 @@ from registry.cli.flags import configuration
 from registry.cli.folders import make_folders
 from registry.cli.tables import upgraded
 from registry.config import Config, load
-from registry.config.kinds import hide_passwords
-from registry.home import described, driver_of
+from registry.config.types import hide_passwords
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.schema import HEAD, current
 from registry.moving.blob_copy import BlobCopy, Failure, Tally
+from registry.storage_marker import described, driver_of
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.errors import NoSpace, StorageError
@@ -59,7 +59,7 @@ class Ends:
     def blob_copy(self, threads: int, *, verify: bool, skip_damaged: bool) -> BlobCopy:
         """Between both storages, which are looked at. Raises ClickException."""
         source = ContentStore(_storage(self.source_config, write=False))
-        if not source.is_home():
+        if not source.has_marker():
             raise click.ClickException(f"{self.storage} is not the storage of a registry; is its disk mounted?")
         destination = _storage(self.destination_config, write=True)
         return BlobCopy(self.source, source, destination, threads=threads, verify=verify, skip_damaged=skip_damaged)

@@ -8,8 +8,8 @@ from registry.cli.flags import configuration, configured
 from registry.cli.folders import make_folders
 from registry.cli.listening import greeting, listening
 from registry.cli.tables import upgraded
-from registry.home import claim_storage
 from registry.server import serve
+from registry.storage_marker import check_marker
 from registry.telemetry.logs import configure
 
 
@@ -21,7 +21,7 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     make_folders(config)
     config, listener = listening(config)
     upgraded(config)
-    claim_storage(config)
+    check_marker(config)
     configure(config.log.level, config.log.format)
     click.echo(greeting(config))
     sys.stdout.flush()

@@ -6,7 +6,7 @@ import time
 import click
 
 from registry.config import Config
-from registry.config.kinds import hide_passwords
+from registry.config.types import hide_passwords
 from registry.metadata.errors import DatabaseError, DatabaseUnavailable
 from registry.metadata.schema import upgrade
 

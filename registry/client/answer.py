@@ -9,9 +9,9 @@ from typing import Self
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from registry.client.border import border
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import TooLarge
+from registry.client.translate import translating
 
 _PIECE = 1 << 16
 _DRAINED = 1 << 16
@@ -41,7 +41,7 @@ class Answer:
 
     def read(self, size: int) -> bytes:
         """Some of the bytes that come next, at most `size`; empty at the end. Raises Unreachable."""
-        with border(self.origin.netloc):
+        with translating(self.origin.netloc):
             return self._response.read1(size) or b""
 
     def body(self, limit: int) -> bytes:

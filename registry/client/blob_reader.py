@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from registry.client.answer import Answer
 from registry.client.errors import Dropped, InvalidAnswer, SizeMismatch, Unreachable
-from registry.client.transport import Patience
+from registry.client.transport import RetryPolicy
 
 _PIECE = 1 << 20
 _MOST_RESUMES = 100
@@ -41,11 +41,11 @@ class BlobReader:
     """`ask(offset)` sends the request and gives its answer; `what` begins error texts. Not for several threads."""
 
     def __init__(
-        self, ask: Callable[[int], Answer], what: str, patience: Patience, *, size: int | None, offset: int
+        self, ask: Callable[[int], Answer], what: str, retry: RetryPolicy, *, size: int | None, offset: int
     ) -> None:
         self._ask = ask
         self._what = what
-        self._patience = patience
+        self._retry = retry
         self._answer: Answer | None = None
         self._resumes = 0
         self._fruitless = 0
@@ -111,10 +111,10 @@ class BlobReader:
         self._leave()
         self._resumes += 1
         self._fruitless += 1
-        if self._fruitless >= self._patience.attempts or self._resumes >= _MOST_RESUMES:
+        if self._fruitless >= self._retry.attempts or self._resumes >= _MOST_RESUMES:
             raise error
         if self._fruitless > 1:
-            self._patience.longer.wait(self._fruitless - 1)
+            self._retry.longer.wait(self._fruitless - 1)
 
     def _open(self) -> None:
         answer = self._ask(self.position)

@@ -9,17 +9,17 @@ from threading import Lock
 from typing import BinaryIO
 from urllib.parse import quote
 
-from registry.client import manifests, names, nearby, referrers, trust
+from registry.client import local_registry, manifests, names, referrers, trust
 from registry.client.answer import Answer
-from registry.client.approach import choose, ways
 from registry.client.authorizer import Authorizer
 from registry.client.blob_reader import BlobReader
 from registry.client.credentials import Credentials
 from registry.client.distribution import Fetched, Folder, Place
 from registry.client.errors import DigestMismatch, InvalidAnswer, NotFound
 from registry.client.pages import LONGEST, pages, strings
+from registry.client.scheme_probe import candidates, choose
 from registry.client.session import CATALOG, DELETE, PULL, PUSH, Session, scope
-from registry.client.transport import Patience, Transport
+from registry.client.transport import RetryPolicy, Transport
 from registry.client.upload import Upload
 from registry.oci.descriptor import Descriptor
 from storage.digest import Digest
@@ -31,7 +31,7 @@ PAGE = 1000
 class Client:
     """See `distribution.Distribution`. `host` is as users write it: "example.com:5000", "docker.io".
 
-    `plain_http`: None for docker's habit (`approach.py`). `ca_file`: a CA to trust beside the system's and
+    `plain_http`: None for docker's habit (`scheme_probe.py`). `ca_file`: a CA to trust beside the system's and
     those of `certs` (docker's /etc/docker/certs.d). `insecure`: any certificate. `timeout` (seconds) for each wait.
     Nothing is asked until the first call. Raises InvalidName.
     """
@@ -45,20 +45,20 @@ class Client:
         ca_file: str = "",
         insecure: bool = False,
         timeout: float = 60.0,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
         certs: Path = trust.CERTS,
     ) -> None:
         self.host = host
-        self._patience = patience or Patience()
+        self._retry = retry or RetryPolicy()
         self._credentials = credentials
-        self._ways = ways(host, plain_http, insecure=insecure)
+        self._candidates = candidates(host, plain_http, insecure=insecure)
         self._made: Session | None = None
         self._lock = Lock()
         self._transport = Transport(
             lambda: trust.context(host, ca_file=ca_file, insecure=insecure, certs=certs),
             timeout=timeout,
             insecure=insecure,
-            patience=self._patience,
+            retry=self._retry,
         )
 
     @property
@@ -67,11 +67,11 @@ class Client:
         with self._lock:
             if self._made is not None:
                 return self._made
-            chosen = choose(self._ways, self._transport)
+            chosen = choose(self._candidates, self._transport)
             # When nobody answers, the likeliest way is gone once more, for what it fails with.
-            origin = chosen or self._ways[0]
+            origin = chosen or self._candidates[0]
             authorizer = Authorizer(origin, self._transport, self._credentials)
-            made = Session(origin, self._transport, authorizer, self._patience)
+            made = Session(origin, self._transport, authorizer, self._retry)
             self._made = None if chosen is None else made
             return made
 
@@ -81,7 +81,7 @@ class Client:
         return session.authorizer.identity() or self._credentials
 
     def folder(self) -> Folder | None:
-        return nearby.folder(self._session)
+        return local_registry.folder(self._session)
 
     def manifest(self, name: str, reference: str) -> Fetched:
         asked = names.digest_in(reference)
@@ -125,7 +125,7 @@ class Client:
         what = self._named(name, digest)
         url = f"v2/{name}/blobs/{names.digest(digest)}"
         return BlobReader(
-            lambda start: self._bytes(url, name, what, start), what, self._patience, size=size, offset=offset
+            lambda start: self._bytes(url, name, what, start), what, self._retry, size=size, offset=offset
         )
 
     def has_blob(self, name: str, digest: str) -> int | None:
@@ -213,7 +213,7 @@ class Client:
         if chunk is not None and chunk < 1:
             raise ValueError("a chunk has at least one byte")
         name, digest = names.repository(name), names.digest(digest)
-        return Upload(self._session, self._patience, name, digest, size, open_at, progress, chunk, place)
+        return Upload(self._session, self._retry, name, digest, size, open_at, progress, chunk, place)
 
     def _named(self, name: str, reference: str) -> str:
         """How an error text names it. Raises InvalidName: it is no name at all."""

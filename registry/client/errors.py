@@ -24,7 +24,7 @@ ClientError
 ├── ConfigInvalid                docker's config.json cannot be read or written
 └── HelperFailed                 a docker-credential helper is missing or failed
 
-Exceptions of urllib3 never leave this room: `border.py` makes them these.
+Exceptions of urllib3 never leave this room: `translate.py` makes them these.
 """
 
 from __future__ import annotations

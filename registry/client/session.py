@@ -12,7 +12,7 @@ from registry.client.challenge import parse
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import InvalidAnswer, Unreachable
 from registry.client.refusal import refusal
-from registry.client.transport import Body, Patience, Request, Transport
+from registry.client.transport import Body, Request, RetryPolicy, Transport
 
 PULL = "pull"
 PUSH = "pull,push"
@@ -35,10 +35,10 @@ class Page(NamedTuple):
 class Session:
     """`origin` is the registry; Authorization goes nowhere else."""
 
-    def __init__(self, origin: Origin, transport: Transport, authorizer: Authorizer, patience: Patience) -> None:
+    def __init__(self, origin: Origin, transport: Transport, authorizer: Authorizer, retry: RetryPolicy) -> None:
         self.origin = origin
         self._transport = transport
-        self._patience = patience
+        self._retry = retry
         self.authorizer = authorizer
 
     def send(
@@ -80,12 +80,12 @@ class Session:
 
         Raises TooLarge when there are more than `limit`.
         """
-        for attempt in range(1, self._patience.attempts):
+        for attempt in range(1, self._retry.attempts):
             with self.send("GET", url, scopes, what, headers=headers) as answer:
                 try:
                     return Page(answer, answer.body(limit))
                 except Unreachable:
-                    self._patience.wait(attempt)
+                    self._retry.wait(attempt)
         with self.send("GET", url, scopes, what, headers=headers) as answer:
             return Page(answer, answer.body(limit))
 

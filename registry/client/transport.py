@@ -24,11 +24,11 @@ import urllib3
 from urllib3.exceptions import InsecureRequestWarning
 
 from registry.client.answer import Answer
-from registry.client.border import border
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import InvalidAnswer, NoTls, UnknownHost, Unreachable, Untrusted
 from registry.client.head import POOLS
 from registry.client.proxies import proxy_for, proxy_headers
+from registry.client.translate import translating
 
 Body: TypeAlias = bytes | Callable[[], Generator[bytes, None, None]]
 """Bytes, or what gives them anew for each attempt, their number then in Content-Length."""
@@ -43,7 +43,7 @@ _BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to insist. Seconds; the pause doubles with each attempt, and chance shortens it by up to half.
 
     A Retry-After of more than `longest_wait` is not waited for: the caller is told.
@@ -55,7 +55,7 @@ class Patience:
     longest_wait: float = 60.0
 
     @property
-    def longer(self) -> Patience:
+    def longer(self) -> RetryPolicy:
         """For a transfer that had begun: what it got so far is worth half a minute of a registry that restarts."""
         return replace(self, pause=self.pause * 10)
 
@@ -89,12 +89,12 @@ class Transport:
         *,
         timeout: float = 60.0,
         insecure: bool = False,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._make_context = tls
         self._context: ssl.SSLContext | None = None
         self._timeout = urllib3.Timeout(connect=min(timeout, 15.0), read=timeout)
-        self._patience = patience or Patience()
+        self._retry = retry or RetryPolicy()
         self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
         self._lock = Lock()
         if insecure:
@@ -102,7 +102,7 @@ class Transport:
 
     def send(self, request: Request) -> Answer:
         """The answer, whatever its status; its body is not read yet. Raises Unreachable, InvalidAnswer."""
-        for attempt in range(1, self._patience.attempts):
+        for attempt in range(1, self._retry.attempts):
             asked: float | None = None
             try:
                 answer = self.once(request)
@@ -111,10 +111,10 @@ class Transport:
                     raise
             else:
                 asked = retry_after(answer)
-                if not _troubled(request, answer) or (asked or 0.0) > self._patience.longest_wait:
+                if not _troubled(request, answer) or (asked or 0.0) > self._retry.longest_wait:
                     return answer
                 answer.close()
-            self._patience.wait(attempt, asked)
+            self._retry.wait(attempt, asked)
         return self.once(request)
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class Transport:
         pool = self._pool(origin)
         made = request.body() if callable(request.body) else None
         # A generator left in the middle holds a file open.
-        with border(origin.netloc), closing(made) if made is not None else nullcontext():
+        with translating(origin.netloc), closing(made) if made is not None else nullcontext():
             response = pool.urlopen(
                 request.method,
                 request.url,

@@ -8,7 +8,7 @@ begin --> send --> send ... --> close --> done
 A registry of this machine may take the file as it is instead (`Place`), between begin and done; where it does not, the
 session goes on.
 
-Both ways back are bounded: by `Patience.attempts` in a row in which the offset did not grow, and over all by 100.
+Both ways back are bounded: by `RetryPolicy.attempts` in a row in which the offset did not grow, and over all by 100.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from registry.client.errors import (
     Unreachable,
 )
 from registry.client.session import PULL, PUSH, Session, scope
-from registry.client.transport import Patience
+from registry.client.transport import RetryPolicy
 
 _PIECE = 1 << 18
 _SMALL = 1 << 16
@@ -61,7 +61,7 @@ class Upload:
     def __init__(
         self,
         session: Session,
-        patience: Patience,
+        retry: RetryPolicy,
         name: str,
         digest: str,
         size: int,
@@ -71,7 +71,7 @@ class Upload:
         place: Place | None = None,
     ) -> None:
         self._session = session
-        self._patience = patience
+        self._retry = retry
         self._uploads = f"v2/{name}/blobs/uploads/"
         self._blob = f"v2/{name}/blobs/{digest}"
         self._name = name
@@ -112,11 +112,11 @@ class Upload:
                 fruitless = 0 if self._offset > best else fruitless + 1
                 best = max(best, self._offset)
                 left -= 1
-                if not _may_recover(error) or fruitless >= self._patience.attempts or left == 0:
+                if not _may_recover(error) or fruitless >= self._retry.attempts or left == 0:
                     raise
                 failed = error
             # The registry needs a moment to miss us, too.
-            (self._patience.longer if fruitless > 1 else self._patience).wait(max(fruitless, 1))
+            (self._retry.longer if fruitless > 1 else self._retry).wait(max(fruitless, 1))
 
     def cancel(self) -> None:
         """Let the registry forget it. Raises nothing: it does so by itself in time."""

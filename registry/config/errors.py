@@ -2,14 +2,14 @@
 
 import re
 
-from registry.config.kinds import HIDDEN, hide_passwords, toml
+from registry.config.types import HIDDEN, hide_passwords, toml
 
 _SECRET = re.compile(r"secret|token|password", re.IGNORECASE)
 """In the name of a setting, or of what was meant to be one: its value is not told."""
 
 
 class ConfigError(ValueError):
-    """A setting that is unknown, of the wrong kind, or impossible beside another; its text is one line."""
+    """A setting that is unknown, of the wrong type, or impossible beside another; its text is one line."""
 
     def __init__(self, key: str, value: object, allowed: str, *, origin: str = "") -> None:
         super().__init__(key, value, allowed)

@@ -60,9 +60,9 @@ def load(path: str | None, environ: Mapping[str, str], flags: Mapping[str, str])
 
 def _read(setting: Setting, raw: _Raw) -> object:
     try:
-        return setting.kind.read(raw.value, text=raw.text)
+        return setting.type.read(raw.value, text=raw.text)
     except ValueError:
-        raise ConfigError(setting.key, raw.value, f"must be {setting.kind.allowed}", origin=raw.origin) from None
+        raise ConfigError(setting.key, raw.value, f"must be {setting.type.allowed}", origin=raw.origin) from None
 
 
 def _from_file(path: str) -> Iterator[tuple[str, _Raw]]:

@@ -1,4 +1,4 @@
-"""Every setting: its section, name, kind and default. docs/configuration.md says what each one means.
+"""Every setting: its section, name, type and default. docs/configuration.md says what each one means.
 
 A `Config` is immutable and plain, so that it can be handed to worker processes.
 """
@@ -9,22 +9,22 @@ from typing import Annotated, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
-from registry.config.kinds import (
-    Beginnings,
+from registry.config.types import (
     Choice,
     Duration,
     Flag,
     Folders,
     HeaderNames,
-    Kind,
+    Integer,
     Listen,
     Networks,
     Origins,
+    Prefixes,
     Secret,
     Size,
     Text,
+    Type,
     Url,
-    Whole,
     split_listen,
 )
 
@@ -41,13 +41,13 @@ class Server(Section, frozen=True, kw_only=True):
 
     listen: Annotated[str, Listen()] = "127.0.0.1:5000"
     root: Annotated[str, Text("a folder")] = ""
-    workers: Annotated[int, Whole(0, 256)] = 0
+    workers: Annotated[int, Integer(0, 256)] = 0
     pin_workers: Annotated[bool, Flag()] = True
     drain_timeout: Annotated[float, Duration(0, _DAY)] = 30.0
     public_url: Annotated[str, Url()] = ""
     absolute_locations: Annotated[bool, Flag()] = False
     trusted_proxies: Annotated[tuple[str, ...], Networks()] = ()
-    backlog: Annotated[int, Whole(1, 65535)] = 1024
+    backlog: Annotated[int, Integer(1, 65535)] = 1024
 
     @property
     def host(self) -> str:
@@ -105,14 +105,14 @@ class S3(Section, frozen=True, kw_only=True):
     kms_key: Annotated[str, Text("the id or ARN of a key")] = ""
     storage_class: Annotated[str, Text("a storage class such as STANDARD_IA")] = ""
     part_size: Annotated[int, Size(5 * _MIB, _GIB)] = 8 * _MIB
-    connections: Annotated[int, Whole(1, 1024)] = 64
-    attempts: Annotated[int, Whole(1, 20)] = 5
+    connections: Annotated[int, Integer(1, 1024)] = 64
+    attempts: Annotated[int, Integer(1, 20)] = 5
     timeout: Annotated[float, Duration(1, _HOUR)] = 60.0
     redirect: Annotated[bool, Flag()] = True
     redirect_expires: Annotated[float, Duration(1, 7 * _DAY)] = 20 * _MINUTE
     redirect_endpoint: Annotated[str, Url()] = ""
     redirect_except_networks: Annotated[tuple[str, ...], Networks()] = ()
-    redirect_except_agents: Annotated[tuple[str, ...], Beginnings()] = ()
+    redirect_except_agents: Annotated[tuple[str, ...], Prefixes()] = ()
 
 
 class Database(Section, frozen=True, kw_only=True):
@@ -122,7 +122,7 @@ class Database(Section, frozen=True, kw_only=True):
         str,
         Text("a URL such as sqlite:////var/lib/entrepot/entrepot.db or postgresql://entrepot@db.example.com/entrepot"),
     ] = ""
-    connections: Annotated[int, Whole(1, 1000)] = 8
+    connections: Annotated[int, Integer(1, 1000)] = 8
 
 
 class Limits(Section, frozen=True, kw_only=True):
@@ -131,17 +131,18 @@ class Limits(Section, frozen=True, kw_only=True):
     manifest_size: Annotated[int, Size(_KIB, 64 * _MIB)] = 4 * _MIB
     body_size: Annotated[int, Size(_KIB, 64 * _MIB)] = 64 * _KIB
     header_size: Annotated[int, Size(_KIB, _MIB)] = 32 * _KIB
-    header_count: Annotated[int, Whole(8, 10_000)] = 100
+    header_count: Annotated[int, Integer(8, 10_000)] = 100
     request_line: Annotated[int, Size(512, _MIB)] = 8 * _KIB
     header_timeout: Annotated[float, Duration(0.1, _HOUR)] = 10.0
     body_timeout: Annotated[float, Duration(0.1, _HOUR)] = 60.0
     body_rate: Annotated[int, Size(0, _GIB)] = _KIB
     keep_alive: Annotated[float, Duration(0, _HOUR)] = 75.0
-    connections: Annotated[int, Whole(1, 1_000_000)] = 4096
-    uploads_per_client: Annotated[int, Whole(1, 1_000_000)] = 1000
-    page_size: Annotated[int, Whole(1, 10_000)] = 1000
-    json_depth: Annotated[int, Whole(4, 256)] = 32
-    ranges: Annotated[int, Whole(1, 256)] = 16
+    connections: Annotated[int, Integer(1, 1_000_000)] = 4096
+    uploads_per_client: Annotated[int, Integer(1, 1_000_000)] = 1000
+    page_size: Annotated[int, Integer(1, 10_000)] = 1000
+    json_depth: Annotated[int, Integer(4, 256)] = 32
+    json_values: Annotated[int, Integer(1000, 100_000_000)] = 200_000
+    ranges: Annotated[int, Integer(1, 256)] = 16
 
 
 class Manifests(Section, frozen=True, kw_only=True):
@@ -154,7 +155,7 @@ class Uploads(Section, frozen=True, kw_only=True):
     """Upload sessions."""
 
     expire_after: Annotated[float, Duration(1, 365 * _DAY)] = _DAY
-    threads: Annotated[int, Whole(1, 256)] = 8
+    threads: Annotated[int, Integer(1, 256)] = 8
 
 
 class Verify(Section, frozen=True, kw_only=True):
@@ -228,7 +229,7 @@ class Setting(NamedTuple):
 
     section: str
     name: str
-    kind: Kind
+    type: Type
     default: object
 
     @property

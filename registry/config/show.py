@@ -12,7 +12,7 @@ def show(loaded: Loaded) -> str:
         values = getattr(loaded.config, section)
         for setting in SETTINGS.values():
             if setting.section == section:
-                written = setting.kind.write(getattr(values, setting.name))
+                written = setting.type.write(getattr(values, setting.name))
                 lines.append(f"{setting.name} = {written}  # {loaded.origins[setting.key]}")
         lines.append("")
     return "\n".join(lines)

@@ -29,14 +29,14 @@ class Connection(Protocol):
     def rollback(self) -> None:
         """End the transaction, with nothing of it done."""
 
-    def mark(self) -> None:
-        """Have a place in the transaction to go back to."""
+    def savepoint(self) -> None:
+        """Set a savepoint in the transaction."""
 
-    def unmark(self) -> None:
-        """Have all that was run since `mark` done, or raise the error of what failed of it."""
+    def release(self) -> None:
+        """Release the savepoint: what was run since is part of the transaction. Raises what failed of it."""
 
-    def back(self) -> None:
-        """Undo what was run since `mark`."""
+    def rollback_to_savepoint(self) -> None:
+        """Undo what was run since the savepoint."""
 
     def generation(self) -> object:
         """A value that differs when another connection has committed in between; on this connection only. Or None."""
@@ -94,7 +94,7 @@ class Reads(Protocol):
         """Close every connection, on any thread."""
 
 
-class Shares(Protocol):
+class GenerationQuery(Protocol):
     """See pipeline.Generations."""
 
     latest: Generation | None
@@ -113,11 +113,11 @@ class Pipelines(Protocol):
     def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: "Observe") -> Reads:
         """Reads on so many connections at most."""
 
-    def generations(self, loop: asyncio.AbstractEventLoop) -> Shares:
+    def generations(self, loop: asyncio.AbstractEventLoop) -> GenerationQuery:
         """What was committed so far, on a connection of its own."""
 
 
-class Made(Protocol):
+class BackendFactory(Protocol):
     """Makes the backend of one kind. Raises ValueError for a URL that it cannot use."""
 
     def __call__(self, url: str, *, readers: int) -> Backend: ...

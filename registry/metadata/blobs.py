@@ -228,18 +228,18 @@ def mountable(s: Session, repository: str, digest: str, source: str | None) -> t
     named: dict[str, object] = {"digest": digest}
     seen: Ask = (_ANYWHERE, named) if source is None else ask_located(source, digest)
     asks: list[Ask] = [(_STANDING, {"repository": repository, "digest": digest}), seen, (_PRESENT, named)]
-    ((here,), found, present) = s.together(asks)
+    ((here,), found, present) = s.batch(asks)
     return _standing(here), Located._make(present[0]) if found and present else None
 
 
 def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> None:
     """Record that the bytes are there and were verified now."""
-    s.later(_PUBLISH, digest=digest, size=size, at=at, place=place)
+    s.defer(_PUBLISH, digest=digest, size=size, at=at, place=place)
 
 
 def link(s: Session, repository_id: int, digest: str, at: int) -> None:
     """Let the repository see a published blob; nothing where it does already, or the blob is unknown."""
-    s.later(_LINK, repository_id=repository_id, digest=digest, at=at)
+    s.defer(_LINK, repository_id=repository_id, digest=digest, at=at)
 
 
 def unlink(s: Session, repository: str, digest: str) -> bool:
@@ -257,7 +257,7 @@ def quarantine(s: Session, digest: str, reason: str, at: int, *, before: int = N
 
 def touch_read(s: Session, digest: str, at: int) -> None:
     """Remember that the blob was read, so that it is checked sooner."""
-    s.later(_TOUCH, digest=digest, at=at)
+    s.defer(_TOUCH, digest=digest, at=at)
 
 
 def to_verify(s: Session, before: int, limit: int) -> list[tuple[str, Located]]:

@@ -1,4 +1,4 @@
-"""The door to the metadata: reads, and writes through one group-committing writer.
+"""The metadata database: reads, and writes through one group-committing writer.
 
 A process opens the database after it has forked. Several processes may have the same database open and write to it.
 """
@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from sqlalchemy import bindparam, select
 
-from registry.metadata.backend import Backend, Made, Observe, Pipelines, Reads, Shares
+from registry.metadata.backend import Backend, BackendFactory, GenerationQuery, Observe, Pipelines, Reads
 from registry.metadata.clock import now_ms
 from registry.metadata.errors import DatabaseError, DatabaseUnavailable
 from registry.metadata.models import probes
-from registry.metadata.readers import OnePerThread, Readers, Several
+from registry.metadata.readers import Pool, Readers, ThreadLocal
 from registry.metadata.session import Generation, Session
 from registry.metadata.statement import Statement, insert_into, named
 from registry.metadata.writer import GroupWriter
@@ -50,14 +50,14 @@ def backend_for(url: str, *, readers: int = READERS) -> Backend:
         raise ValueError(f"database url {kind}:// is of no known kind: known are {', '.join(sorted(BACKENDS))}")
     module, name, extra = BACKENDS[kind]
     try:
-        made: Made = getattr(importlib.import_module(module), name)
+        factory: BackendFactory = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         if not extra:
             raise
         raise ValueError(
             f'a database url {kind}:// needs {error.name}: install it with pip install "entrepot[{extra}]"'
         ) from error
-    return made(url, readers=readers)
+    return factory(url, readers=readers)
 
 
 class Database:
@@ -67,10 +67,10 @@ class Database:
         self._backend = backend
         self._observe = observe
         self._blocking = max(1, backend.readers // 4)
-        self._readers: Readers = OnePerThread(backend) if backend.inline_reads else Several(backend, self._blocking)
+        self._readers: Readers = ThreadLocal(backend) if backend.inline_reads else Pool(backend, self._blocking)
         self._closed = False
         self._reads: Reads | None = None
-        self._shares: Shares | None = None
+        self._generation_query: GenerationQuery | None = None
         self._writer = GroupWriter(backend, observe)
         self.inline_reads = backend.inline_reads
 
@@ -139,7 +139,7 @@ class Database:
 
     def latest_generation(self) -> Generation | None:
         """What `generation_soon` said last: not fresh, but nothing that is read from now on is older."""
-        return None if self._shares is None else self._shares.latest
+        return None if self._generation_query is None else self._generation_query.latest
 
     async def write(self, fn: Callable[[Session], T], *, durable: bool = True) -> T:
         """Run a write and wait until it is committed; durable means that it has reached the disk.
@@ -175,7 +175,7 @@ class Database:
             return
         self._closed = True
         self._writer.close()
-        for opened in (self._shares, self._reads):
+        for opened in (self._generation_query, self._reads):
             if opened is not None:
                 opened.close()
         self._backend.close()
@@ -191,13 +191,13 @@ class Database:
             self._reads = self._backend.reads(loop, lanes, self._observe)
         return self._reads
 
-    def _shared(self) -> Shares:
-        if self._shares is None:
+    def _shared(self) -> GenerationQuery:
+        if self._generation_query is None:
             if self._closed:
                 raise DatabaseUnavailable("database is closed")
             assert isinstance(self._backend, Pipelines)
-            self._shares = self._backend.generations(asyncio.get_running_loop())
-        return self._shares
+            self._generation_query = self._backend.generations(asyncio.get_running_loop())
+        return self._generation_query
 
     def _named(self, error: BaseException) -> BaseException:
         ours = None if isinstance(error, DatabaseError) else self._backend.translate(error)

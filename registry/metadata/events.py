@@ -83,7 +83,7 @@ def append(
     """Add an event of one of KINDS, at this time or now."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind of event {kind}: one of {', '.join(sorted(KINDS))}")
-    s.later(
+    s.defer(
         _APPEND,
         at=now_ms() if at is None else at,
         kind=kind,

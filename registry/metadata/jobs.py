@@ -74,7 +74,7 @@ _FAIL = Statement(update(jobs).where(_OWN).values(run_at=bindparam("retry_at"), 
 
 def ensure(s: Session, kind: str, every_ms: int, at: int) -> None:
     """Have one recurring job of this kind, first due at this time; an existing one takes the new interval."""
-    s.later(_ENSURE, kind=kind, every_ms=every_ms, at=at, latest=at + every_ms)
+    s.defer(_ENSURE, kind=kind, every_ms=every_ms, at=at, latest=at + every_ms)
 
 
 def enqueue(s: Session, kind: str, payload: str, run_at: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Dialect, Select, bindparam, func, insert, select, update
+from sqlalchemy import Dialect, Select, bindparam, func, insert, select
 
 from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
@@ -58,16 +58,6 @@ _MEDIA_TYPE = Statement(
 )
 _COLUMNS = ("repository_id", "digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at")
 _INSERT = Statement(insert(manifests).values(named((*_COLUMNS, "payload"))))
-_RETYPE = Statement(
-    update(manifests)
-    .where(manifests.c.repository_id == bindparam("repository_id"), _DIGEST)
-    .values(
-        media_type=bindparam("media_type"),
-        subject=bindparam("subject"),
-        artifact_type=bindparam("artifact_type"),
-        annotations=bindparam("annotations"),
-    )
-)
 _REFER = Statement(
     insert(manifest_references).from_select(
         ["manifest_id", "kind", "digest"],
@@ -156,7 +146,7 @@ def put(
     at: int,
 ) -> None:
     """Hold a manifest that the repository does not hold yet, and what it refers to, as (kind, digest)."""
-    s.later(
+    s.defer(
         _INSERT,
         repository_id=repository_id,
         digest=digest,
@@ -170,27 +160,6 @@ def put(
     )
     held = {"repository_id": repository_id, "manifest": digest}
     s.many(_REFER, [{**held, "kind": kind, "digest": child} for kind, child in dict.fromkeys(references)])
-
-
-def retype(
-    s: Session,
-    repository_id: int,
-    digest: str,
-    media_type: str,
-    subject: str | None,
-    artifact_type: str | None,
-    annotations_json: str,
-) -> None:
-    """The same bytes were pushed again as another media type, and take it."""
-    s.later(
-        _RETYPE,
-        repository_id=repository_id,
-        digest=digest,
-        media_type=media_type,
-        subject=subject,
-        artifact_type=artifact_type or "",
-        annotations=annotations_json,
-    )
 
 
 def delete(s: Session, repository: str, digest: str, at: int | None = None, actor: str = "") -> list[str] | None:

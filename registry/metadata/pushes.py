@@ -21,7 +21,7 @@ class Standing(NamedTuple):
 
 def standing(s: Session, repository: str, digest: str, wanted: Sequence[str], names: Sequence[str]) -> Standing:
     """What a repository has of a manifest, of the blobs wanted for it, and of the tags to be put on it."""
-    (id_row, media_type, *rest) = s.together(
+    (id_row, media_type, *rest) = s.batch(
         [
             repositories.ask_id(repository),
             manifests.ask_media_type(repository, digest),

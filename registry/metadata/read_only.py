@@ -43,8 +43,8 @@ def until(s: Session) -> int:
 
 
 def until_for_write(s: Session) -> int:
-    """The same for a change that is about to be written, which is written only if it is so (see Session.presume)."""
-    return 0 if s.presume(_IS_CLOSED, name=NAME, at=now_ms()) else until(s)
+    """The same for a change that is about to be written, which is written only if it is so (see Session.assume)."""
+    return 0 if s.assume(_IS_CLOSED, name=NAME, at=now_ms()) else until(s)
 
 
 def open_until(s: Session, at: int) -> None:

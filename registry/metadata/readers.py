@@ -28,7 +28,7 @@ class Readers(Protocol):
         """Close every connection, and refuse what comes after."""
 
 
-class OnePerThread:
+class ThreadLocal:
     """For a database whose connections cost nothing: each thread keeps its own."""
 
     def __init__(self, backend: Backend) -> None:
@@ -83,7 +83,7 @@ class OnePerThread:
                 connection.close()
 
 
-class Several:
+class Pool:
     """For a database whose connections are processes of a server: no more than `most`, shared by all threads."""
 
     def __init__(self, backend: Backend, most: int) -> None:

@@ -43,7 +43,7 @@ class Session(ABC):
     def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
         """Run a change once for each set of parameters."""
 
-    def together(self, asks: Sequence[Ask]) -> list[list[Row]]:
+    def batch(self, asks: Sequence[Ask]) -> list[list[Row]]:
         """The rows of each; none of them is waited for alone."""
         return [self.all(statement, **params) for statement, params in asks]
 
@@ -51,11 +51,11 @@ class Session(ABC):
     def sql(self, text: str) -> list[Row]:
         """Run a text without parameters; its rows."""
 
-    def later(self, statement: Statement, **params: object) -> None:
+    def defer(self, statement: Statement, **params: object) -> None:
         """Run a change whose outcome nobody asks for: in its order, but maybe only with the next statement."""
         self.run(statement, **params)
 
-    def presume(self, statement: Statement, **params: object) -> bool:
+    def assume(self, statement: Statement, **params: object) -> bool:
         """Go on as if a statement did not fail; if it does, nothing of the transaction is done, and it is run again.
 
         False where the session would rather have the question asked.

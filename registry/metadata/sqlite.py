@@ -15,10 +15,10 @@ from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
+from registry import cores
 from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
 from registry.metadata.session import CursorSession
 from registry.metadata.wal import WriteAheadLog
-from storage import cores
 
 BUSY_TIMEOUT = 10.0
 MIGRATION_TIMEOUT = 60.0
@@ -181,13 +181,13 @@ class SqliteConnection:
         with contextlib.suppress(sqlite3.OperationalError):  # a failed COMMIT may have done it
             self._cursor.execute("ROLLBACK")
 
-    def mark(self) -> None:
+    def savepoint(self) -> None:
         self._cursor.execute("SAVEPOINT one_write")
 
-    def unmark(self) -> None:
+    def release(self) -> None:
         self._cursor.execute("RELEASE SAVEPOINT one_write")
 
-    def back(self) -> None:
+    def rollback_to_savepoint(self) -> None:
         self._cursor.execute("ROLLBACK TO SAVEPOINT one_write")
         self._cursor.execute("RELEASE SAVEPOINT one_write")
 

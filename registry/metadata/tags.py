@@ -85,7 +85,7 @@ def put(
 
     A move is recorded in the tag's history.
     """
-    s.later(_PUT, repository_id=repository_id, tag=tag, digest=digest, at=at)
+    s.defer(_PUT, repository_id=repository_id, tag=tag, digest=digest, at=at)
     if previous != digest:
         record(s, repository, tag, digest, previous or "", at, actor)
 
@@ -103,7 +103,7 @@ def delete(s: Session, repository: str, tag: str, at: int, actor: str) -> str | 
 
 def record(s: Session, repository: str, tag: str, digest: str, previous: str, at: int, actor: str) -> None:
     """Add one move of the tag to its history."""
-    s.later(_RECORD, repository=repository, tag=tag, digest=digest, previous=previous, at=at, actor=actor)
+    s.defer(_RECORD, repository=repository, tag=tag, digest=digest, previous=previous, at=at, actor=actor)
 
 
 def history(s: Session, repository: str, tag: str, limit: int) -> list[HistoryRow]:

@@ -83,7 +83,7 @@ def create(s: Session, row: UploadRow, me: str = "") -> None:
 
     It is then brought up to date, unless somebody else than `me` has written to it since.
     """
-    s.later(_CREATE, me=me, **row._asdict())
+    s.defer(_CREATE, me=me, **row._asdict())
 
 
 def find(s: Session, id: str, repository: str) -> UploadRow | None:
@@ -120,7 +120,7 @@ def delete(s: Session, id: str) -> bool:
 
 def end(s: Session, id: str) -> None:
     """Close the session where nobody asks whether it was there."""
-    s.later(_DELETE, upload_id=id)
+    s.defer(_DELETE, upload_id=id)
 
 
 def count_for(s: Session, client: str) -> int:

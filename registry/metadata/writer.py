@@ -145,7 +145,7 @@ class GroupWriter:
             connection = self._connection = self._backend.connect(writer=True)
         durable = any(write.durable for write in batch)
         try:
-            return self._run(connection, durable, batch, _together)
+            return self._run(connection, durable, batch, _unguarded)
         except BaseException as error:
             if self._backend.translate(error) is not None:
                 raise  # the transaction may be gone already
@@ -175,14 +175,14 @@ class GroupWriter:
         return [self._attempt(connection, write) for write in batch]
 
     def _attempt(self, connection: Connection, write: _Write) -> _Outcome:
-        connection.mark()
+        connection.savepoint()
         try:
             result = write.run(connection.session)
-            connection.unmark()
+            connection.release()
         except BaseException as error:
             if self._backend.translate(error) is not None:
                 raise  # the transaction may be gone already
-            connection.back()
+            connection.rollback_to_savepoint()
             return _Outcome(write, None, error)
         return _Outcome(write, result, None)
 
@@ -208,7 +208,7 @@ def _admitted(session: Session, batch: list[_Write]) -> tuple[list[_Write], list
     return [write for write in batch if write.always], refused
 
 
-def _together(connection: Connection, batch: list[_Write]) -> list[_Outcome]:
+def _unguarded(connection: Connection, batch: list[_Write]) -> list[_Outcome]:
     session = connection.session
     return [_Outcome(write, write.run(session), None) for write in batch]
 

@@ -127,8 +127,8 @@ class BlobCopy:
         Raises NoSpace and ReadOnly of the destination, Unavailable when the source is not there any more. An exception
         in this thread, Ctrl-C too, ends it after the bytes that are under way.
         """
-        if not self._content.is_home():
-            self._content.mark()
+        if not self._content.has_marker():
+            self._content.write_marker()
         self._shelf.look()
         self.tally.failures.clear()
         self._stop.clear()
@@ -171,7 +171,7 @@ class BlobCopy:
         self.tally.finished(copied=copied)
 
     def _failed(self, failure: Failure) -> None:
-        if not self._source.is_home():
+        if not self._source.has_marker():
             raise Unavailable("the storage to copy from is not where it was; is its disk mounted?")
         if self._skip_damaged and failure.damaged:
             self.skipped[failure.digest] = failure.reason

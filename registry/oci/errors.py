@@ -74,6 +74,10 @@ class PageInvalid(RegistryFault):
     summary = "invalid page parameters; n is a non-negative whole number"
 
 
+class QueryInvalid(RegistryFault):
+    summary = "invalid query; no request of the API has so many parameters"
+
+
 class PreconditionFailed(RegistryFault):
     summary = "the precondition does not hold; read the current state and try again"
 

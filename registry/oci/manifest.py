@@ -54,10 +54,12 @@ class Manifest(msgspec.Struct, frozen=True, gc=False):
         return required
 
 
-def parse(payload: bytes, content_type: str | None, max_depth: int = 32) -> Manifest:
+def parse(
+    payload: bytes, content_type: str | None, max_depth: int = 32, max_values: int = strict_json.MAX_VALUES
+) -> Manifest:
     """Read a manifest; content_type is the header it came with. Raises ManifestInvalid. Unknown fields are ignored."""
     try:
-        value = strict_json.loads(payload, max_depth)
+        value = strict_json.loads(payload, max_depth, max_values)
     except strict_json.InvalidJson as error:
         raise ManifestInvalid(f"the manifest is not strict JSON: {error}") from None
     if type(value) is not dict:
@@ -94,6 +96,8 @@ def _media_type(fields: dict[str, object], content_type: str | None) -> str:
         raise ManifestInvalid(
             f"the manifest has mediaType {shown(inside)} but came as {shown(outside)}; send the same in Content-Type"
         )
+    if outside in mediatypes.DOCKER and not inside:
+        raise ManifestInvalid(f"a manifest of type {outside} must have mediaType, so that its bytes say what it is")
     media_type = inside or outside
     if not media_type:
         return mediatypes.OCI_INDEX if "manifests" in fields else mediatypes.OCI_MANIFEST

@@ -21,6 +21,8 @@ IMAGE_MANIFESTS: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS: Final = IMAGE_MANIFESTS | INDEXES
 
+DOCKER: Final = frozenset({DOCKER_MANIFEST, DOCKER_LIST})
+
 SCHEMA1: Final = frozenset(
     {
         "application/vnd.docker.distribution.manifest.v1+json",

@@ -5,8 +5,10 @@ import math
 import re
 from typing import Final, NoReturn
 
-# Everything but quotes and brackets goes; then { and [ become (, } and ] become ).
-_DROPPED: Final = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+MAX_VALUES: Final = 200_000
+
+# Everything but these goes; then { and [ become (, } and ] become ).
+_DROPPED: Final = bytes(byte for byte in range(256) if byte not in b'"[]{},:')
 _BRACKETS: Final = bytes.maketrans(b"[]{}", b"()()")
 _surrogate = re.compile(rb"\\u[dD][89a-fA-F]").search
 _SHOWN: Final = 80
@@ -46,16 +48,30 @@ def _constant(name: str) -> NoReturn:
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
 
 
-def _too_deep(payload: bytes, max_depth: int) -> bool:
-    """Whether brackets outside strings nest deeper than this; never misses one, wrong brackets are left to the parser.
+def _check_size(payload: bytes, max_depth: int, max_values: int) -> None:
+    """Raise InvalidJson where the parser would nest deeper than this, or make more values.
 
-    A backslash is legal only inside a string, so dropping escaped backslashes and quotes leaves quotes that only open
-    and close. Each pass then removes the innermost pairs, so nesting of depth d is gone after d passes.
+    Never misses one, and refuses none for what is in its strings, but counts an empty list or object twice; wrong
+    brackets are left to the parser. Most payloads are let through by a few counts.
     """
-    if payload.count(b"[") + payload.count(b"{") <= max_depth:
-        return False
+    opened = payload.count(b"[") + payload.count(b"{")
+    many = len(payload) > max_values and opened + payload.count(b",") >= max_values
+    if opened <= max_depth and not many:
+        return
+    # A backslash is legal only inside a string, so dropping escaped ones and quotes leaves quotes that open and close.
     bare = payload.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in payload else payload
-    rest = b"".join(bare.translate(None, _DROPPED).split(b'"')[::2]).translate(_BRACKETS)
+    if bare.count(b'"') > 4 * max_values:  # two for each key, two for each value
+        raise InvalidJson(f"more than {max_values} values")
+    # Most strings are empty then, and go; the others are every second piece. A colon or comma keeps two strings apart.
+    rest = b"".join(bare.translate(None, _DROPPED).replace(b'""', b"").split(b'"')[::2])
+    if many and rest.count(b",") + rest.count(b"[") + rest.count(b"{") >= max_values:
+        raise InvalidJson(f"more than {max_values} values")
+    if _too_deep(rest.translate(_BRACKETS, b",:"), max_depth):
+        raise InvalidJson(f"nested deeper than {max_depth} levels")
+
+
+def _too_deep(rest: bytes, max_depth: int) -> bool:
+    """Of brackets alone. Each pass removes the innermost pairs, so nesting of depth d is gone after d passes."""
     if b"(" * (max_depth + 1) in rest:
         return True
     for _ in range(max_depth):
@@ -66,14 +82,14 @@ def _too_deep(payload: bytes, max_depth: int) -> bool:
     return b"()" in rest or rest.count(b"(") > max_depth
 
 
-def loads(payload: bytes, max_depth: int = 32) -> object:
+def loads(payload: bytes, max_depth: int = 32, max_values: int = MAX_VALUES) -> object:
     """Read one JSON value.
 
     Refused with InvalidJson: duplicate keys, NaN and Infinity, numbers out of range, invalid UTF-8, half surrogate
-    pairs, and nesting beyond max_depth, which is measured before anything is parsed.
+    pairs, and nesting beyond max_depth or more than max_values values, which is measured before anything is parsed: a
+    value of two bytes takes up to a hundred in memory.
     """
-    if _too_deep(payload, max_depth):
-        raise InvalidJson(f"nested deeper than {max_depth} levels")
+    _check_size(payload, max_depth, max_values)
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:

@@ -2,7 +2,7 @@
 
 Sessions are found by their rows (`expire_uploads`). A process that is killed may leave bytes without a row: those of a
 young session, or of a blob in a single POST. They are found by looking through the folders (`Orphans`), now and then.
-Of storage that hides partial files, what is kept beside them is found so; for the rest see leftovers.py.
+Of storage that hides partial files, what is kept beside them is found so; for the rest see orphan_sweeper.py.
 """
 
 from __future__ import annotations
@@ -82,17 +82,17 @@ class Orphans:
             found += islice(self._walk, looks - len(found))
         before = now_ms() / 1000 - self._expire_after
         removed = sum(self._remove(repository, upload, before) for repository, upload in found if upload)
-        removed += self._dismiss(before)
+        removed += self._discard(before)
         if removed:
             log.info("removed %d partial files of uploads that a crash has lost", removed)
         return removed
 
-    def _dismiss(self, before: float) -> int:
+    def _discard(self, before: float) -> int:
         """Remove files that were put in for uploads and not asked to be taken; how many."""
         driver = self._driver
         if not isinstance(driver, Adopts):
             return 0
-        return sum(driver.dismiss(paths.linked(name), before) for name in islice(driver.list(paths.LINKED), LOOKS))
+        return sum(driver.discard(paths.linked(name), before) for name in islice(driver.list(paths.LINKED), LOOKS))
 
     def _uploads(self, repository: str) -> Iterator[tuple[str, str]]:
         """Each repository below this one, without an upload, and each of its uploads."""

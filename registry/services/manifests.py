@@ -21,7 +21,7 @@ from registry.services.conditions import Conditions
 from storage.digest import Digest
 
 LARGE = 64 * 1024
-"""Manifests over this many bytes are parsed in a thread."""
+"""Manifests over this many bytes are parsed in a thread, one at a time: each takes several times its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Manifests:
     `sparse`: take manifests some of whose layers are missing, as the spec allows; an image's config is always wanted.
     """
 
-    def __init__(self, database: Database, pool: ThreadPoolExecutor, *, json_depth: int, sparse: bool) -> None:
+    def __init__(self, database: Database, json_depth: int, json_values: int, *, sparse: bool) -> None:
         self._database = database
-        self._pool = pool
-        self._json_depth = json_depth
+        self._parser = ThreadPoolExecutor(1, "manifests")
+        self._bounds = json_depth, json_values
         self._sparse = sparse
 
     async def put(
@@ -80,8 +80,6 @@ class Manifests:
             if before.media_type is None:
                 manifests.put(session, repository_id, digest, manifest.media_type, payload, *described, references, now)
                 event("manifest.pushed", media_type=manifest.media_type, size=len(payload))
-            elif before.media_type != manifest.media_type:
-                manifests.retype(session, repository_id, digest, manifest.media_type, *described)
             for name in names:
                 tags.put(session, repository_id, repository, name, digest, before.tags[name], now, actor.principal)
                 if before.tags[name] != digest:
@@ -92,9 +90,9 @@ class Manifests:
 
     async def _parse(self, payload: bytes, content_type: str | None) -> Manifest:
         if len(payload) <= LARGE:
-            return parse(payload, content_type, self._json_depth)
+            return parse(payload, content_type, *self._bounds)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, parse, payload, content_type, self._json_depth)
+        return await loop.run_in_executor(self._parser, parse, payload, content_type, *self._bounds)
 
     def _required(self, manifest: Manifest) -> list[Descriptor]:
         """The blobs that must be there."""

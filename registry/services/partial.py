@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+from registry.services.actor import Actor
 from registry.services.session import Live, busy, check_order, unknown
 from storage.content import ContentStore, Ingest
 from storage.errors import Busy, Exists, NotFound
@@ -70,10 +71,14 @@ class Partials:
             self.hold(live, b"")
         return ingest
 
-    def begin(self, live: Live, span: tuple[int, int] | None, data: bytes = b"") -> Ingest:
-        """Open it for the chunk at `span`, and append `data`. Raises RangeInvalid. After a failure it is suspended."""
+    def begin(self, live: Live, span: tuple[int, int] | None, actor: Actor, data: bytes = b"") -> Ingest:
+        """Open it for the chunk at `span`, and append `data`. After a failure it is suspended.
+
+        Raises RangeInvalid, Disconnected when the client is gone by the time it is open.
+        """
         ingest = self.open(live)
         try:
+            actor.check_here()
             check_order(live, ingest.offset, span)
             if data:
                 ingest.write(data)
@@ -82,9 +87,9 @@ class Partials:
             raise
         return ingest
 
-    def append(self, live: Live, span: tuple[int, int] | None, data: bytes) -> None:
+    def append(self, live: Live, span: tuple[int, int] | None, actor: Actor, data: bytes) -> None:
         """Append a chunk and let go."""
-        live.state = self.begin(live, span, data).suspend()
+        live.state = self.begin(live, span, actor, data).suspend()
 
     def spill(self, live: Live) -> None:
         """Write what waits in memory."""

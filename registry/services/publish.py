@@ -81,7 +81,7 @@ class Publisher:
         self, session: Session, repository: str, digest: Digest, stored: Stored, actor: Actor, upload: str | None
     ) -> None:
         size, place = stored
-        # A last look under the write lock: a quarantine of the old bytes may have come between (see damage.py).
+        # A last look under the write lock: a quarantine of the old bytes may have come between (see quarantine.py).
         if not self._whole(digest, Located(size, place)):
             raise Unavailable(f"blob {digest} was moved while it was stored, push it again")
         now = now_ms()
@@ -118,6 +118,7 @@ class Publisher:
         """Give `repository` a blob that `source`, or any repository, has; False when none does, or it is damaged."""
 
         def link(session: Session) -> bool:
+            actor.check_here()  # it may have waited for other writes
             before, blob = blobs.mountable(session, repository, str(digest), source)
             if blob is None or not self._whole(digest, blob):
                 return False

@@ -15,7 +15,7 @@ from registry.metadata.manifests import ManifestRow
 from registry.metadata.session import Session
 from registry.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown, RegistryFault
 from registry.services.actor import Actor
-from registry.services.damage import Damage
+from registry.services.quarantine import Quarantine
 from storage.content import ContentStore
 from storage.digest import Digest
 from storage.errors import Damaged, NotFound
@@ -45,10 +45,12 @@ class FoundBlob:
 class Pull:
     """Reads. `recent` collects the digests of blobs read, for the check of stored bytes."""
 
-    def __init__(self, database: Database, content: ContentStore, damage: Damage, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, database: Database, content: ContentStore, quarantine: Quarantine, pool: ThreadPoolExecutor
+    ) -> None:
         self._database = database
         self._content = content
-        self._damage = damage
+        self._quarantine = quarantine
         self._pool = pool
         self.recent: set[str] = set()
 
@@ -113,7 +115,7 @@ class Pull:
     async def _damaged(
         self, repository: str, digest: Digest, where: Located, error: Exception, actor: Actor
     ) -> NoReturn:
-        await self._damage.report(digest, where, str(error), actor)
+        await self._quarantine.report(digest, where, str(error), actor)
         raise unknown(repository, str(digest))
 
 

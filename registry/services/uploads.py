@@ -134,15 +134,15 @@ class Uploads:
             raise unknown(repository, upload)  # its bytes are lost, or another worker's closing request has them
         return size
 
-    async def append(self, repository: str, upload: str, body: Body, span: tuple[int, int] | None) -> int:
+    async def append(self, repository: str, upload: str, body: Body, span: tuple[int, int] | None, actor: Actor) -> int:
         """Append a chunk; the new offset. `span` is its Content-Range. Raises RangeInvalid, BlobUploadInvalid."""
         live = await self._ledger.find(repository, upload, to_write=True)
-        async with self._writing(live):
+        async with self._writing(live, actor):
             _check_length(body, span)
             if _is_small(body):
-                await self._append_small(live, await body.read(SMALL), span)
+                await self._append_small(live, await body.read(SMALL), span, actor)
             else:
-                ingest = await self._receive(live, body, span)
+                ingest = await self._receive(live, body, span, actor)
                 live.state = await self._run(ingest.suspend)
             live.touch()
             await self._ledger.settle(live)
@@ -153,7 +153,7 @@ class Uploads:
     ) -> int:
         """Append what the closing request brings, verify, publish; the blob's size. Raises DigestInvalid too."""
         live = await self._ledger.find(repository, upload, to_write=True)
-        async with self._writing(live):
+        async with self._writing(live, actor):
             _check_length(body, span)
             try:
                 size = await self._close(live, digest, body, span, actor)
@@ -163,9 +163,9 @@ class Uploads:
             self._drop(live)
         return size
 
-    def door(self) -> Root | None:
+    def ingest_folder(self) -> Root | None:
         """The root of the storage that files can be put in, see storage/paths.py; None where none are taken."""
-        return self._content.admit() if self._links else None
+        return self._content.open_ingest_folder() if self._links else None
 
     async def adopt(self, repository: str, upload: str, digest: Digest, actor: Actor) -> int:
         """Verify and publish the file that was put in for the session, which holds no bytes itself; the blob's size.
@@ -173,12 +173,13 @@ class Uploads:
         Raises BlobUploadInvalid when there is none that can be taken: the session goes on. Raises DigestInvalid.
         """
         live = await self._ledger.find(repository, upload, to_write=True)
-        async with self._writing(live):
+        async with self._writing(live, actor):
             if not self._links:
                 raise BlobUploadInvalid("this registry takes no files (storage.links), send the bytes")
             if live.held or await self._run(lambda: self._partials.size(live)) > 0:
                 raise BlobUploadInvalid("the upload holds bytes already, send the rest")
             await self._ledger.announce(live)
+            actor.check_here()
             try:
                 with self._ending(live) as row:
                     size = await self._publisher.adopt(repository, digest, live.linked, actor, row)
@@ -190,11 +191,11 @@ class Uploads:
             self._drop(live)
         return size
 
-    async def cancel(self, repository: str, upload: str) -> None:
+    async def cancel(self, repository: str, upload: str, actor: Actor) -> None:
         """Raises BlobUploadUnknown, TooManyRequests while a request is writing to it."""
         live = await self._ledger.find(repository, upload, to_write=True)
-        async with self._writing(live):
-            await self._remove(live)
+        async with self._writing(live, actor):
+            await self._remove(live, actor)
 
     async def monolithic(self, repository: str, digest: Digest, body: Body, actor: Actor) -> int:
         """A blob in a single POST; its size. No session that anybody could come back to."""
@@ -254,7 +255,7 @@ class Uploads:
             live.state = await self._run(ingest.suspend)
             return False
         await self._run(ingest.cancel)
-        await self._run(lambda: self._content.dismiss(live.linked))
+        await self._run(lambda: self._content.discard(live.linked))
         await self._ledger.forget(live)
         return True
 
@@ -280,17 +281,17 @@ class Uploads:
 
     # Bytes
 
-    async def _append_small(self, live: Live, data: bytes, span: tuple[int, int] | None) -> None:
+    async def _append_small(self, live: Live, data: bytes, span: tuple[int, int] | None, actor: Actor) -> None:
         if self._partials.can_hold(live, len(data)) and not self._ledger.others_may_know(live):
             check_order(live, len(live.held), span)
             self._partials.hold(live, live.held + data)
         else:
-            await self._run(lambda: self._partials.append(live, span, data))
+            await self._run(lambda: self._partials.append(live, span, actor, data))
 
-    async def _receive(self, live: Live, body: Body, span: tuple[int, int] | None) -> Ingest:
+    async def _receive(self, live: Live, body: Body, span: tuple[int, int] | None, actor: Actor) -> Ingest:
         """Append the body; the session's ingest, still open. On any failure what arrived stays with the session."""
         await self._ledger.announce(live)
-        ingest = await self._run(lambda: self._partials.begin(live, span))
+        ingest = await self._run(lambda: self._partials.begin(live, span, actor))
         try:
             await body.take(ingest.feed)
         except BaseException:
@@ -308,12 +309,13 @@ class Uploads:
             elsewhere = self._ledger.others_may_know(live) and self._partials.size(live) > 0
             if not live.on_disk and not elsewhere:
                 check_order(live, len(live.held), span)
+                actor.check_here()
                 with self._ending(live) as upload:
                     whole = live.held + data
                     return await self._publisher.publish_bytes(repository, digest, whole, actor, upload)
-            ingest = await self._run(lambda: self._partials.begin(live, span, data))
+            ingest = await self._run(lambda: self._partials.begin(live, span, actor, data))
         else:
-            ingest = await self._receive(live, body, span)
+            ingest = await self._receive(live, body, span, actor)
         try:
             with self._ending(live) as upload:
                 return await self._publisher.publish(repository, digest, ingest, actor, upload)
@@ -322,19 +324,25 @@ class Uploads:
             live.touch()
             raise
 
-    async def _remove(self, live: Live) -> None:
+    async def _remove(self, live: Live, actor: Actor) -> None:
         """Bytes and session."""
         if live.on_disk or self._ledger.others_may_know(live):
             ingest = await self._run(lambda: self._partials.open(live))
+            if actor.gone():
+                live.state = await self._run(ingest.suspend)
+            actor.check_here()
             await self._run(ingest.cancel)
-        await self._run(lambda: self._content.dismiss(live.linked))
+        await self._run(lambda: self._content.discard(live.linked))
         await self._ledger.forget(live, durable=True)
 
     # Sessions
 
     @asynccontextmanager
-    async def _writing(self, live: Live) -> AsyncIterator[None]:
-        """One request at a time; a second is told so, at once. What the worker itself does with it is waited for."""
+    async def _writing(self, live: Live, actor: Actor) -> AsyncIterator[None]:
+        """One request at a time; a second is refused, at once. What the worker itself does with it is waited for.
+
+        A request whose client is gone by then changes nothing. Raises Disconnected.
+        """
         if live.busy:
             raise busy()
         live.busy = True
@@ -344,6 +352,7 @@ class Uploads:
                 if not self._ledger.knows(live):
                     raise unknown(live.row.repository, live.row.id)  # expired while we waited
                 await self._ledger.lease(live)
+                actor.check_here()
                 yield
         except NotFound as error:
             if self._content.local:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from typing import Any
 
+from starlette.types import Scope
 from uvicorn.server import ServerState
 
 from registry.transport.application import Answer, Application, Client, Deferred, Refusal
@@ -227,8 +228,9 @@ class HttpProtocol(asyncio.Protocol):
             self.connection.pass_body()
         return answer
 
-    def _scope(self, head: Head) -> dict[str, Any]:
-        return scope_of(head, self._client, self._server, "https" if self.secure else "http")  # type: ignore[return-value]
+    def _scope(self, head: Head) -> Scope:
+        scheme = "https" if self.secure else "http"
+        return scope_of(head, self._client, self._server, scheme, self.transport.is_closing)
 
     def _data(self, data: Data) -> None:
         if self._exchange is not None:

@@ -1,8 +1,12 @@
-"""The ASGI scope of a request (ASGI specification, "HTTP Connection Scope")."""
+"""The ASGI scope of a request (ASGI specification, "HTTP Connection Scope").
+
+The extension `entrepot.client` has `gone() -> bool`: whether the connection is known to have ended. Any thread may ask.
+"""
 
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Callable
 
 from starlette.types import Scope
 
@@ -10,7 +14,7 @@ from registry.transport.application import Client
 from registry.transport.head import Head
 
 
-def scope_of(head: Head, client: Client, server: Client, scheme: str) -> Scope:
+def scope_of(head: Head, client: Client, server: Client, scheme: str, gone: Callable[[], bool]) -> Scope:
     raw_path, _, query = head.url.partition(b"?")
     path = raw_path.decode("latin-1")
     return {
@@ -27,5 +31,5 @@ def scope_of(head: Head, client: Client, server: Client, scheme: str) -> Scope:
         "query_string": query,
         "headers": head.headers,
         "state": {},
-        "extensions": {},
+        "extensions": {"entrepot.client": {"gone": gone}},
     }

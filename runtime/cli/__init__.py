@@ -6,6 +6,6 @@ import gc
 # before everything else, for that is when it would come most often.
 gc.set_threshold(50_000, 50, 50)
 
-from runtime.cli.door import launched, main  # noqa: E402
+from runtime.cli.fast_start import launched, main  # noqa: E402
 
 __all__ = ["launched", "main"]

@@ -1,6 +1,6 @@
 """`python -m runtime.cli` is the `entrepot` command."""
 
-from runtime.cli.door import main
+from runtime.cli.fast_start import main
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The front door: the one command for both halves; what need not wait for all of it is begun in `door`.
+"""The root of the command line: one command for both halves; what must begin at once is in `fast_start`.
 
 The first word decides. A verb of the table is loaded and run here; any other goes, with everything behind it, to the
 server's command line, which is loaded by name and answers for itself.
@@ -16,7 +16,7 @@ import click
 
 from runtime.cli import failure
 from runtime.cli.declared import option
-from runtime.cli.door import ROOTS
+from runtime.cli.fast_start import ROOTS
 from runtime.cli.group import Verbs
 from runtime.cli.place import say
 from runtime.cli.verbs import VERBS
@@ -38,7 +38,7 @@ class FrontDoor(Verbs):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the verb; one of the server's is found too, so that it can be completed."""
         if cmd_name in self.verbs:
-            import_module("runtime.cli.plainly")
+            import_module("runtime.cli.light_msgspec")
             return super().get_command(ctx, cmd_name)
         if cmd_name not in server_verbs():
             return None

@@ -1,7 +1,7 @@
 """`entrepot create`: a new container of an image, not started."""
 
+from runtime.cli.creating import made
 from runtime.cli.machine import machine
-from runtime.cli.making import made
 from runtime.cli.run_request import Asked
 from runtime.cli.run_verb import run_verb
 

@@ -11,7 +11,7 @@ from runtime.cli.logs import instant
 from runtime.cli.machine import machine
 from runtime.engine.clock import told
 from runtime.engine.errors import EngineError
-from runtime.engine.happenings import read
+from runtime.engine.event_reader import read
 
 
 def _named(event: Mapping[str, Any]) -> dict[str, object]:

@@ -30,7 +30,7 @@ def command(name: str, all_tags: bool, quiet: bool) -> None:
     if not chosen:
         raise NoSuchImage(f"no image here has a tag of {names.short_repository(parsed, images.default)}")
     for one in chosen:
-        pushed = push(images, registries.registry(one), one, told, registries.neighbour(one))
+        pushed = push(images, registries.registry(one), one, told, registries.local_registry(one))
         told.say(f"{one.tag}: digest: {pushed.digest} size: {pushed.size}")
         if quiet:
             click.echo(str(one))

@@ -5,9 +5,9 @@ from functools import partial
 
 from runtime.cli import terminal
 from runtime.cli.attached import Streams, attached
+from runtime.cli.creating import made
 from runtime.cli.failure import Refused
 from runtime.cli.machine import machine
-from runtime.cli.making import made
 from runtime.cli.run_request import Asked
 from runtime.cli.run_verb import run_verb
 from runtime.engine.errors import EngineError, StartFailed

@@ -163,7 +163,7 @@ def _prepared(
         raise EngineError(f"what is written down of container {id[:12]} is damaged: {error}") from None
     # Our own OCI runtime starts by loading what is loaded here; it is used without a process of its own.
     here = program == [os.path.join(os.path.dirname(sys.executable), OURS)] and len(os.listdir("/proc/self/task")) == 1
-    starter = _module("exec_here" if here else "exec_by_command")
+    starter = _module("exec_in_fork" if here else "exec_by_command")
     return starter, of, program, _process(process, wanted, of, terminal=terminal)
 
 

@@ -7,7 +7,7 @@ import socket
 import sys
 from typing import Final
 
-from runtime.engine import ahead
+from runtime.engine import prefork
 from runtime.engine.connection import Connection
 from runtime.engine.paths import Of
 from runtime.engine.waiting import Waiting
@@ -29,7 +29,7 @@ def launch(of: Of) -> Waiting:
 
     Raises OSError.
     """
-    return ahead.take() or _spawned(of)
+    return prefork.take() or _spawned(of)
 
 
 def _spawned(of: Of) -> Waiting:
@@ -42,7 +42,7 @@ def _spawned(of: Of) -> Waiting:
                 sys.executable,
                 # Alone with the standard library: no site, no environment, nothing of whoever starts it.
                 [sys.executable, "-I", "-S", "-c", _BOOT.format(_MONITOR), _ROOT, of.plan, str(_FD)],
-                ahead.environment(),
+                prefork.environment(),
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, null, 0),
                     (os.POSIX_SPAWN_DUP2, null, 1),

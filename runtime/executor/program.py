@@ -1,4 +1,4 @@
-"""The front door: global flags, the verb, and how a failure becomes a message and an exit status."""
+"""The program: global flags, the verb, and how a failure becomes a message and an exit status."""
 
 from __future__ import annotations
 

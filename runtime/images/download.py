@@ -1,38 +1,25 @@
-"""One blob comes in: from where an earlier try left off, by one of however many that want it, and verified."""
+"""One blob comes in: fetched by one of all processes that want it, or shared with a registry of this machine."""
 
-import time
 from collections.abc import Callable
-from typing import BinaryIO, Final, Protocol
 
-from registry.client.errors import ClientError, RegistryError, TooManyRequests, Unavailable, Unreachable
+from registry.client.errors import ClientError, RegistryError, SizeMismatch
+from registry.client.fetch import WORTH_ANOTHER_TRY, BlobFetch, Opener
 from registry.oci.descriptor import Descriptor
 from runtime.images import locks, paths
-from runtime.images.arriving import Arriving
 from runtime.images.errors import BadImage, Interrupted
 from runtime.images.image import short
 from runtime.images.images import Images
-from runtime.images.neighbour import Neighbour
+from runtime.images.local_registry import LocalRegistry
 from runtime.images.progress import Progress, Status
-from storage.content import Ingest, IngestState
 from storage.digest import Digest
-from storage.errors import DigestMismatch, NotFound
-
-_BLOCK: Final = 1024 * 1024
-_ATTEMPTS: Final = 5
-_LONGEST_PAUSE: Final = 30.0
-_UNKNOWN: Final = IngestState(0, {}, "")
-
-
-class Opener(Protocol):
-    """Opens a blob at an offset, for one attempt; the reader is closed afterwards."""
-
-    def __call__(self, descriptor: Descriptor, offset: int, /) -> BinaryIO: ...
+from storage.errors import DigestMismatch
+from storage.growing import GrowingBlob
 
 
 class Download:
     """Blobs into the content of `images`; `check` is called between blocks and may raise to end it, resumably.
 
-    What a `neighbour` has is shared, and not fetched.
+    What a `local` registry has is shared, and not fetched.
     """
 
     def __init__(
@@ -41,16 +28,16 @@ class Download:
         opener: Opener,
         progress: Progress,
         check: Callable[[], None],
-        neighbour: Neighbour | None = None,
+        local: LocalRegistry | None = None,
     ) -> None:
         self._images = images
         self._open = opener
         self._progress = progress
         self._check = check
-        self._neighbour = neighbour
+        self._local = local
 
-    def fetch(self, blob: Descriptor, arriving: Arriving | None = None) -> bool:
-        """Have the blob here; whether bytes had to be fetched. While they come, `arriving` has them to be read.
+    def fetch(self, blob: Descriptor, growing: GrowingBlob | None = None) -> bool:
+        """Have the blob here; whether bytes had to be fetched. While they come, `growing` has them to be read.
 
         Raises Interrupted when it cannot be had in several attempts (what came is kept), BadImage when the registry
         has other bytes than the digest says.
@@ -59,79 +46,45 @@ class Download:
         with locks.held(paths.busy(self._images.root, digest), lambda: self._wait(blob)):
             if self._images.has_blob(blob.digest, blob.size):
                 return False
-            if self._neighbour is not None and self._neighbour.share(self._images, blob, self._check):
+            if self._local is not None and self._local.share(self._images, blob, self._check):
                 self._progress.layer(short(blob.digest), Status.SHARED)
                 return True
-            for attempt in range(1, _ATTEMPTS + 1):
-                try:
-                    self._try(blob, digest, arriving)
-                    return True
-                except ClientError as error:
-                    self._judge(blob, error, attempt)
+            self._fetch(blob, paths.partial(digest), growing)
         return True
 
     def _wait(self, blob: Descriptor) -> None:
         self._progress.layer(short(blob.digest), Status.WAITING)
         self._check()
 
-    def _judge(self, blob: Descriptor, error: ClientError, attempt: int) -> None:
-        """Pause before another attempt, or raise when one is of no use."""
-        again = isinstance(error, (Unreachable, TooManyRequests, Unavailable))
-        if not again or attempt == _ATTEMPTS:
-            if isinstance(error, RegistryError) and not again:
-                raise error
-            raise Interrupted(f"layer {short(blob.digest)} could not be fetched: {error}") from error
-        pause = getattr(error, "retry_after", None) or 0.5 * 2**attempt
-        self._progress.layer(short(blob.digest), Status.RETRYING, more=f"in {min(pause, _LONGEST_PAUSE):.0f} seconds")
-        end = time.monotonic() + min(pause, _LONGEST_PAUSE)
-        while time.monotonic() < end:
-            self._check()
-            time.sleep(0.1)
-
-    def _try(self, blob: Descriptor, digest: Digest, arriving: Arriving | None) -> None:
-        ingest = self._begin(blob, digest)
-        resumed = ingest.offset > 0
-        try:
-            if arriving is not None:
-                arriving.begin(self._images.driver.open(paths.partial(digest)), ingest.offset)
-            if ingest.offset < blob.size:
-                self._copy(blob, ingest, arriving)
-        except BaseException:
-            ingest.suspend()
-            raise
-        self._progress.layer(short(blob.digest), Status.VERIFYING)
-        try:
-            ingest.commit(digest)
-        except DigestMismatch as error:
-            if resumed:  # what an earlier try left may be what is wrong
-                self._try(blob, digest, arriving)
-                return
-            raise BadImage(f"layer {short(blob.digest)} of the registry is damaged: {error}") from None
-        except BaseException:
-            ingest.cancel()
-            raise
-
-    def _begin(self, blob: Descriptor, digest: Digest) -> Ingest:
-        path = paths.partial(digest)
-        try:
-            ingest = self._images.content.resume(path, _UNKNOWN, digest.algorithm)
-        except NotFound:
-            return self._images.content.begin(path, digest.algorithm)
-        if ingest.offset > blob.size:
-            ingest.cancel()
-            return self._images.content.begin(path, digest.algorithm)
-        return ingest
-
-    def _copy(self, blob: Descriptor, ingest: Ingest, arriving: Arriving | None) -> None:
+    def _fetch(self, blob: Descriptor, partial: str, growing: GrowingBlob | None) -> None:
         name = short(blob.digest)
-        self._progress.layer(name, Status.DOWNLOADING, ingest.offset, blob.size)
-        with self._open(blob, ingest.offset) as reader:
-            while ingest.offset < blob.size:
-                self._check()
-                data = reader.read(min(_BLOCK, blob.size - ingest.offset))
-                if not data:
-                    raise BadImage(f"layer {name} has {ingest.offset} bytes in the registry, not {blob.size}")
-                ingest.write(data)
-                if arriving is not None:
-                    arriving.grown(ingest.offset)
-                self._progress.layer(name, Status.DOWNLOADING, ingest.offset, blob.size)
+        watcher = _Watcher(self._progress, blob)
+        images = self._images
+        try:
+            BlobFetch(images.driver, images.content, partial, blob, self._open, watcher, self._check, growing).run()
+        except SizeMismatch as error:
+            raise BadImage(f"layer {name} has {error.actual} bytes in the registry, not {error.expected}") from None
+        except DigestMismatch as error:
+            raise BadImage(f"layer {name} of the registry is damaged: {error}") from None
+        except ClientError as error:
+            if isinstance(error, RegistryError) and not isinstance(error, WORTH_ANOTHER_TRY):
+                raise
+            raise Interrupted(f"layer {name} could not be fetched: {error}") from error
+
+
+class _Watcher:
+    """Shows a fetch as docker does."""
+
+    def __init__(self, progress: Progress, blob: Descriptor) -> None:
+        self._progress = progress
+        self._name = short(blob.digest)
+        self._size = blob.size
+
+    def received(self, offset: int) -> None:
+        self._progress.layer(self._name, Status.DOWNLOADING, offset, self._size)
+
+    def verifying(self) -> None:
+        self._progress.layer(self._name, Status.VERIFYING)
+
+    def retrying(self, seconds: float) -> None:
+        self._progress.layer(self._name, Status.RETRYING, more=f"in {seconds:.0f} seconds")

@@ -2,8 +2,8 @@
 
 from typing import BinaryIO, cast
 
-from registry.client.elsewhere import blob_at
 from registry.client.errors import ClientError, NotFound
+from registry.client.url_fetch import blob_at
 from registry.oci.descriptor import Descriptor
 
 

@@ -9,26 +9,27 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from registry.client.distribution import Fetched
+from registry.client.fetch import Opener
 from registry.oci import mediatypes
 from registry.oci.descriptor import Descriptor
 from registry.oci.errors import ManifestInvalid
 from registry.oci.manifest import Manifest
 from registry.oci.manifest import parse as parse_manifest
 from runtime.images import config, index, origins, platform
-from runtime.images.arriving import Arriving, Gone
 from runtime.images.config import Config, chain_ids
-from runtime.images.download import Download, Opener
+from runtime.images.download import Download
 from runtime.images.errors import BadImage, ImagesError, NoPlatform
 from runtime.images.image import Image, short
 from runtime.images.images import Images
+from runtime.images.local_registry import LocalRegistry
 from runtime.images.names import Name, familiar, short_repository
-from runtime.images.neighbour import Neighbour
 from runtime.images.platform import Platform
 from runtime.images.progress import Progress, Silent, Status
 from runtime.images.source import Source
 from runtime.images.workers import Workers
 from runtime.snapshots.errors import InvalidLayer
 from storage.digest import Digest
+from storage.growing import Gone, GrowingBlob
 
 _AT_ONCE: Final = 3
 _NESTED: Final = 4
@@ -72,7 +73,7 @@ def pull(
         read = config.read(_small(images, Download(images, opener, Silent(), _never), configured))
         _check(read, layers, name, wanted)
         with images.lease(chain_ids(read.diff_ids)):
-            _Layers(images, opener, progress, source.neighbour(name)).fetch(layers, read)
+            _Layers(images, opener, progress, source.local_registry(name)).fetch(layers, read)
             images.put_small(found.fetched.payload)
             by_digest = name._replace(tag="", digest=found.top)
             names = [by_digest] if name.digest else [name, by_digest]
@@ -125,7 +126,7 @@ def _never() -> None:
 class _Coming(NamedTuple):
     """A blob that a thread brings in: to be read meanwhile, and to be waited for."""
 
-    arriving: Arriving
+    growing: GrowingBlob
     done: Future[None]
     unpacking: Workers
 
@@ -137,9 +138,9 @@ class _Coming(NamedTuple):
 class _Layers:
     """The layers of one image on their way in."""
 
-    def __init__(self, images: Images, opener: Opener, progress: Progress, neighbour: Neighbour | None) -> None:
+    def __init__(self, images: Images, opener: Opener, progress: Progress, local: LocalRegistry | None) -> None:
         self._images = images
-        self._neighbour = neighbour
+        self._local = local
         self._opener = opener
         self._progress = progress
 
@@ -149,27 +150,27 @@ class _Layers:
         missing = [layer for layer in layers if not self._images.has_blob(layer.digest, layer.size)]
         _check_space(self._images.root, missing)
         with ExitStack() as files, Workers(_AT_ONCE) as workers, Workers(1) as unpacking:
-            download = Download(self._images, self._opener, self._progress, workers.check, self._neighbour)
+            download = Download(self._images, self._opener, self._progress, workers.check, self._local)
             coming: dict[str, _Coming] = {}
             for layer, chain in zip(layers, chains, strict=True):
                 here = layer not in missing
                 whole = here and self._images.layers.has(chain)
                 self._progress.layer(short(layer.digest), Status.EXISTS if whole else Status.PULLING)
                 if not here and layer.digest not in coming:
-                    arriving = files.enter_context(closing(Arriving(unpacking.check)))
-                    work = functools.partial(self._download, download, layer, arriving)
-                    coming[layer.digest] = _Coming(arriving, workers.submit(work), unpacking)
+                    growing = files.enter_context(closing(GrowingBlob(unpacking.check)))
+                    work = functools.partial(self._download, download, layer, growing)
+                    coming[layer.digest] = _Coming(growing, workers.submit(work), unpacking)
             # By a thread of its own, so that whoever interrupts this one need not wait for bytes that do not come.
             work_left = functools.partial(self._unpack, unpacking.check, layers, read.diff_ids, chains, coming)
             unpacking.result(unpacking.submit(work_left))
 
-    def _download(self, download: Download, layer: Descriptor, arriving: Arriving) -> None:
+    def _download(self, download: Download, layer: Descriptor, growing: GrowingBlob) -> None:
         try:
-            download.fetch(layer, arriving)
+            download.fetch(layer, growing)
             self._progress.layer(short(layer.digest), Status.DOWNLOADED)
-            arriving.over()
+            growing.over()
         finally:
-            arriving.failed()
+            growing.failed()
 
     def _unpack(
         self,
@@ -194,15 +195,15 @@ class _Layers:
 
         Nothing is made when the bytes of an earlier try were wrong and it came in once more.
         """
-        incoming = coming.arriving.opened()
+        incoming = coming.growing.opened()
         if incoming is None:
             return
-        told = _Extracting(self._progress, layer, coming.unpacking.check, coming.arriving)
+        told = _Extracting(self._progress, layer, coming.unpacking.check, coming.growing)
         try:
             self._images.layers.unpack(parent, diff_id, cast(BinaryIO, incoming), told)
         except (InvalidLayer, Gone):
             coming.wait()
-            if not coming.arriving.is_other:
+            if not coming.growing.is_other:
                 raise
         else:
             self._progress.layer(short(layer.digest), Status.PULLED)
@@ -215,18 +216,18 @@ class _Extracting:
     """
 
     def __init__(
-        self, progress: Progress, layer: Descriptor, check: Callable[[], None], arriving: Arriving | None = None
+        self, progress: Progress, layer: Descriptor, check: Callable[[], None], growing: GrowingBlob | None = None
     ) -> None:
         self._check = check
         self._progress = progress
         self._layer = layer
-        self._arriving = arriving
+        self._growing = growing
         self._done = 0
 
     def __call__(self, more: int) -> None:
         self._check()
         self._done += more
-        if self._arriving is None or self._arriving.is_over:
+        if self._growing is None or self._growing.is_over:
             self._progress.layer(short(self._layer.digest), Status.EXTRACTING, self._done, self._layer.size)
 
 

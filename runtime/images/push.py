@@ -12,8 +12,8 @@ from runtime.images.compress import compressed
 from runtime.images.image import layers_of, short
 from runtime.images.images import LARGEST_MANIFEST, Images
 from runtime.images.index import Named
+from runtime.images.local_registry import LocalRegistry
 from runtime.images.names import Name, familiar, short_repository
-from runtime.images.neighbour import Neighbour
 from runtime.images.progress import Progress, Status
 from runtime.images.workers import Workers
 from storage.digest import Digest
@@ -29,11 +29,11 @@ class Pushed(NamedTuple):
 
 
 def push(
-    images: Images, registry: Distribution, name: Name, progress: Progress, neighbour: Neighbour | None = None
+    images: Images, registry: Distribution, name: Name, progress: Progress, local: LocalRegistry | None = None
 ) -> Pushed:
     """Give the image that `name` means here that name in its registry, with the layers as they came.
 
-    Files are given to a `neighbour`, and not their bytes sent. Raises ImagesError, ClientError, StorageError.
+    Files are given to a `local` registry, and not their bytes sent. Raises ImagesError, ClientError, StorageError.
     """
     progress.say(f"The push refers to repository [{name.place}]")
     image = images.get(str(name))
@@ -43,7 +43,7 @@ def push(
         packed = compressed(images, payload, layers_of(payload).layers, lambda layer: _tell(progress, layer))
         digest = images.put_small(packed)
         manifest = layers_of(packed)
-        _blobs(images, registry, name, progress, manifest.layers, neighbour)
+        _blobs(images, registry, name, progress, manifest.layers, local)
         if manifest.config is not None:
             _blob(images, registry, name, None, origins.read(images.root), manifest.config)
         registry.push_manifest(name.repository, name.reference, packed, manifest.media_type)
@@ -72,7 +72,7 @@ def _blobs(
     name: Name,
     progress: Progress,
     layers: Sequence[Descriptor],
-    neighbour: Neighbour | None,
+    local: LocalRegistry | None,
 ) -> None:
     known = origins.read(images.root)
     unique = {layer.digest: layer for layer in layers}
@@ -81,7 +81,7 @@ def _blobs(
         for layer in unique.values():
             progress.layer(short(layer.digest), Status.SKIPPED if _foreign(layer) else Status.PREPARING)
             if not _foreign(layer):
-                work = functools.partial(_blob, images, registry, name, progress, known, layer, workers, neighbour)
+                work = functools.partial(_blob, images, registry, name, progress, known, layer, workers, local)
                 futures.append(workers.submit(work))
         for future in futures:
             workers.result(future)
@@ -95,7 +95,7 @@ def _blob(
     known: dict[str, list[str]],
     blob: Descriptor,
     workers: Workers | None = None,
-    neighbour: Neighbour | None = None,
+    local: LocalRegistry | None = None,
 ) -> None:
     """Have one blob in the repository; it is asked for, mounted or sent."""
     label = short(blob.digest)
@@ -116,7 +116,7 @@ def _blob(
         tell(Status.THERE)
         return
     source = origins.source(known.get(blob.digest, ()), name)
-    giving = None if neighbour is None else neighbour.giving(images, Digest.parse(blob.digest))
+    giving = None if local is None else local.giving(images, Digest.parse(blob.digest))
     if registry.push_blob(name.repository, blob.digest, blob.size, open_at, sent, source=source, place=giving):
         tell(Status.SHARED if giving is not None and giving.taken else Status.PUSHED)
     else:

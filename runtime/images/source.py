@@ -8,8 +8,8 @@ from registry.client.distribution import Distribution, Fetched
 from registry.client.errors import ClientError, NotFound, RegistryError, Unreachable
 from registry.oci.descriptor import Descriptor
 from runtime.images import foreign
+from runtime.images.local_registry import LocalRegistry
 from runtime.images.names import Name
-from runtime.images.neighbour import Neighbour
 
 Connect = Callable[[str], Distribution]
 """A client of the registry at a host."""
@@ -48,7 +48,7 @@ class Source:
         """The registry itself, never a mirror."""
         return self.client(name.registry)
 
-    def neighbour(self, name: Name) -> Neighbour | None:
+    def local_registry(self, name: Name) -> LocalRegistry | None:
         """The registry's folder, if it is one of this machine. Raises ImagesError when it is none."""
         client = self.client(self._answered.get(name.registry, name.registry))
 
@@ -60,8 +60,8 @@ class Source:
 
         folder = self._folders.get(name.registry)
         if folder:
-            return Neighbour.at(Path(folder), sees)
-        return Neighbour.told(client.folder(), sees) if self._ask else None
+            return LocalRegistry.at(Path(folder), sees)
+        return LocalRegistry.told(client.folder(), sees) if self._ask else None
 
     def manifest(self, name: Name, reference: str) -> Fetched:
         """A manifest or an index, of the first mirror that has it, or of the registry."""

@@ -1,6 +1,6 @@
 """Networks of containers: bridges, addresses, published ports and names, in the network namespace this runs in.
 
-`networks.Networks` is the door. What it says of networks stands below the data root, who is connected now below the run
+Start at `networks.Networks`. What it says of networks stands below the data root, who is connected now below the run
 root (it dies with the machine, as the devices do), all of it under one lock:
 
     networks = Networks(root, run)

@@ -1,4 +1,4 @@
-"""The door to networks: what there is, and who is connected to it.
+"""The networks of this machine: what there is, and who is connected to it.
 
 A container is written down before it is connected and crossed out after it was disconnected, so whatever kills us in
 between leaves a record, and `reconcile` takes away by that record what nobody needs any more.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from runtime.snapshots.apply.applier import apply
-from runtime.snapshots.apply.hands import Hands
+from runtime.snapshots.apply.file_workers import FileWorkers
 from runtime.snapshots.compression import decompressed
 from runtime.snapshots.errors import DiffMismatch
 from runtime.snapshots.limits import Limits
@@ -37,9 +37,9 @@ def unpack(
     digest = Digest.parse(diff_id)
     pump = Pump(decompressed(layer, limits, told), hasher(digest.algorithm))
     try:
-        with Writeback(tree) as writeback, Hands(tree, held) as hands:
+        with Writeback(tree) as writeback, FileWorkers(tree, held) as workers:
             source = Source(writeback.behind(iter(pump)))
-            apply(TarReader(source, limits), tree, below, marks, limits, hands)
+            apply(TarReader(source, limits), tree, below, marks, limits, workers)
             source.drain()
     finally:
         pump.close()

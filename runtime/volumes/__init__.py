@@ -1,6 +1,6 @@
 """Named volumes: folders below the data root that outlive containers, with docker's fields.
 
-`volumes.Volumes` is the door:
+Start at `volumes.Volumes`:
 
     volumes = Volumes(root, run)
     volume = volumes.create("data", Wishes())      # the one that is there, or a new one; "" is an anonymous one

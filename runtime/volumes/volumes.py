@@ -1,4 +1,4 @@
-"""The door to volumes: what there is, and which of them are mounted.
+"""The volumes of this machine: what there is, and which of them are mounted.
 
 Who has a volume is what containers say of themselves, so the engine is asked: `users` gives the ids of the containers
 that have a volume, running or not.

@@ -31,7 +31,7 @@ def adopt(path: str, name: str, target: str, folders: Folders, judge: Callable[[
             judge(cast(BinaryIO, reader))
             os.fsync(reader.fileno())
         except BaseException:
-            dismiss(path)
+            discard(path)
             raise
         _same(reader, found, path, name)
         try:
@@ -39,12 +39,12 @@ def adopt(path: str, name: str, target: str, folders: Folders, judge: Callable[[
         except _MISSING as error:
             raise NotFound(f"{name} is not there any more", name) from error
         # Of two names of one file the kernel says that the renaming is done, and leaves both.
-        dismiss(path)
+        discard(path)
         folders.persist(os.path.dirname(target))
     return found.st_size
 
 
-def dismiss(path: str, before: float | None = None) -> bool:
+def discard(path: str, before: float | None = None) -> bool:
     """Remove the file, or only one that was put there before that time; whether it was. Its folder stays."""
     with contextlib.suppress(*_MISSING):
         # A link has the times of what it was made of, but for that of the last change: making it is one.

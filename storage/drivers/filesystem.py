@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from typing import BinaryIO, cast
 
-from storage import cores
+from storage import threads
 from storage.driver import Root, Stat, Writer
 from storage.drivers import adoption, file_writer, group
 from storage.drivers.folders import MODE, Folders, fsync
@@ -133,7 +133,7 @@ class FilesystemDriver:
             threading.Thread(target=self._empty_journal, name="storage-sync", daemon=True).start()
 
     def _empty_journal(self) -> None:
-        cores.anywhere()
+        threads.begin()
         with contextlib.suppress(OSError):  # it is tried again, and what is in the journal is safe
             self.sync()
 
@@ -254,7 +254,7 @@ class FilesystemDriver:
     def local_path(self, path: str) -> str:
         return f"{self._root}/{path}"
 
-    def admit(self, folder: str) -> Root:
+    def open_folder(self, folder: str) -> Root:
         self._folders.make(f"{self._root}/{folder}")
         found = os.stat(self._root)
         return Root(self._root, found.st_dev, found.st_ino)
@@ -262,8 +262,8 @@ class FilesystemDriver:
     def adopt(self, path: str, destination: str, judge: Callable[[BinaryIO], None]) -> int:
         return adoption.adopt(f"{self._root}/{path}", path, f"{self._root}/{destination}", self._folders, judge)
 
-    def dismiss(self, path: str, before: float | None = None) -> bool:
-        return adoption.dismiss(f"{self._root}/{path}", before)
+    def discard(self, path: str, before: float | None = None) -> bool:
+        return adoption.discard(f"{self._root}/{path}", before)
 
     def _new_aside(self) -> str:
         return f"{self._aside}/{secrets.token_hex(16)}"

@@ -22,6 +22,9 @@ def arguments() -> argparse.Namespace:
         "--rows", default="", help="rows to run, comma separated (all: " + ", ".join(_row_names()) + ")"
     )
     parser.add_argument("--peers", default="reference", help="peers, comma separated: reference, debian, zot; or none")
+    parser.add_argument(
+        "--before", default="", metavar="REVISION", help="measure also what the project was at this commit"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement (5)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each row and registry (3)")
     parser.add_argument(
@@ -96,6 +99,8 @@ def _alone(plan: compare.Plan, chosen: list[rows.Row]) -> list[compare.Measured]
 def _kinds(options: argparse.Namespace) -> tuple[list[servers.Kind], list[str]]:
     """Ours and the peers that can be had, and a sentence for each that cannot."""
     kinds = [] if options.without_ours else [servers.ours()]
+    if options.before and not options.without_ours:
+        kinds.append(servers.before(build.source(options.before)))
     absent = []
     makers: dict[str, Callable[[], servers.Kind]] = {
         "reference": lambda: servers.reference(build.reference(options.reference)),

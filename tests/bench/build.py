@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache" / "bench"
@@ -15,6 +16,30 @@ ZOT = "zotregistry.dev/zot/v2/cmd/zot"
 
 class CannotBuild(Exception):
     """A program that the bench wants cannot be had; the text says why."""
+
+
+class Source(NamedTuple):
+    """The project's source at a commit."""
+
+    revision: str
+    folder: Path
+
+
+def source(revision: str) -> Source:
+    """The source at a commit, beside the checkout. Raises CannotBuild for a revision that git does not know."""
+    named = _git("rev-parse", "--short", f"{revision}^{{commit}}").decode().strip()
+    target = CACHE / f"source-{named}"
+    if not target.exists():
+        target.mkdir(parents=True)
+        subprocess.run(["tar", "-x", "-C", str(target)], input=_git("archive", named), check=True)
+    return Source(named, target)
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=HERE.parent.parent, capture_output=True)
+    if done.returncode != 0:
+        raise CannotBuild(f"`git {' '.join(arguments)}` says: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
 
 
 def load_generator() -> Path:

@@ -3,12 +3,13 @@
 import argparse
 from dataclasses import dataclass, field
 
-from tests.bench import build, companion, postgres, requests, s3, workers
+from tests.bench import build, companion, postgres, proxied, requests, s3, workers
 from tests.bench.compare import Measured, Plan
 from tests.bench.section import Section
 
 PARTS = {
     "flat": "the flat cost rows",
+    "nginx": "the rows behind nginx, beside the reference behind nginx",
     "s3": "the rows over S3, beside the reference",
     "postgres": "the rows over PostgreSQL, beside SQLite",
     "workers": "two workers beside one",
@@ -57,6 +58,11 @@ def wanted(options: argparse.Namespace) -> set[str]:
 def run(plan: Plan, chosen: set[str], reference: str, absent: list[str]) -> Results:
     """Run those that compare two ways to serve; what cannot be had is told in `absent`."""
     results = Results()
+    if "nginx" in chosen:
+        try:
+            results.sections.append(proxied.run(plan, build.reference(reference)))
+        except build.CannotBuild as missing:
+            absent.append(f"Not measured: behind nginx: {missing}")
     if "s3" in chosen:
         try:
             section, results.counts = s3.run(plan, build.reference(reference))

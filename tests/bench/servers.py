@@ -51,6 +51,7 @@ class Kind:
     title: str
     version: str
     command: Command
+    folder: Path = ROOT  # where the command is run
 
 
 class Server:
@@ -68,7 +69,7 @@ class Server:
         with (self.root / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.kind.command(self.root, self.address),
-                cwd=ROOT,
+                cwd=self.kind.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -140,6 +141,11 @@ def ours(workers: int = 0) -> Kind:
     if workers:
         return Kind(f"ours-{workers}", f"entrepot, workers = {workers}", version, command)
     return Kind("ours", "entrepot", version, command)
+
+
+def before(source: build.Source) -> Kind:
+    """This project as it was at another commit, on the same Python and packages."""
+    return Kind("before", "entrepot before", source.revision, ours().command, source.folder)
 
 
 def reference(binary: Path) -> Kind:

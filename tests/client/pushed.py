@@ -7,10 +7,10 @@ from io import BytesIO
 from typing import BinaryIO
 
 from registry.client.client import Client
-from registry.client.transport import Patience
+from registry.client.transport import RetryPolicy
 from tests.protocol.content import OCI_CONFIG, OCI_LAYER, Manifest, descriptor, digest_of, image_document, manifest_of
 
-QUICK = Patience(attempts=5, pause=0.001, longest_wait=2.0)
+QUICK = RetryPolicy(attempts=5, pause=0.001, longest_wait=2.0)
 
 
 def opener(data: bytes) -> Callable[[int], BinaryIO]:

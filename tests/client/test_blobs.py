@@ -66,7 +66,7 @@ def test_dropped_again_and_again(server: Server, client: Client, name: str) -> N
     push(client, name, DATA)
     cuts = [Cut(down=size) for size in (100, 70_000, 500_000, 1_000_000, 20)]
     with cutting(server.port, *cuts) as line:
-        far = Client(line.host, patience=QUICK)
+        far = Client(line.host, retry=QUICK)
         with far.blob(name, DIGEST, size=len(DATA)) as reader:
             Verified(reader, DIGEST, len(DATA)).drain()
         assert line.cuts_left == 0
@@ -76,7 +76,7 @@ def test_dropped_again_and_again(server: Server, client: Client, name: str) -> N
 def test_dropped_for_good(server: Server, client: Client, name: str) -> None:
     push(client, name, DATA)
     with cutting(server.port, Cut(down=100_000), *[Cut(down=100)] * 100) as line:
-        with Client(line.host, patience=QUICK).blob(name, DIGEST, size=len(DATA)) as reader, pytest.raises(Dropped):
+        with Client(line.host, retry=QUICK).blob(name, DIGEST, size=len(DATA)) as reader, pytest.raises(Dropped):
             reader.read()
         assert 0 < reader.position < 100_000
         assert line.connections <= 1 + QUICK.attempts**2
@@ -90,7 +90,7 @@ def test_without_ranges() -> None:
         return Reply(200, DATA, sent=next(lengths, None))
 
     with scripted(answer) as server:
-        with Client(server.host, plain_http=True, patience=QUICK).blob("a", DIGEST) as reader:
+        with Client(server.host, plain_http=True, retry=QUICK).blob("a", DIGEST) as reader:
             assert reader.read() == DATA
         ranges = [asked.headers.get("range") for asked in server.asked]
         assert ranges == [None, "bytes=1000-", "bytes=1000-", "bytes=2999990-"]
@@ -151,7 +151,7 @@ def test_a_redirect_goes_without_authorization(client: Client, name: str) -> Non
             return Reply(307, b"", [("Location", f"{storage.url}/bucket/{len(front.asked)}?signature=x")])
 
         with scripted(registry) as front:
-            from_it = Client(front.host, plain_http=True, credentials=Basic("u", "p"), patience=QUICK)
+            from_it = Client(front.host, plain_http=True, credentials=Basic("u", "p"), retry=QUICK)
             with from_it.blob("a", DIGEST, size=len(DATA)) as reader:
                 assert reader.read() == DATA
         assert [asked.target for asked in storage.asked] == ["/bucket/2?signature=x", "/bucket/3?signature=x"]

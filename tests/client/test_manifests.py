@@ -116,7 +116,7 @@ def test_a_drop_in_its_middle() -> None:
         return Reply(200, PAYLOAD, [("Content-Type", OCI_MANIFEST)], next(sent, None))
 
     with scripted(answer) as server:
-        assert Client(server.host, plain_http=True, patience=QUICK).manifest("a", "v1").payload == PAYLOAD
+        assert Client(server.host, plain_http=True, retry=QUICK).manifest("a", "v1").payload == PAYLOAD
         assert len(server.asked) == 3
 
 

@@ -19,7 +19,7 @@ from registry.client.errors import (
     Unavailable,
     Unreachable,
 )
-from registry.client.transport import Patience, Request, Transport, user_agent
+from registry.client.transport import Request, RetryPolicy, Transport, user_agent
 from registry.client.trust import context
 from tests.client.pushed import QUICK, opener
 from tests.client.scripted import Asked, Reply, Scripted, scripted
@@ -30,7 +30,7 @@ ERRORS = b'{"errors":[{"code":"DENIED","message":"not\\u001b[31m for\\nyou"},{"c
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    made = Transport(lambda: context("x"), patience=QUICK)
+    made = Transport(lambda: context("x"), retry=QUICK)
     yield made
     made.close()
 
@@ -99,11 +99,11 @@ def test_a_date_to_wait_for(transport: Transport) -> None:
 
 
 def test_pauses_grow_and_differ() -> None:
-    patience = Patience(pause=0.01, longest_pause=0.02)
+    retry = RetryPolicy(pause=0.01, longest_pause=0.02)
     waits = []
     for attempt in (1, 1, 2, 9):
         started = time.monotonic()
-        patience.wait(attempt)
+        retry.wait(attempt)
         waits.append(time.monotonic() - started)
     assert waits[0] >= 0.005
     assert all(wait < 0.2 for wait in waits)
@@ -154,7 +154,7 @@ def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         Client(near.host, plain_http=True).login()
         assert len(near.asked) == 1
         with pytest.raises(Unreachable, match=r"other\.invalid"):
-            Client("other.invalid", plain_http=True, patience=QUICK).login()
+            Client("other.invalid", plain_http=True, retry=QUICK).login()
         assert len(server.asked) == 1
 
 
@@ -214,5 +214,5 @@ def test_a_refusal_while_the_body_goes() -> None:
 
     data = bytes(20_000_000)
     with scripted(answer, early="PATCH") as server, pytest.raises(RegistryError, match="too large") as caught:
-        Client(server.host, plain_http=True, patience=QUICK).push_blob("a", digest_of(data), len(data), opener(data))
+        Client(server.host, plain_http=True, retry=QUICK).push_blob("a", digest_of(data), len(data), opener(data))
     assert caught.value.status == 413

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from registry.client.approach import choose, ways
 from registry.client.client import Client
 from registry.client.endpoint import Origin
 from registry.client.errors import InvalidAnswer, TlsFiles, Untrusted
+from registry.client.scheme_probe import candidates, choose
 from registry.client.transport import Transport
 from registry.client.trust import context
 from tests.client.certificates import Pair
@@ -53,7 +53,7 @@ def test_another_name(host: str, keys: Pair) -> None:
     """The certificate is for 127.0.0.1; localhost is somebody else."""
     port = host.rpartition(":")[2]
     with pytest.raises(Untrusted, match=r"the certificate of localhost:\d+ is not trusted"):
-        Client(f"localhost:{port}", plain_http=False, ca_file=str(keys.certificate), patience=QUICK).login()
+        Client(f"localhost:{port}", plain_http=False, ca_file=str(keys.certificate), retry=QUICK).login()
 
 
 def test_a_registry_of_this_machine_may_speak_tls(host: str, keys: Pair) -> None:
@@ -75,7 +75,7 @@ def test_an_insecure_registry_may_speak_plain_http(server: Server, host: str, tm
 
 def test_the_ways_to_a_registry() -> None:
     def schemes(host: str, plain_http: bool | None = None, *, insecure: bool = False) -> list[str]:
-        return [origin.scheme for origin in ways(host, plain_http, insecure=insecure)]
+        return [origin.scheme for origin in candidates(host, plain_http, insecure=insecure)]
 
     for tls_alone in (("example.com",), ("localhost", False)):
         assert schemes(*tls_alone) == ["https"]

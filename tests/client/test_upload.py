@@ -60,7 +60,7 @@ def test_dropped(port: int, name: str) -> None:
     """Each connection dies later than the one before; the last one lives."""
     told: list[int] = []
     with cutting(port, *[Cut(up=size) for size in (50, 1000, 900_000, 300, 1_500_000)]) as line:
-        client = Client(line.host, patience=QUICK)
+        client = Client(line.host, retry=QUICK)
         assert client.push_blob(name, DIGEST, len(DATA), opener(DATA), told.append)
         assert line.cuts_left == 0
     assert told[-1] == len(DATA)
@@ -75,7 +75,7 @@ def test_it_goes_on_where_it_was(server: Server, name: str) -> None:
 
 def test_in_chunks_and_dropped(port: int, name: str) -> None:
     with cutting(port, *[Cut(up=size) for size in (700_000, 20_000, 900_000)]) as line:
-        client = Client(line.host, patience=QUICK)
+        client = Client(line.host, retry=QUICK)
         client.push_blob(name, DIGEST, len(DATA), opener(DATA), chunk=200_000)
         assert line.cuts_left == 0
     assert Client(f"127.0.0.1:{port}").has_blob(name, DIGEST) == len(DATA)
@@ -89,14 +89,14 @@ def test_the_last_answer_is_lost(server: Server, name: str) -> None:
     for down in range(150, 900, 100):
         fresh = noise(5000, down)
         with cutting(server.port, Cut(down=down)) as line:
-            Client(line.host, patience=QUICK).push_blob(name, digest_of(fresh), 5000, opener(fresh))
+            Client(line.host, retry=QUICK).push_blob(name, digest_of(fresh), 5000, opener(fresh))
         assert probe.has_blob(name, digest_of(fresh)) == len(data)
 
 
 def test_dropped_for_good(server: Server, name: str) -> None:
     started = time.monotonic()
     with cutting(server.port, Cut(), *[Cut(up=2000)] * 500) as line:
-        client = Client(line.host, patience=QUICK)
+        client = Client(line.host, retry=QUICK)
         client.push_blob(name, digest_of(b"x"), 1, opener(b"x"))
         client.close()
         with pytest.raises(Unreachable):
@@ -124,7 +124,7 @@ def test_mount(port: int, name: str) -> None:
 def test_what_is_pushed_is_not_what_was_said(server: Server, name: str) -> None:
     with cutting(server.port) as line:
         with pytest.raises(RegistryError) as caught:
-            Client(line.host, patience=QUICK).push_blob(name, digest_of(b"other"), len(DATA), opener(DATA))
+            Client(line.host, retry=QUICK).push_blob(name, digest_of(b"other"), len(DATA), opener(DATA))
         assert caught.value.codes == {"DIGEST_INVALID"}
         assert line.carried["up"] < len(DATA) * 1.5, "it would be wrong again"
 
@@ -207,7 +207,7 @@ def test_what_is_sent_again_says_where_it_belongs() -> None:
         return Reply(201) if asked.method == "PUT" else Reply(202, b"", [("Location", "/up")])
 
     with scripted(answer) as server:
-        Client(server.host, plain_http=True, patience=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA))
+        Client(server.host, plain_http=True, retry=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA))
         places = [asked.headers.get("content-range") for asked in server.asked if asked.method == "PATCH"]
         assert places == [None, "0-2999999"]
 
@@ -224,9 +224,7 @@ def test_a_close_without_an_answer() -> None:
 
     told: list[int] = []
     with scripted(answer) as server:
-        Client(server.host, plain_http=True, patience=QUICK).push_blob(
-            "a", DIGEST, len(DATA), opener(DATA), told.append
-        )
+        Client(server.host, plain_http=True, retry=QUICK).push_blob("a", DIGEST, len(DATA), opener(DATA), told.append)
         assert [asked.method for asked in server.asked] == ["POST", "PATCH", "PUT", "HEAD"]
     assert told[-1] == len(DATA)
 
@@ -262,7 +260,7 @@ def test_a_session_that_is_gone(tmp_path: Path) -> None:
         return Reply(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}')
 
     with scripted(answer) as server:
-        client = Client(server.host, plain_http=True, patience=QUICK)
+        client = Client(server.host, plain_http=True, retry=QUICK)
         client.push_blob("a", DIGEST, len(DATA), opener(DATA))
         assert [asked.method for asked in server.asked].count("POST") == 3
         with pytest.raises(RegistryError, match="gone"):

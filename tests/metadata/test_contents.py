@@ -220,18 +220,6 @@ def test_a_manifest_is_served_by_digest_and_by_tag(database: Database) -> None:
     assert not database.read_now(lambda s: manifests.exists(s, "app", digest(2)))
 
 
-def test_a_manifest_pushed_again_takes_the_new_media_type(database: Database) -> None:
-    def again(s: Session) -> None:
-        add_manifest(s, "app", 1)
-        assert pushes.standing(s, "app", digest(1), [], []).media_type == "text/m"
-        manifests.retype(s, repositories.ensure(s, "app", 1), digest(1), "text/n", None, "", "{}")
-
-    database.write_now(again)
-    found = database.read_now(lambda s: manifests.by_digest(s, "app", digest(1)))
-    assert found is not None
-    assert found.media_type == "text/n"
-
-
 def test_a_manifest_may_name_a_child_twice(database: Database) -> None:
     twice = (("layer", digest(5)), ("layer", digest(5)), ("config", digest(5)))
     assert database.write_now(lambda s: add_manifest(s, "app", 1, references=twice))

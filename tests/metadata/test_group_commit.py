@@ -89,7 +89,7 @@ def test_a_failing_write_is_undone_alone(database: Database) -> None:
 def test_a_change_that_fails_later_fails_the_write_it_is_of(database: Database, company: bool) -> None:
     def twice(s: Session) -> None:
         for _ in range(2):
-            s.later(INSERT, name="same", at=1)
+            s.defer(INSERT, name="same", at=1)
 
     async def push() -> list[object]:
         release, thread = hold(database)
@@ -110,7 +110,7 @@ def test_a_change_that_fails_later_fails_the_write_it_is_of(database: Database, 
 
 def test_a_refusal_undoes_what_was_to_come_later(database: Database) -> None:
     def refuses(s: Session) -> None:
-        s.later(INSERT, name="half", at=1)
+        s.defer(INSERT, name="half", at=1)
         raise LookupError("no such thing")
 
     with pytest.raises(LookupError):

@@ -62,7 +62,7 @@ async def test_a_second_run_copies_what_came_since(source: Parts, destination: C
     for digest in [*first, later]:
         assert copy.place(str(digest)) == ""
         assert destination.read(paths.blob_data(digest), 9) == source.driver.read(paths.blob_data(digest), 9)
-    assert ContentStore(destination).is_home()
+    assert ContentStore(destination).has_marker()
     again = copying(source, destination)
     assert again.run() == []
     assert (again.tally.blobs, again.tally.copied, again.tally.bytes) == (10, 0, 0)

@@ -31,6 +31,24 @@ def depth(value: object) -> int:
     return 0
 
 
+def count(value: object) -> int:
+    """How many values there are, with empty lists and objects as two."""
+    if isinstance(value, (dict, list)):
+        inner = list(value.values()) if isinstance(value, dict) else value
+        return 1 + sum(map(count, inner)) + (not inner)
+    return 1
+
+
+@given(st.lists(values, min_size=1), st.integers(min_value=0, max_value=60), st.booleans())
+def test_the_values_are_counted_exactly(value: object, limit: int, escaped: bool) -> None:
+    payload = json.dumps(value, ensure_ascii=escaped).encode()
+    if count(value) > limit:
+        with pytest.raises(InvalidJson, match=f"more than {limit} values"):
+            loads(payload, 100, limit)
+    else:
+        assert loads(payload, 100, limit) == value
+
+
 @given(values, st.booleans())
 def test_what_is_well_formed_is_read_as_it_is(value: object, escaped: bool) -> None:
     assert loads(json.dumps(value, ensure_ascii=escaped).encode(), 100) == value

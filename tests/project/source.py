@@ -11,13 +11,17 @@ PACKAGES = ("storage", "registry", "runtime", "migrations")
 
 
 class Import(NamedTuple):
-    """One module imported by another; `hidden` when inside a function, `typing` when only for the type checker."""
+    """One module imported by another; `hidden` when inside a function, `typing` when only for the type checker.
+
+    `by_name` when a literal names it, to be loaded when it is asked for: in a call of import_module, or in a table.
+    """
 
     importer: str
     imported: str
     line: int
-    hidden: bool
-    typing: bool
+    hidden: bool = False
+    typing: bool = False
+    by_name: bool = False
 
 
 @cache
@@ -57,6 +61,18 @@ def _name(path: Path) -> str:
 
 def _imports(name: str) -> Iterator[Import]:
     yield from _walk(name, tree(name), hidden=False, typing=False)
+    yield from _by_name(name)
+
+
+def _by_name(name: str) -> Iterator[Import]:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if "." in node.value and node.value in modules():
+                yield Import(name, node.value, node.lineno, by_name=True)
+        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func) and node.args:
+            [named, *_] = node.args
+            if isinstance(named, ast.Constant) and named.value not in modules():
+                yield Import(name, str(named.value), node.lineno, by_name=True)
 
 
 def _walk(name: str, node: ast.AST, *, hidden: bool, typing: bool) -> Iterator[Import]:

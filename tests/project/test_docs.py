@@ -51,8 +51,8 @@ def test_a_setting_is_documented(key: str) -> None:
     setting = SETTINGS[key]
     [row] = [row for row in rows(CONFIGURATION) if row[0].startswith(f"`{key}`")]
     assert row[0] == f"`{key}`<br>`{setting.variable}`"
-    assert row[1] == f"`{setting.kind.write(setting.default)}`"
-    assert row[2] == setting.kind.allowed
+    assert row[1] == f"`{setting.type.write(setting.default)}`"
+    assert row[2] == setting.type.allowed
     assert len(row[3]) > 10
 
 

@@ -20,7 +20,7 @@ COMMON = {
     ("UNAUTHORIZED", 401),
     ("UNAVAILABLE", 503),
     ("UNSUPPORTED", 405),
-    ("PAGINATION_NUMBER_INVALID", 400),
+    ("UNSUPPORTED", 400),
 }
 """What the page says any route can answer; test_common holds the two together."""
 

@@ -160,6 +160,21 @@ def test_entity_tag(repository: Repository, image: Manifest) -> None:
     assert repository.client.get(url, {"If-None-Match": tag}).status == 200
 
 
+def test_a_plus_in_the_filter_is_a_plus(repository: Repository, image: Manifest) -> None:
+    """Shells and scripts write it as it is; `application/spdx+json` found nothing."""
+    kind = "application/spdx+json"
+    sbom = push(repository, repository.artifact(image.descriptor(), kind), image.digest)
+    for written in (kind, kind.replace("+", "%2B"), kind.replace("+", "%2b").replace("/", "%2F")):
+        assert digests(repository.referrers(image.digest, f"?artifactType={written}")) == {sbom.digest}, written
+
+
+def test_an_empty_filter_is_none(repository: Repository, image: Manifest) -> None:
+    sbom = push(repository, repository.artifact(image.descriptor()), image.digest)
+    response = repository.referrers(image.digest, "?artifactType=&n=")
+    assert digests(response) == {sbom.digest}
+    assert response.get("oci-filters-applied") is None
+
+
 def test_bad_digests(repository: Repository) -> None:
     for digest in ("latest", "sha256:abc", "md5:" + "0" * 32):
         response = repository.referrers(digest)

@@ -88,7 +88,11 @@ def test_huge_n_is_clamped(tagged: Repository, n: str) -> None:
     assert response.json()["tags"] == TAGS
 
 
-@pytest.mark.parametrize("n", ["abc", "-1", "1.5", "1e3", "0x10", "%20", "+1", "1_0", "%D9%A1", "1;2"])
+def test_empty_parameters_are_as_if_they_were_not_there(tagged: Repository) -> None:
+    assert tagged.tags("?n=&last=").json()["tags"] == TAGS
+
+
+@pytest.mark.parametrize("n", ["%ff", "abc", "-1", "1.5", "1e3", "0x10", "%20", "+1", "1_0", "%D9%A1", "1;2"])
 def test_n_that_is_no_number(tagged: Repository, n: str) -> None:
     response = tagged.tags(f"?n={n}")
     assert response.status == 400

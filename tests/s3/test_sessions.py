@@ -15,6 +15,7 @@ from registry.services import ledger
 from storage import paths
 from storage.ingest import IngestState
 from tests.application import Registry, digest_of, error_code
+from tests.departing import Departing, writes_wait
 from tests.protocol.content import noise
 from tests.s3.calls import INTERNAL, Call, Fault
 from tests.s3.registry import PART, Bucket
@@ -217,6 +218,28 @@ async def test_requests_that_come_at_once_to_one_worker(two: list[Registry], bot
         statuses = sorted(answer.status_code for answer in answers)
         assert statuses[0] == 201
         assert set(statuses[1:]) <= {404, 429}
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
+@pytest.mark.parametrize("size", [0, 100, 300_000])
+async def test_nothing_is_done_for_a_client_that_is_gone_before_it_has_the_lease(
+    two: list[Registry], method: str, size: int
+) -> None:
+    location = await two[0].start("app")
+    assert await patch(two[0], location, 0, DATA[:1000]) == 202
+    await written_down(two[0])
+    assert await offset(two[1], location) == 1000
+    request = Departing(two[1].app)
+    async with writes_wait(two[1]):
+        target = location + ("" if method != "PUT" else f"?digest={digest_of(DATA[: 1000 + size])}")
+        request.send(method, target, DATA[1000 : 1000 + size])
+        await asyncio.sleep(0.1)
+        request.depart()
+    await request.ended()
+    assert request.status == 0
+    for worker in two:
+        assert await offset(worker, location) == 1000
+    assert (await two[0].close(location, digest_of(DATA[:1000]))).status_code == 201
 
 
 async def test_a_status_waits_for_another_workers_chunk(two: list[Registry]) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from registry.metadata import blobs, events
 from registry.metadata.database import Database
 from registry.services.actor import Actor
-from registry.services.damage import Damage
 from registry.services.group import GroupPut
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
-from registry.services.verify import Verify
+from registry.services.quarantine import Quarantine
+from registry.services.scrubber import Scrubber
 from storage import paths
 from storage.checked import Checked
 from storage.content import ContentStore, Ingest
@@ -32,20 +32,20 @@ class Parts:
         self.database = Database.open(database_of(root))
         self.pool = ThreadPoolExecutor(4)
         self.content = ContentStore(Checked(driver))
-        self.content.mark()
+        self.content.write_marker()
         self.damaged = 0
-        self.damage = Damage(self.database, self.content, self.pool, self._count)
+        self.quarantine = Quarantine(self.database, self.content, self.pool, self._count)
         self.group = GroupPut(self.content)
         self.publisher = Publisher(self.database, self.content, self.pool, self.group)
-        self.pull = Pull(self.database, self.content, self.damage, self.pool)
+        self.pull = Pull(self.database, self.content, self.quarantine, self.pool)
 
     def close(self) -> None:
         self.group.close()
         self.pool.shutdown()
         self.database.close()
 
-    def verify(self, rate: int = 1 << 30, again_after: float = 0.0) -> Verify:
-        return Verify(self.database, self.content, self.damage, self.pool, rate, again_after)
+    def scrubber(self, rate: int = 1 << 30, again_after: float = 0.0) -> Scrubber:
+        return Scrubber(self.database, self.content, self.quarantine, self.pool, rate, again_after)
 
     def ingest(self, name: str, data: bytes, algorithm: str = "sha256") -> Ingest:
         """Bytes that have arrived under an upload of this name."""

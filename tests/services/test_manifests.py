@@ -161,12 +161,17 @@ async def test_a_blob_goes_from_one_repository(registry: Registry) -> None:
     assert error_code(await registry.request("DELETE", f"/v2/never/blobs/{digest}")) == "NAME_UNKNOWN"
 
 
-async def test_another_media_type_for_the_same_bytes(registry: Registry) -> None:
+async def test_the_same_bytes_have_one_media_type(registry: Registry) -> None:
+    """What the bytes do not say themselves is what the OCI specification calls them, whatever the header says."""
     document = json.loads(index([]))
     del document["mediaType"]
     payload = json.dumps(document).encode()
     docker = "application/vnd.docker.distribution.manifest.list.v2+json"
-    for media_type in (OCI_INDEX, docker):
-        answer = await registry.request("PUT", "/v2/app/manifests/latest", payload, {"content-type": media_type})
-        assert answer.status_code == 201
-        assert (await registry.get("/v2/app/manifests/latest")).headers["content-type"] == media_type
+    for media_type in (OCI_INDEX, docker, None, OCI_MANIFEST):
+        headers = {} if media_type is None else {"content-type": media_type}
+        answer = await registry.request("PUT", "/v2/app/manifests/latest", payload, headers)
+        if media_type in (OCI_INDEX, None):
+            assert answer.status_code == 201
+        else:
+            assert (answer.status_code, error_code(answer)) == (400, "MANIFEST_INVALID")
+        assert (await registry.get("/v2/app/manifests/latest")).headers["content-type"] == OCI_INDEX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ async def test_a_quarantine_of_new_bytes_before_they_are_recorded(parts: Parts) 
     await parts.push("app", DATA)
     parts.content.delete(DIGEST)
     stored = parts.ingest("second", DATA).commit(DIGEST)
-    await parts.damage.report(DIGEST, Located(len(DATA)), "flipped", read_since=now_ms() + 1)
+    await parts.quarantine.report(DIGEST, Located(len(DATA)), "flipped", read_since=now_ms() + 1)
     with pytest.raises(Unavailable):
         await parts.database.write(lambda session: parts.publisher._record(session, "app", DIGEST, stored, ACTOR, None))
     await parts.push("app", DATA, "third")
@@ -100,7 +101,7 @@ async def test_a_late_report_of_what_was_read_before_a_push(parts: Parts) -> Non
     read_since = now_ms()
     parts.content.delete(DIGEST)
     await parts.push("app", DATA, "second")
-    await parts.damage.report(DIGEST, Located(len(DATA)), "flipped", read_since=read_since)
+    await parts.quarantine.report(DIGEST, Located(len(DATA)), "flipped", read_since=read_since)
     assert await served(parts) == DATA
     assert parts.damaged == 0
 
@@ -111,7 +112,7 @@ async def test_a_late_report_of_what_was_missing_before_a_push(parts: Parts) -> 
     with pytest.raises(NotFound):
         parts.content.check(DIGEST, len(DATA))
     await parts.push("app", DATA, "second")
-    await parts.damage.report(DIGEST, Located(len(DATA)), "missing")
+    await parts.quarantine.report(DIGEST, Located(len(DATA)), "missing")
     assert await served(parts) == DATA
     assert parts.damaged == 0
 
@@ -121,7 +122,8 @@ async def test_reports_and_pushes_all_at_once(parts: Parts) -> None:
     await parts.push("app", DATA)
     for turn in range(10):
         parts.content.delete(DIGEST)
-        reports = [asyncio.create_task(parts.damage.report(DIGEST, Located(len(DATA)), "missing")) for _ in range(3)]
+        report = partial(parts.quarantine.report, DIGEST, Located(len(DATA)), "missing")
+        reports = [asyncio.create_task(report()) for _ in range(3)]
         pushes = [publish(parts, f"upload-{turn}-{n}") for n in range(3)]
         results = await asyncio.gather(*pushes, return_exceptions=True)
         await asyncio.gather(*reports)

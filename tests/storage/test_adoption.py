@@ -23,7 +23,7 @@ PLACE = paths.linked("1" * 32)
 @pytest.fixture
 def content(tmp_path: Path) -> ContentStore:
     made = ContentStore(Checked(FilesystemDriver(str(tmp_path / "storage"))))
-    root = made.admit()
+    root = made.open_ingest_folder()
     assert root is not None
     found = os.stat(root.path)
     assert (root.path, root.device, root.inode) == (str(tmp_path / "storage"), found.st_dev, found.st_ino)
@@ -139,16 +139,16 @@ def test_what_is_unfit_is_refused(
 def test_where_there_is_nothing(content: ContentStore) -> None:
     with pytest.raises(NotFound):
         content.adopt(PLACE, DIGEST)
-    content.dismiss(PLACE)
+    content.discard(PLACE)
     memory = ContentStore(Checked(MemoryDriver()))
-    assert memory.admit() is None
+    assert memory.open_ingest_folder() is None
     with pytest.raises(Unfit):
         memory.adopt(PLACE, DIGEST)
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, theirs: Path) -> None:
     driver = FilesystemDriver(str(tmp_path / "storage"))
-    driver.admit(paths.LINKED)
+    driver.open_folder(paths.LINKED)
     place = tmp_path / "storage" / PLACE
 
     def appended(_: object) -> None:
@@ -172,18 +172,18 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, theirs:
 
 def test_an_old_link_is_dismissed_by_when_it_was_made(tmp_path: Path, theirs: Path) -> None:
     driver = FilesystemDriver(str(tmp_path / "storage"))
-    driver.admit(paths.LINKED)
+    driver.open_folder(paths.LINKED)
     os.utime(theirs, (1, 1))
     place = tmp_path / "storage" / PLACE
     place.hardlink_to(theirs)
-    assert not driver.dismiss(PLACE, time.time() - 60)
-    assert driver.dismiss(PLACE, time.time() + 60)
-    assert not driver.dismiss(PLACE)
+    assert not driver.discard(PLACE, time.time() - 60)
+    assert driver.discard(PLACE, time.time() + 60)
+    assert not driver.discard(PLACE)
     assert place.parent.is_dir()
     assert theirs.read_bytes() == DATA
 
 
 def test_nobody_else_can_put_anything_in(content: ContentStore, place: Path) -> None:
-    assert content.admit() is not None
+    assert content.open_ingest_folder() is not None
     for folder in place.parents[:4]:
         assert folder.stat().st_mode & 0o027 == 0

@@ -3,7 +3,7 @@
 import click
 
 from registry.cli.flags import configuration, configured
-from registry.config.kinds import hide_passwords
+from registry.config.types import hide_passwords
 from registry.metadata import read_only
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError

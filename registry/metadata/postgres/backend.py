@@ -33,7 +33,7 @@ from registry.metadata.errors import (
 )
 from registry.metadata.postgres.generations import Generations
 from registry.metadata.postgres.pipeline import Pipeline
-from registry.metadata.postgres.wire import ANSWER_WITHIN, NOT_SO, Presumption, Wire, WireSession
+from registry.metadata.postgres.wire import ANSWER_WITHIN, NOT_SO, Assumption, Wire, WireSession
 
 PATIENCE = 5.0
 """Seconds in which a restarted or failed-over database is waited for by a write."""
@@ -91,13 +91,13 @@ class Postgres:
             raise ValueError(f"database url cannot be read: {str(error).strip()}") from error
         self._conninfo = make_conninfo("", **(DEFAULTS | given | {"client_encoding": "UTF8"}))
         self._name = f"{given.get('host', 'local')}/{given.get('dbname', '')}"
-        self._presumption = Presumption()
+        self._assumption = Assumption()
         self._dialect: Dialect = psycopg_dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
     def connect(self, *, writer: bool) -> "PostgresConnection":
         """A new connection; one that is not for the writer refuses to write, where no pooler is in between."""
         wire = self._wire(writer=writer)
-        session = WireSession(wire, self._dialect, self._presumption)
+        session = WireSession(wire, self._dialect, self._assumption)
         return PostgresConnection(wire, session, {} if wire.prepares else self._settings)
 
     def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: Observe) -> Pipeline:
@@ -197,13 +197,13 @@ class PostgresConnection:
         self.session.settle()
         self.session.sql("ROLLBACK")
 
-    def mark(self) -> None:
+    def savepoint(self) -> None:
         self.session.send("SAVEPOINT one_write")
 
-    def unmark(self) -> None:
+    def release(self) -> None:
         self.session.sql("RELEASE SAVEPOINT one_write")
 
-    def back(self) -> None:
+    def rollback_to_savepoint(self) -> None:
         self.session.settle()
         self.session.send("ROLLBACK TO SAVEPOINT one_write")
         self.session.sql("RELEASE SAVEPOINT one_write")

@@ -26,10 +26,10 @@ ANSWER_WITHIN = 20.0
 """Seconds after which a server that has not answered is given up; it gives up a statement of ours before that."""
 
 ASK_FOR = 10.0
-"""Seconds for which what was wrongly presumed is asked."""
+"""Seconds for which what was wrongly assumed is asked."""
 
 NOT_SO = "22012"
-"""The state of the error by which a statement says that what was presumed is not so: a division by zero."""
+"""The state of the error by which a statement says that what was assumed is not so: a division by zero."""
 
 _BINARY = pq.Format.BINARY
 _TEXT = pq.Format.TEXT
@@ -57,8 +57,8 @@ class Answer(NamedTuple):
     error: psycopg.Error | None
 
 
-class Presumption:
-    """Whether the writers of a process go on without an answer, see Session.presume."""
+class Assumption:
+    """Whether the writers of a process go on without an answer, see Session.assume."""
 
     def __init__(self) -> None:
         self._wrong_until = 0.0
@@ -67,7 +67,7 @@ class Presumption:
         return time.monotonic() >= self._wrong_until
 
     def was_wrong(self) -> None:
-        """Have what is presumed asked for a while, as it is not so now."""
+        """Have what is assumed asked for a while, as it is not so now."""
         self._wrong_until = time.monotonic() + ASK_FOR
 
 
@@ -203,13 +203,13 @@ class Wire:
 class WireSession(Session):
     """Statements on a wire, each waited for unless it can come `later`."""
 
-    __slots__ = ("_presumption", "_waiting", "_wire", "dialect")
+    __slots__ = ("_assumption", "_waiting", "_wire", "dialect")
 
-    def __init__(self, wire: Wire, dialect: Dialect, presumption: Presumption) -> None:
+    def __init__(self, wire: Wire, dialect: Dialect, assumption: Assumption) -> None:
         self._wire = wire
         self.dialect = dialect
         self._waiting = False
-        self._presumption = presumption
+        self._assumption = assumption
 
     def one(self, statement: Statement, **params: object) -> Row | None:
         rows = self._ask(statement, params).rows
@@ -221,24 +221,24 @@ class WireSession(Session):
     def run(self, statement: Statement, **params: object) -> int:
         return self._ask(statement, params).touched
 
-    def later(self, statement: Statement, **params: object) -> None:
+    def defer(self, statement: Statement, **params: object) -> None:
         text, names = statement.numbered(self.dialect)
         self.send(text, [params[name] for name in names])
 
-    def presume(self, statement: Statement, **params: object) -> bool:
-        presumed = bool(self._presumption)
-        if presumed:
-            self.later(statement, **params)
-        return presumed
+    def assume(self, statement: Statement, **params: object) -> bool:
+        assumed = bool(self._assumption)
+        if assumed:
+            self.defer(statement, **params)
+        return assumed
 
-    def together(self, asks: Sequence[Ask]) -> list[list[Row]]:
+    def batch(self, asks: Sequence[Ask]) -> list[list[Row]]:
         for statement, params in asks:
-            self.later(statement, **params)
+            self.defer(statement, **params)
         return [answer.rows for answer in self._checked(self._settled())[-len(asks) :]] if asks else []
 
     def many(self, statement: Statement, rows: Iterable[dict[str, object]]) -> None:
         for row in rows:
-            self.later(statement, **row)
+            self.defer(statement, **row)
 
     def sql(self, text: str) -> list[Row]:
         return self.ask(text).rows
@@ -266,7 +266,7 @@ class WireSession(Session):
         for answer in answers:
             if answer.error is not None:
                 if answer.error.sqlstate == NOT_SO:
-                    self._presumption.was_wrong()
+                    self._assumption.was_wrong()
                 raise answer.error
         return answers
 

@@ -125,13 +125,13 @@ class Clients:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.all: list[Client] = []
-        self._door: socket.socket | None = None
+        self._listener: socket.socket | None = None
 
-    def listen(self, door: socket.socket) -> None:
+    def listen(self, listener: socket.socket) -> None:
         """Take clients from here on."""
-        door.setblocking(False)
-        self._door = door
-        self.loop.watch(door.fileno(), READ, self._accept)
+        listener.setblocking(False)
+        self._listener = listener
+        self.loop.watch(listener.fileno(), READ, self._accept)
 
     def take(self, connection: socket.socket) -> Client:
         """Take one that is connected already."""
@@ -164,17 +164,17 @@ class Clients:
 
     def close(self) -> None:
         """Take no more, let go of all."""
-        if self._door:
-            self.loop.forget(self._door.fileno())
-            self._door.close()
-            self._door = None
+        if self._listener:
+            self.loop.forget(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
         for client in list(self.all):
             client.drop()
 
     def _accept(self, _: int) -> None:
-        assert self._door is not None
+        assert self._listener is not None
         try:
-            connection, _ = self._door.accept()
+            connection, _ = self._listener.accept()
         except OSError:
             return
         if len(self.all) >= MOST:

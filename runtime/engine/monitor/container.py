@@ -11,13 +11,13 @@ from runtime.engine import clock, events, frames, lifecycle, state
 from runtime.engine.lifecycle import Illegal
 from runtime.engine.listening import listening
 from runtime.engine.monitor import oom, restart
+from runtime.engine.monitor.builtin_oci import BuiltinOci
 from runtime.engine.monitor.clients import Client, Clients
 from runtime.engine.monitor.creator import Creator
 from runtime.engine.monitor.health import Health
 from runtime.engine.monitor.log import JsonFile
 from runtime.engine.monitor.loop import Loop
 from runtime.engine.monitor.oci import Oci, RuntimeFailed
-from runtime.engine.monitor.ours import Ours
 from runtime.engine.monitor.plan import Plan
 from runtime.engine.monitor.ports import Held
 from runtime.engine.monitor.streams import Streams
@@ -43,7 +43,7 @@ class Container:
         self.over = False
         """It will not be started again."""
         called = (plan.runtime, self.paths.oci, plan.id, self.of.oci_log)
-        self._oci = Ours(*called, creator) if plan.ours else Oci(*called)
+        self._oci = BuiltinOci(*called, creator) if plan.ours else Oci(*called)
         self._log = JsonFile(self.of.log, plan.log["max_size"], plan.log["max_file"]) if plan.log else None
         self._streams = self._fresh()
         self._ports = Held(plan.ports)

@@ -10,7 +10,7 @@ from runtime.snapshots.apply import attributes, names, small
 from runtime.snapshots.apply.attributes import Attributes
 from runtime.snapshots.apply.copying import NEW, copy
 from runtime.snapshots.apply.failure import explain
-from runtime.snapshots.apply.hands import Hands
+from runtime.snapshots.apply.file_workers import FileWorkers
 from runtime.snapshots.apply.names import shown
 from runtime.snapshots.apply.tree import Directory, Tree, walk
 from runtime.snapshots.errors import InvalidLayer, LimitExceeded
@@ -27,10 +27,10 @@ _MAJORS, _MINORS = range(1 << 12), range(1 << 20)
 
 
 def apply(
-    reader: TarReader, root: int, below: Merged | None, marks: Marks, limits: Limits, hands: Hands | None = None
+    reader: TarReader, root: int, below: Merged | None, marks: Marks, limits: Limits, workers: FileWorkers | None = None
 ) -> None:
     """Apply a layer to an empty folder over what is below it. Raises InvalidLayer, Unsupported and OSError."""
-    tree = Tree(root, below, limits, hands)
+    tree = Tree(root, below, limits, workers)
     try:
         applier = _Applier(reader, tree, limits)
         for entry in reader:

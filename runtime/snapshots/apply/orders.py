@@ -1,4 +1,4 @@
-"""What the applier and its hands say to each other: values in marshal's form, each behind its length.
+"""What the applier and its workers say to each other: values in marshal's form, each behind its length.
 
 The applier sends lists of jobs; an empty list asks for an answer when all before it is done. The answer is empty, or
 what failed first: then nothing after it was done.

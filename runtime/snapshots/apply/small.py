@@ -1,4 +1,4 @@
-"""A small file of a layer, made in one go: by the applier itself, or by a hand of its."""
+"""A small file of a layer, made in one go: by the applier itself, or by one of its workers."""
 
 from __future__ import annotations
 

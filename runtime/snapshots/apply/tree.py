@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from runtime.snapshots.apply import attributes
 from runtime.snapshots.apply.attributes import Attributes
-from runtime.snapshots.apply.hands import Hands
+from runtime.snapshots.apply.file_workers import FileWorkers
 from runtime.snapshots.errors import InvalidLayer, LimitExceeded
 from runtime.snapshots.limits import Limits
 from runtime.snapshots.merged import DIRECTORY, Found, Merged
@@ -22,7 +22,7 @@ from runtime.syscall.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 _OPEN = 200
 """Descriptors of folders that are kept open."""
 _MOST_PENDING = 100_000
-"""Files that hands were told to make before they are waited for: their names are kept."""
+"""Files that workers were told to make before they are waited for: their names are kept."""
 _HOPS = 40
 """Links that one path may lead over, as in the kernel."""
 _WHILE_APPLYING = 0o700
@@ -38,13 +38,13 @@ class Directory:
         "copied",
         "cut",
         "descriptor",
-        "hand",
         "name",
         "own",
         "parent",
         "path",
         "pending",
         "whiteouts",
+        "worker",
     )
 
     def __init__(self, parent: Directory | None, name: bytes, attributes: Attributes, below: Merged | None) -> None:
@@ -64,10 +64,10 @@ class Directory:
         self.cut = False
         """Whether it hides all it holds in the layers below."""
         self.descriptor = -1
-        self.hand = -1
-        """The number of the hand that makes small files in it; -1 while there is none."""
+        self.worker = -1
+        """The number of the worker that makes small files in it; -1 while there is none."""
         self.pending: set[bytes] = set()
-        """Names of files that a hand may not have made yet."""
+        """Names of files that a worker may not have made yet."""
 
     def lower(self) -> Merged | None:
         """The same folder in the layers below, unless this layer hides it."""
@@ -91,9 +91,9 @@ class Directory:
 
 
 class Tree:
-    """`root` is a descriptor of the empty folder that the layer is applied to; without `hands` nothing is pending."""
+    """`root` is a descriptor of the empty folder that the layer is applied to; without `workers` nothing is pending."""
 
-    def __init__(self, root: int, below: Merged | None, limits: Limits, hands: Hands | None = None) -> None:
+    def __init__(self, root: int, below: Merged | None, limits: Limits, workers: FileWorkers | None = None) -> None:
         inherited = Attributes(0o755, 0, 0, 0, 0, {}) if below is None else _attributes(below)
         self.root = Directory(None, b"", inherited, below)
         self.root.descriptor = root
@@ -101,21 +101,21 @@ class Tree:
         self._open: deque[Directory] = deque()
         self._resolved: dict[bytes, Directory] = {}
         self._implied = 0
-        self._hands = hands
+        self._workers = workers
         self._pending: list[Directory] = []
         self._awaited = 0
 
     def hand_over(self, parent: Directory, base: bytes, data: bytes, attributes: Attributes) -> bool:
-        """Have a hand make a small file, if there is one and this is a name like any other; False when it is not."""
-        if self._hands is None or attributes.xattrs or base in parent.children or base in parent.copied:
+        """Have a worker make a small file, if there is one and this is a name like any other; False when it is not."""
+        if self._workers is None or attributes.xattrs or base in parent.children or base in parent.copied:
             return False
-        if parent.hand < 0:
-            parent.hand = self._hands.take()
-            if parent.hand < 0:
+        if parent.worker < 0:
+            parent.worker = self._workers.take()
+            if parent.worker < 0:
                 return False
         if self._awaited >= _MOST_PENDING:
             self.settle_all()
-        self._hands.make(parent.hand, parent.path, base, data, attributes)
+        self._workers.make(parent.worker, parent.path, base, data, attributes)
         if not parent.pending:
             self._pending.append(parent)
         parent.pending.add(base)
@@ -123,14 +123,14 @@ class Tree:
         return True
 
     def settle(self, directory: Directory, base: bytes) -> None:
-        """Wait for what hands make, if that is under this name: before anything else is done with it."""
+        """Wait for what workers make, if that is under this name: before anything else is done with it."""
         if base in directory.pending:
             self.settle_all()
 
     def settle_all(self) -> None:
-        """Wait for all that hands make. Raises what went wrong with it, see `Hands.settle`."""
-        if self._hands is not None and self._awaited:
-            self._hands.settle()
+        """Wait for all that workers make. Raises what went wrong with it, see `FileWorkers.settle`."""
+        if self._workers is not None and self._awaited:
+            self._workers.settle()
         for directory in self._pending:
             directory.pending.clear()
         self._pending.clear()

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import boto3
 from botocore.config import Config
 
-from storage import cores
+from storage import threads
 
 PART_LEAST = 5 << 20
 """Bytes that S3 wants a part to have, the last one aside."""
@@ -76,8 +76,8 @@ class Connection:
         self.presigning = _client(settings, settings.redirect_endpoint) if apart else self.client
         # Apart: what is small must not wait until what is large has been sent.
         count = max(2, settings.connections // 2)
-        self.small = ThreadPoolExecutor(count, thread_name_prefix="s3-small", initializer=cores.anywhere)
-        self.large = ThreadPoolExecutor(count, thread_name_prefix="s3-large", initializer=cores.anywhere)
+        self.small = ThreadPoolExecutor(count, thread_name_prefix="s3-small", initializer=threads.begin)
+        self.large = ThreadPoolExecutor(count, thread_name_prefix="s3-large", initializer=threads.begin)
 
     def _count(self, event_name: str, **_: object) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.cli.door import starts
+from runtime.cli.fast_start import starts
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runtime.bundle.errors import ValueInvalid
 from runtime.cli.command import root
 from runtime.cli.declared import declared
-from runtime.cli.door import AT_ONCE, at_once
+from runtime.cli.fast_start import AT_ONCE, at_once
 from runtime.cli.options import MANY, NUMBER, ON, ONE, SWITCH
 from runtime.cli.pflag import spelled
 from runtime.cli.reading import read
@@ -126,7 +126,7 @@ def loaded_by(line: str, *more: str) -> set[str]:
     """What a verb loads before it begins, in a Python with its library and what is installed."""
     program = (
         "import sys; before = set(sys.modules)\n"
-        "from runtime.cli.door import at_once\n"
+        "from runtime.cli.fast_start import at_once\n"
         f"assert at_once({line.split()!r})\n"
         f"import {', '.join(('os', *more))}\n"
         "print(*set(sys.modules) - before)"
@@ -139,7 +139,7 @@ def test_what_begins_at_once_loads_nothing_slow() -> None:
     """Every start pays for each import: none of these may creep in."""
     for line in ("run image", "rm box", "stop box"):
         assert {"click", "typing_extensions"} & loaded_by(line) == set()
-    loaded = loaded_by("exec box true", "runtime.engine.exec_here")
+    loaded = loaded_by("exec box true", "runtime.engine.exec_in_fork")
     slow = {"click", "msgspec", "json", "re", "enum", "typing", "collections", "contextlib", "socket", "signal"}
     assert (slow | {"subprocess", "pathlib", "dataclasses", "hashlib", "termios"}) & loaded == set()
     assert [name for name in loaded if name.startswith(("runtime.bundle", "runtime.network", "registry"))] == []

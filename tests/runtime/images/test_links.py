@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from registry.client.distribution import Folder
-from runtime.images.neighbour import Neighbour
+from runtime.images.local_registry import LocalRegistry
 from tests.e2e.processes import run
 from tests.protocol.server import Server, running
 from tests.runtime.images.conftest import write_tar
@@ -142,8 +142,8 @@ def test_damaged_bytes_are_refused_as_a_file_too(server: Server, host: Host, mad
 GIVE_AND_DIE = """
 import os, sys
 from pathlib import Path
-from runtime.images.giving import Giving
-with Giving(Path(sys.argv[1]), Path(sys.argv[2]))("1" * 32) as put:
+from runtime.images.linked_upload import LinkedUpload
+with LinkedUpload(Path(sys.argv[1]), Path(sys.argv[2]))("1" * 32) as put:
     os.kill(os.getpid(), 9 if put else 15)
 """
 
@@ -162,11 +162,11 @@ def test_a_push_that_is_killed_leaves_no_more_than_its_link(server: Server, host
 def test_a_folder_is_the_one_that_was_meant(tmp_path: Path) -> None:
     found = tmp_path.stat()
     right = Folder(str(tmp_path), found.st_dev, found.st_ino)
-    assert Neighbour.told(right, lambda _: True) is not None
+    assert LocalRegistry.told(right, lambda _: True) is not None
     for wrong in (
         None,
         right._replace(inode=found.st_ino + 1),
         right._replace(device=found.st_dev + 1),
         right._replace(path=f"{tmp_path}/none"),
     ):
-        assert Neighbour.told(wrong, lambda _: True) is None
+        assert LocalRegistry.told(wrong, lambda _: True) is None

@@ -88,7 +88,7 @@ def test_nothing_half_made_is_believed(root: Path, tmp_path: Path) -> None:
         time.sleep(random.uniform(0, took))
         process.kill()
         end(process)
-        wait_until(lambda: swept(root), "end of the hands, which the kernel ends with their applier")
+        wait_until(lambda: swept(root), "end of the workers, which the kernel ends with their applier")
         snapshots = load("overlay", str(root))
         if snapshots.has(diff_id(LAYER)):
             made += 1

@@ -1,0 +1,77 @@
+"""The storage that a configuration names: its driver, and the marker that says that it is this index's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import asdict, replace
+
+from registry.config import Config
+from registry.metadata import blobs
+from registry.metadata.database import Database
+from storage.checked import Checked
+from storage.content import ContentStore
+from storage.driver import Driver
+from storage.drivers import load
+from storage.errors import StorageError
+
+OF_CLIENTS = ("redirect", "redirect_expires", "redirect_except_networks", "redirect_except_agents")
+"""Settings of the section s3 that are not the driver's."""
+
+FIRST_LOOK = 5.0
+"""Seconds that a bucket may take to answer at the start, each of two times."""
+
+
+ITSELF = "the storage: "
+"""What a storage error that is about no path begins with."""
+
+
+class StorageMissing(RuntimeError):
+    """The storage cannot be used, or it is not the one that the index knows of."""
+
+
+def driver_of(config: Config) -> Driver:
+    """The configured driver. Raises StorageError."""
+    settings: dict[str, Any] = {}
+    if config.storage.driver == "filesystem":
+        settings["path"] = config.storage.path
+    if config.storage.driver == "s3":
+        settings = {name: value for name, value in asdict(config.s3).items() if name not in OF_CLIENTS}
+    return load(config.storage.driver, **settings)
+
+
+def check_marker(config: Config) -> None:
+    """Find that the storage is this index's, before any worker is started. Raises StorageMissing."""
+    if config.storage.driver == "memory":
+        return
+    s3 = config.s3
+    hasty = replace(config, s3=replace(s3, attempts=min(2, s3.attempts), timeout=min(FIRST_LOOK, s3.timeout)))
+    database = Database.open(config.database.url)
+    try:
+        driver = Checked(driver_of(hasty))
+        if not driver.local:
+            driver.probe()  # says more of what is wrong than a look does
+        ensure_marker(ContentStore(driver), database, config)
+    except StorageError as error:
+        raise StorageMissing(f"{described(config)} cannot be used: {str(error).removeprefix(ITSELF)}") from error
+    finally:
+        database.close()
+
+
+def ensure_marker(content: ContentStore, database: Database, config: Config) -> None:
+    """Mark a new storage, or find it marked; an unmarked one should not be without its bytes."""
+    if content.has_marker():
+        return
+    if config.storage.driver != "memory" and database.read_now(blobs.any_known):
+        what = "is it the right bucket and prefix?" if config.storage.driver == "s3" else "is its disk mounted?"
+        raise StorageMissing(f"{described(config)} is empty, but the database knows of blobs in it; {what}")
+    content.write_marker()
+
+
+def described(config: Config) -> str:
+    """The storage in words."""
+    if config.storage.driver != "s3":
+        return f"storage.path {config.storage.path}"
+    s3 = config.s3
+    at = f" at {s3.endpoint}" if s3.endpoint else ""
+    return f"bucket {s3.bucket}{f', prefix {s3.prefix},' if s3.prefix else ''}{at}"
