@@ -9,32 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from registry import cores
-from registry.api.answer import FileBody
-from registry.api.cors import Cors, crossing
-from registry.api.dispatch import Distribution
-from registry.api.errors import error_body, render
-from registry.api.express import Express
-from registry.api.express_later import ExpressLater
-from registry.api.health import health_routes
+from registry.api.cors import Cors
+from registry.api.dispatch import Dispatcher
+from registry.api.fast_deferred import FastDeferred
+from registry.api.fast_path import FastPath
 from registry.api.origin import Origins
 from registry.api.record import Recorder
 from registry.api.redirects import Redirects
 from registry.api.services import Services
-from registry.api.short import ShortWay
-from registry.auth.access import Access, Action
+from registry.auth.gate import Gate
+from registry.auth.identity import Everyone
 from registry.config import Config
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
-from registry.oci.errors import MethodNotAllowed, NotFound
 from registry.services.expiry import Orphans, expire_uploads
 from registry.services.group import GroupPut
+from registry.services.health import Health
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
 from registry.services.manifests import Manifests
@@ -45,10 +36,10 @@ from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
 from registry.storage_marker import driver_of, ensure_marker
+from registry.telemetry import logs
 from registry.telemetry.access_log import AccessLog
+from registry.telemetry.flusher import Flusher
 from registry.telemetry.metrics import Metrics
-from registry.transport.application import Answer, Client, Deferred, Disconnected, Exchange, Payload, Refusal
-from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage.checked import Checked
@@ -58,9 +49,6 @@ from storage.driver import Driver, Multipart
 log = logging.getLogger(__name__)
 
 VERSION = version("entrepot")
-
-FLUSH = 0.1
-"""Seconds between two writes of the access log."""
 
 PATIENCE = 25
 """Fifths of a second for which the tree of links waits for a quiet moment."""
@@ -84,14 +72,14 @@ class App:
         self._config = config
         self._metrics = metrics
         self._access_log = access_log
-        self._flusher: asyncio.Task[None] | None = None
+        self._flusher = Flusher(access_log, metrics)
         self.database = Database.open(
             config.database.url, observe=metrics.database, readers=config.database.connections
         )
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
         ensure_marker(content, self.database, config)
-        recorder = self._recorder = Recorder(metrics, access_log)
+        recorder = Recorder(metrics, access_log)
         quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
         pull = Pull(self.database, content, quarantine, self.pool)
         self._group = GroupPut(content)
@@ -108,6 +96,9 @@ class App:
         )
         services = Services(
             database=self.database,
+            content=content,
+            health=Health(self.database, checked, self.pool, lambda: self.draining),
+            metrics=metrics if config.metrics.enabled else None,
             pull=pull,
             uploads=uploads,
             publisher=publisher,
@@ -120,43 +111,17 @@ class App:
             absolute_locations=config.server.absolute_locations,
             redirects=_redirects(config),
         )
-        access = Access(config.access.anonymous)
+        gate = Gate(Everyone(config.access.anonymous))
         origins = Origins(config.server.trusted_proxies)
-        distribution = Distribution(services, access, origins, recorder, self.pool, gone=(Disconnected,))
-        self.asgi = self._front(distribution, origins, recorder, checked)
-        plain = not config.server.trusted_proxies and not config.cors.allow_origins
-        self._express: Express | None = None
-        if plain and access.allows(Action.PULL):
-            express = Express if self.database.inline_reads else ExpressLater
-            self._express = express(self.database, content, pull, recorder)
-        self._short = ShortWay(distribution) if plain else None
+        cors = _cors(config)
+        dispatcher = Dispatcher(services, gate, origins, cors, recorder, self.pool)
+        fast_path = (FastPath if self.database.inline_reads else FastDeferred)(services, gate, origins, cors, recorder)
+        self.serve, self.inline, self.refused = dispatcher.serve, dispatcher.inline, dispatcher.refused
+        self.fast, self.cached = fast_path.fast, fast_path.cached
         verify = config.verify
         scrubber = Scrubber(self.database, content, quarantine, self.pool, verify.rate, verify.again_after)
         self._uploads = uploads
         self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber, pull))
-
-    def _front(self, distribution: Distribution, origins: Origins, recorder: Recorder, driver: Driver) -> ASGIApp:
-        """Everything in front of the handlers."""
-        cors = self._config.cors
-        metrics = self._metrics if self._config.metrics.enabled else None
-        plain = Starlette(
-            routes=health_routes(self.database, driver, metrics, self.pool, lambda: self.draining),
-            exception_handlers={HTTPException: _starlette_error},
-        )
-        plain.router.redirect_slashes = False
-
-        async def front(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and (scope["path"] == "/v2" or scope["path"].startswith("/v2/")):
-                await distribution(scope, receive, send)
-            else:
-                await plain(scope, receive, recorder.identified(scope, send))
-
-        if not cors.allow_origins:
-            return front
-        rules = Cors(
-            cors.allow_origins, cors.allow_headers, credentials=cors.allow_credentials, max_age=int(cors.max_age)
-        )
-        return crossing(front, rules, origins, recorder)
 
     def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber, pull: Pull) -> list[Work]:
         expire_after = self._config.uploads.expire_after
@@ -181,30 +146,6 @@ class App:
             work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
         return work
 
-    async def serve(self, exchange: Exchange) -> None:
-        bodies = {"entrepot.body": {"take": exchange.take}, "entrepot.file": {"send": exchange.send_file}}
-        await self.asgi(
-            {**exchange.scope, "extensions": exchange.scope["extensions"] | bodies}, exchange.receive, exchange.send
-        )
-
-    def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
-        return None if self._express is None else self._express(head.method, head.url, head.headers, client, request)
-
-    def cached(self, request: bytes, client: Client) -> Answer | Deferred | None:
-        return None if self._express is None else self._express.again(request, client)
-
-    def inline(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
-        return None if self._short is None else self._short(scope, body)
-
-    def refused(self, refusal: Refusal) -> Payload:
-        code = {408: "SIZE_INVALID", 503: "UNAVAILABLE"}.get(refusal.status, "UNSUPPORTED")
-        request_id = self._recorder.request_id()
-        client = refusal.client[0] if refusal.client else ""
-        method, agent = refusal.method.decode("latin-1"), dict(refusal.headers).get(b"user-agent", b"")
-        self._recorder.answered(request_id, client, method, refusal.target, "unknown", refusal.status, 0.0, 0, 0, agent)
-        headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
-        return headers, error_body(code, refusal.sentence)
-
     def reopen_logs(self) -> None:
         """Go on in a new access log after the old one was moved away. On the worker's event loop, as the log is."""
         try:
@@ -212,13 +153,16 @@ class App:
         except OSError as error:
             log.error("the access log cannot be opened again and goes on in the old file: %s", error)
 
+    def out_of_descriptors(self) -> None:
+        """Count a second in which the worker could accept no connection."""
+        self._metrics.out_of_descriptors()
+
     def start(self) -> None:
-        self._flusher = asyncio.create_task(self._flush_always())
+        self._flusher.start()
         self._jobs.start()
 
     async def stop(self) -> None:
-        if self._flusher is not None:
-            self._flusher.cancel()
+        self._flusher.stop()
         await self._jobs.stop()
         await self._uploads.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
@@ -231,17 +175,14 @@ class App:
         self._metrics.flush(now=True)
         self._access_log.close()
 
-    async def _flush_always(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH)
-            self._access_log.flush()
-            self._metrics.flush()
-
 
 def build(config: Config, *, driver: Driver | None = None, metrics_folder: str = "") -> App:
     """An application over `driver`, or the configured one. The database must have been migrated."""
     access_log = AccessLog(config.log.access_file, enabled=config.log.access)
-    return App(config, driver or driver_of(config), Metrics(metrics_folder, version=VERSION), access_log)
+    metrics = Metrics(metrics_folder, version=VERSION)
+    metrics.watch_dropped("access", lambda: access_log.dropped)
+    metrics.watch_dropped("server", logs.dropped)
+    return App(config, driver or driver_of(config), metrics, access_log)
 
 
 async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
@@ -256,20 +197,17 @@ async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
     await asyncio.sleep(9 * (now_ms() - started) / 1000)
 
 
-async def _starlette_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    fault = (
-        MethodNotAllowed() if error.status_code == 405 else NotFound(f"there is nothing at {request.url.path[:200]!r}")
-    )
-    answer = render(fault)
-    assert not isinstance(answer.body, FileBody)
-    return Response(answer.body, answer.status, media_type="application/json", headers=error.headers)
-
-
 def _threads(config: Config, driver: Driver) -> int:
     """How many threads wait for the storage."""
     threads = max(8, config.uploads.threads * 2)
     return threads if driver.local else max(threads, config.s3.connections // 2)
+
+
+def _cors(config: Config) -> Cors | None:
+    cors = config.cors
+    if not cors.allow_origins:
+        return None
+    return Cors(cors.allow_origins, cors.allow_headers, credentials=cors.allow_credentials, max_age=int(cors.max_age))
 
 
 def _redirects(config: Config) -> Redirects:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
+from starlette.types import Message, Receive, Scope, Send
 
 from registry.app import App, build
 from registry.config.load import load
+from registry.transport.application import Disconnected
 from storage.driver import Driver
 from tests.databases import database_of
 
@@ -46,6 +50,39 @@ def index(manifests: Sequence[Mapping[str, object]] | None, **more: object) -> b
     return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests} | more).encode()
 
 
+class AsgiExchange:
+    """transport.application.Exchange over the messages of ASGI."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        return await self._receive()
+
+    async def send(self, message: Message) -> None:
+        await self._send(message)
+
+    async def take(self, sink: Callable[[bytes], object]) -> int:
+        total, more = 0, True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            if part := message.get("body", b""):
+                await asyncio.get_running_loop().run_in_executor(None, sink, part)
+                total += len(part)
+            more = message.get("more_body", False)
+        return total
+
+    async def send_file(self, fd: int, offset: int, count: int) -> None:
+        while count:
+            part = os.pread(fd, min(count, 1 << 20), offset)
+            await self.send({"type": "http.response.body", "body": part, "more_body": True})
+            offset, count = offset + len(part), count - len(part)
+
+
 class Registry:
     """One App as a worker runs it, and a client whose requests reach it without a socket."""
 
@@ -69,8 +106,11 @@ class Registry:
         self.root = root
         self.config = load(None, {}, given).config
         self.app: App = build(self.config, driver=driver)
-        transport = httpx2.ASGITransport(self.app.asgi, client=(client, 4000))
+        transport = httpx2.ASGITransport(self._asgi, client=(client, 4000))
         self.http = httpx2.AsyncClient(transport=transport, base_url="http://registry.test")
+
+    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app.serve(AsgiExchange(scope, receive, send))
 
     async def __aenter__(self) -> Registry:
         return self

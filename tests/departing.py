@@ -12,7 +12,7 @@ from starlette.types import Message
 
 from registry.app import App
 from registry.metadata.session import Session
-from tests.application import Registry
+from tests.application import AsgiExchange, Registry
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -86,7 +86,7 @@ class Departing:
         receive: Callable[[], Awaitable[Message]],
         answer: Callable[..., Awaitable[None]],
     ) -> None:
-        await self._app.asgi(scope, receive, answer)
+        await self._app.serve(AsgiExchange(scope, receive, answer))
 
     def depart(self) -> None:
         self._left.set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.api import express as express_lane
+from registry.api import fast_path
 from registry.transport.application import Refusal
 from registry.transport.head import Head
 from tests.application import Registry, digest_of, error_code
@@ -24,7 +24,7 @@ def asked(target: bytes, *headers: tuple[bytes, bytes]) -> Head:
     return Head(b"GET", "1.1", target, list(headers))
 
 
-def express(registry: Registry, target: str, *headers: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
+def fast(registry: Registry, target: str, *headers: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
     answer = registry.app.fast(asked(target.encode(), *headers), ("127.0.0.1", 1), b"")
     assert not callable(answer)  # of an index that answers in place
     return answer
@@ -39,7 +39,7 @@ async def test_a_push_is_a_pull(tmp_path: Path, driver: str) -> None:
             assert len((await registry.get(f"/v2/team/app/blobs/{layer['digest']}")).content) == layer["size"]
 
 
-async def test_the_express_lane_answers_as_the_long_way_does(tmp_path: Path) -> None:
+async def test_the_fast_path_answers_as_the_handlers_do(tmp_path: Path) -> None:
     async with Registry(tmp_path / "root") as registry:
         payload = await registry.push_image("app", "latest")
         for target, body in (
@@ -47,33 +47,25 @@ async def test_the_express_lane_answers_as_the_long_way_does(tmp_path: Path) -> 
             (f"/v2/app/manifests/{digest_of(payload)}", payload),
             (f"/v2/app/blobs/{digest_of(b'a layer of all')}", b"a layer of all"),
         ):
-            made = express(registry, target)
+            made = fast(registry, target)
             assert made is not None
             whole = b"".join(made)
             assert whole.endswith(b"\r\n\r\n" + body)
             slow = await registry.get(target)
-            said = dict(line.split(b": ", 1) for line in whole.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:])
+            fields = (line.split(b": ", 1) for line in whole.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:])
+            said = {name.lower(): value for name, value in fields}
             for name, value in slow.headers.items():
                 if name != "x-request-id":
                     assert said[name.encode()].decode() == value, (target, name)
-        missing = express(registry, "/v2/app/manifests/missing")
+        missing = fast(registry, "/v2/app/manifests/missing")
         assert missing is not None
         slow = await registry.get("/v2/app/manifests/missing")
         assert missing[0] == b"HTTP/1.1 404 Not Found\r\n"
         assert missing[1].endswith(b"\r\n\r\n" + slow.content)
         for target in ("/v2/app/tags/list", "/v2/UPPER/manifests/x", "/v2/", "/healthz"):
-            assert express(registry, target) is None
-        for header in (b"if-match", b"if-none-match", b"range", b"origin"):
-            assert express(registry, "/v2/app/manifests/latest", (header, b"x")) is None
-
-
-@pytest.mark.parametrize(
-    "settings", [{"server.trusted_proxies": "127.0.0.1"}, {"cors.allow_origins": "https://ui.example"}]
-)
-async def test_there_is_no_express_lane_where_headers_change_answers(tmp_path: Path, settings: dict[str, str]) -> None:
-    async with Registry(tmp_path / "root", settings) as registry:
-        await registry.push_image("app", "latest")
-        assert express(registry, "/v2/app/manifests/latest") is None
+            assert fast(registry, target) is None
+        for header in (b"if-match", b"if-none-match", b"range", b"content-length"):
+            assert fast(registry, "/v2/app/manifests/latest", (header, b"x")) is None
 
 
 async def test_elsewhere_errors_have_the_same_form(tmp_path: Path) -> None:
@@ -81,7 +73,6 @@ async def test_elsewhere_errors_have_the_same_form(tmp_path: Path) -> None:
         for method, target, status in (
             ("GET", "/nothing", 404),
             ("GET", "/v3/", 404),
-            ("GET", "/healthz/", 404),
             ("POST", "/healthz", 405),
         ):
             answer = await registry.request(method, target)
@@ -137,7 +128,7 @@ async def test_a_kept_answer_is_as_fresh_as_a_read(tmp_path: Path) -> None:
         assert isinstance(found, tuple)
         assert isinstance(again, tuple)
         assert again[1].endswith(first)
-        ids = [answer[1].partition(b"x-request-id: ")[2].partition(b"\r\n")[0] for answer in (found, again)]
+        ids = [answer[1].partition(b"X-Request-Id: ")[2].partition(b"\r\n")[0] for answer in (found, again)]
         assert ids[0] != ids[1]
         second = await other.push_image("app", "latest", "second")
         assert app.cached(request, client) is None
@@ -163,7 +154,7 @@ async def test_the_file_behind_a_kept_answer_is_looked_at(tmp_path: Path, monkey
         path = registry.blob_file(digest)
         path.write_bytes(b"cut")
         assert app.cached(b"HEAD" + url, client) is not None  # looked at a moment ago
-        monkeypatch.setattr(express_lane, "LOOK_AGAIN", 0.0)
+        monkeypatch.setattr(fast_path, "LOOK_AGAIN_SECONDS", 0.0)
         assert app.cached(b"HEAD" + url, client) is None
         assert app.cached(b"GET" + url, client) is None
         path.unlink()

@@ -7,15 +7,22 @@ from typing import BinaryIO
 
 from registry.api.answer import Answer, FileBody, Headers
 from registry.api.conditional import check_match, etag, not_modified, tags_in, unchanged
+from registry.api.fast_answer import FastAnswer
+from registry.api.path import Path
 from registry.api.request import Request
 from registry.api.services import Services
-from registry.oci.errors import RangeInvalid
+from registry.metadata.blobs import Located
+from registry.metadata.session import Session
+from registry.oci.errors import RangeInvalid, RegistryFault
 from registry.oci.range import RangeUnsatisfiable, parse_range
 from registry.services.blob_delete import delete_blob
-from registry.services.pull import FoundBlob
+from registry.services.pull import FoundBlob, find_blob
 from storage.digest import Digest
 
 OCTETS = b"application/octet-stream"
+SMALL_BLOB_BYTES = 64 * 1024
+"""Blobs up to this size are read and sent in one go."""
+
 FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
 """A digest's bytes never change; `private`, as not everybody may have them."""
 
@@ -83,6 +90,23 @@ async def head(request: Request, services: Services) -> Answer:
     if not_modified(request, str(digest)):
         return unchanged(Answer(304, headers))
     return Answer(200, [*headers, (b"content-type", OCTETS)], length=size)
+
+
+def find(session: Session, path: Path) -> Located | RegistryFault:
+    """Of the fast answer."""
+    return find_blob(session, path.name, path.reference)
+
+
+def build(services: Services, path: Path, method: str, located: Located) -> FastAnswer | None:
+    """Of the fast answer; None for what the handler looks for, or sends from a file."""
+    digest, content = Digest.parse(path.reference), services.content
+    headers = [*_headers(digest), (b"content-type", OCTETS), (b"content-length", b"%d" % located.size)]
+    if not content.local:
+        return FastAnswer(headers) if method == "HEAD" else None
+    if located.size > SMALL_BLOB_BYTES and method != "HEAD":
+        return None
+    file = content.local_path(digest, place=located.place)
+    return None if file is None else FastAnswer(headers, b"", file, located.size, path.reference)
 
 
 async def delete(request: Request, services: Services) -> Answer:

@@ -6,16 +6,10 @@ gate, as browsers send it without credentials.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.api.answer import Answer, Headers
 from registry.api.errors import render
-from registry.api.origin import Origins
-from registry.api.record import Recorder
-from registry.api.send import headers_of
 from registry.oci.errors import Denied
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -119,46 +113,3 @@ def _serialized(origin: str) -> bytes:
 
 def _shown(value: bytes) -> str:
     return repr(value[:100].decode("latin-1"))
-
-
-def crossing(app: ASGIApp, cors: Cors, origins: Origins, recorder: Recorder) -> ASGIApp:
-    """`app` with preflights answered, and written down, before it, and with the headers of `cors` on its answers."""
-
-    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Headers = scope["headers"]
-        answer = cors.preflight(scope["method"], headers)
-        if answer is not None:
-            await _answer_preflight(scope, send, answer, origins, recorder)
-            return
-        granted = cors.granted(next((value for name, value in headers if name == b"origin"), None))
-
-        async def granting(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *granted]}
-            await send(message)
-
-        await app(scope, receive, granting)
-
-    return answering
-
-
-async def _answer_preflight(scope: Scope, send: Send, answer: Answer, origins: Origins, recorder: Recorder) -> None:
-    started = time.perf_counter()
-    fields: dict[bytes, bytes] = dict(scope["headers"])
-    request_id = recorder.request_id(fields.get(b"x-request-id"))
-    assert isinstance(answer.body, bytes)
-    extra = [(b"x-request-id", request_id.encode())]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers_of(answer, extra)})
-    await send({"type": "http.response.body", "body": answer.body})
-    recorder.answered(
-        request_id,
-        origins.of(scope).client,
-        scope["method"],
-        scope["raw_path"],
-        "preflight",
-        answer.status,
-        time.perf_counter() - started,
-        0,
-        len(answer.body),
-        fields.get(b"user-agent", b""),
-    )

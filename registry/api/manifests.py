@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from registry.api.answer import Answer
+from registry.api.answer import Answer, Headers
 from registry.api.conditional import check_match, conditions, etag, not_modified, unchanged
+from registry.api.fast_answer import FastAnswer
 from registry.api.location import location
+from registry.api.path import Path
 from registry.api.request import Request
 from registry.api.services import Services
-from registry.oci.errors import ManifestTooLarge, TagInvalid
+from registry.metadata import manifests as rows
+from registry.metadata.manifests import ManifestRow
+from registry.metadata.session import Session
+from registry.oci.errors import ManifestTooLarge, RegistryFault, TagInvalid
 from registry.oci.reference import valid_tag
+from registry.services.pull import missing_manifest
 
 MOST_TAGS = 100
 """Tags that one push may set."""
@@ -16,16 +22,30 @@ MOST_TAGS = 100
 
 async def get(request: Request, services: Services) -> Answer:
     """GET and HEAD."""
-    row = await services.pull.manifest(request.name, request.reference)
+    row = await services.pull.manifest(request.name, request.reference, request.actor)
     check_match(request, f"{request.name} {request.reference}", row.digest)
-    digest = row.digest.encode()
-    headers = [
+    answer = Answer(200, _headers(row), row.payload)
+    return unchanged(answer) if not_modified(request, row.digest) else answer
+
+
+def find(session: Session, path: Path) -> ManifestRow | RegistryFault:
+    """Of the fast answer."""
+    by = rows.by_digest if ":" in path.reference else rows.by_tag
+    return by(session, path.name, path.reference) or missing_manifest(session, path.name, path.reference)
+
+
+def build(services: Services, path: Path, method: str, row: ManifestRow) -> FastAnswer:
+    """Of the fast answer."""
+    headers = [*_headers(row), (b"content-length", b"%d" % len(row.payload))]
+    return FastAnswer(headers, b"" if method == "HEAD" else row.payload)
+
+
+def _headers(row: ManifestRow) -> Headers:
+    return [
         (b"content-type", row.media_type.encode()),
-        (b"docker-content-digest", digest),
+        (b"docker-content-digest", row.digest.encode()),
         (b"etag", etag(row.digest)),
     ]
-    answer = Answer(200, headers, row.payload)
-    return unchanged(answer) if not_modified(request, row.digest) else answer
 
 
 async def put(request: Request, services: Services) -> Answer:

@@ -1,14 +1,14 @@
-"""Paths below /v2/, by hand: repository names contain slashes, so the route is read from the end.
+"""The path parser, made from the table of routes. Repository names contain slashes, so a path is read from its end.
 
-/v2/                                    /v2/_catalog                  /v2/_entrepot/storage/folder
-/v2/NAME/manifests/REFERENCE            /v2/NAME/tags/list
-/v2/NAME/blobs/DIGEST                   /v2/NAME/referrers/DIGEST
-/v2/NAME/blobs/uploads/                 /v2/NAME/blobs/uploads/ID
+A route's path is fixed, or `/v2/<name>/` and up to three segments: words, and at the end perhaps a `<reference>`,
+`<digest>` or `<id>`, each with a grammar of its own.
 """
 
 from __future__ import annotations
 
+import re
 import urllib.parse
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from registry.oci.errors import DigestInvalid, NameInvalid, NotFound, TagInvalid
@@ -19,8 +19,13 @@ from storage.errors import InvalidDigest
 LONGEST = 2048
 """Characters of a path: a name of 255, and whatever a percent-encoding client makes of it."""
 
+PREFIX = "/v2/"
+"""Of the paths of repositories."""
 
-class Target(NamedTuple):
+_SLASHES = re.compile(r"/(?:\.?/)+")
+
+
+class Path(NamedTuple):
     """Which route, of which repository, and the last part: a reference, a digest or the id of an upload."""
 
     route: str
@@ -28,44 +33,88 @@ class Target(NamedTuple):
     reference: str = ""
 
 
-def parse_path(raw: bytes) -> Target:
-    """Raises NotFound, NameInvalid, TagInvalid, DigestInvalid."""
-    if len(raw) > LONGEST:
-        raise NotFound("the path is longer than any of the registry's")
-    path = raw.decode("latin-1")
-    if "%" in path:
-        path = urllib.parse.unquote(path, errors="replace")
-    if path in ("/v2/", "/v2"):
-        return Target("base")
-    if path == "/v2/_catalog":
-        return Target("catalog")
-    if path == "/v2/_entrepot/storage/folder":
-        return Target("folder")
-    head, _, last = path.rpartition("/")
-    rest, _, kind = head.rpartition("/")
-    if kind == "manifests":
-        return Target("manifest", _name(rest), _reference(last))
-    if kind == "blobs" and last != "uploads":
-        return Target("blob", _name(rest), _digest(last))
-    if kind == "tags" and last == "list":
-        return Target("tags", _name(rest))
-    if kind == "referrers":
-        return Target("referrers", _name(rest), _digest(last))
-    return _upload(path, kind, rest, last)
+UNROUTED = Path("unknown")
+"""Of a request whose path is none of the table's, or not known yet."""
 
 
-def _upload(path: str, kind: str, rest: str, last: str) -> Target:
-    if kind == "blobs" and last == "uploads":
-        return Target("uploads", _name(rest))
-    outer, _, parent = rest.rpartition("/")
-    if kind == "uploads" and parent == "blobs":
-        return Target("uploads", _name(outer)) if not last else Target("upload", _name(outer), last)
-    raise NotFound(f"there is nothing at {path[:200]!r}")
+class _Tail(NamedTuple):
+    """How the paths of a route end: `before` is what must stand before the last two segments."""
+
+    route: str
+    before: str
+    last: str
+    """The last segment; empty with `check`."""
+    check: Callable[[str], str] | None
+
+
+class Paths:
+    """Parses the paths of `routes`, each a name and a path."""
+
+    def __init__(self, routes: Iterable[tuple[str, str]]) -> None:
+        self._fixed: dict[str, Path] = {}
+        self._tails: dict[str, list[_Tail]] = {}
+        """By the last segment but one."""
+        for route, path in routes:
+            if not path.startswith(f"{PREFIX}<name>/"):
+                self._fixed[path] = self._fixed[path.rstrip("/") or "/"] = Path(route)
+                continue
+            head, _, last = path.removeprefix(f"{PREFIX}<name>/").rpartition("/")
+            before, _, kind = head.rpartition("/")
+            if last:
+                self._add(kind, _Tail(route, before and f"/{before}", last, _CHECKS.get(last)))
+            else:  # a collection, with or without the slash at its end
+                self._add(kind, _Tail(route, before and f"/{before}", "", None))
+                self._add(before, _Tail(route, "", kind, None))
+
+    def _add(self, kind: str, tail: _Tail) -> None:
+        """Words come before what has a grammar."""
+        tails = self._tails.setdefault(kind, [])
+        tails.insert(0 if tail.check is None else len(tails), tail)
+
+    def parse(self, raw: bytes) -> Path:
+        """Raises NotFound, NameInvalid, TagInvalid, DigestInvalid."""
+        if len(raw) > LONGEST:
+            raise NotFound("the path is longer than any of the registry's")
+        path = raw.decode("latin-1")
+        if "%" in path:
+            path = urllib.parse.unquote(path, errors="replace")
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return fixed
+        head, _, last = path.rpartition("/")
+        rest, _, kind = head.rpartition("/")
+        for route, before, word, check in self._tails.get(kind, ()):
+            if not rest.endswith(before):
+                continue
+            if check is not None:
+                return Path(route, _name(rest[: len(rest) - len(before)]), check(last))
+            if last == word:
+                return Path(route, _name(rest[: len(rest) - len(before)]))
+        raise NotFound(f"there is nothing at {path[:200]!r}")
+
+    def elsewhere(self, raw: bytes) -> bytes | None:
+        """The path that is meant by one with doubled slashes, or one at its end; None where that is none either.
+
+        The answer is a path of this server, never another host's: it begins with one slash.
+        """
+        text = raw[:LONGEST].decode("latin-1")
+        cleaned = _SLASHES.sub("/", text)
+        for meant in (cleaned, cleaned.rstrip("/")):
+            if meant != text and self._has(meant):
+                return meant.encode("latin-1")
+        return None
+
+    def _has(self, path: str) -> bool:
+        try:
+            self.parse(path.encode("latin-1"))
+        except (NotFound, NameInvalid, TagInvalid, DigestInvalid):
+            return False
+        return True
 
 
 def _name(path: str) -> str:
-    name = path.removeprefix("/v2/")
-    if not path.startswith("/v2/") or not valid_name(name):
+    name = path.removeprefix(PREFIX)
+    if not path.startswith(PREFIX) or not valid_name(name):
         raise NameInvalid(
             f"{name[:256]!r} is not a repository name: lower-case letters, digits, . _ - in them, / between parts",
             {"name": name[:256]},
@@ -90,3 +139,6 @@ def _digest(text: str) -> str:
     except InvalidDigest as error:
         raise DigestInvalid(str(error), {"digest": text[:200]}) from error
     return text
+
+
+_CHECKS: dict[str, Callable[[str], str]] = {"<reference>": _reference, "<digest>": _digest, "<id>": str}

@@ -2,56 +2,70 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from starlette.types import Receive, Scope
+from starlette.types import Scope as AsgiScope
 
 from registry.api.origin import Origin
-from registry.api.path import Target
+from registry.api.path import UNROUTED
 from registry.api.query import parse_query
-from registry.auth.access import ANONYMOUS
+from registry.auth.access import Action, Scope, Target
+from registry.auth.gate import Gate, Grant
 from registry.oci.errors import DigestInvalid, PayloadTooLarge, SizeInvalid
 from registry.services.actor import Actor
 from registry.services.body import Disconnected
+from registry.transport.application import Exchange
 from storage.digest import Digest
 from storage.errors import InvalidDigest
 
 
 class Request:
-    """`target` is set once the path is parsed."""
+    """`path` is set once it is parsed, `principal` once the gate has let the request in."""
 
-    target: Target
-
-    def __init__(self, scope: Scope, receive: Receive, origin: Origin, request_id: str) -> None:
+    def __init__(self, scope: AsgiScope, body: RequestBody, origin: Origin, request_id: str, gate: Gate) -> None:
         self.scope = scope
+        self.path = UNROUTED
+        self.principal = ""
+        self._gate = gate
         self.method: str = scope["method"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = body.headers
         self.origin = origin
         self.request_id = request_id
-        self.body = RequestBody(self.headers, scope, receive)
+        self.body = body
         self._query: dict[str, list[str]] | None = None
 
     @property
     def name(self) -> str:
         """The repository's name."""
-        return self.target.name
+        return self.path.name
 
     @property
     def reference(self) -> str:
-        return self.target.reference
+        return self.path.reference
 
     @property
     def digest(self) -> Digest:
         """The digest that ends the path."""
-        return Digest.parse(self.target.reference)
+        return Digest.parse(self.path.reference)
 
     @property
     def actor(self) -> Actor:
         gone = self.scope.get("extensions", {}).get("entrepot.client", {}).get("gone")
         if gone is None:
-            return Actor(ANONYMOUS, self.origin.client, self.request_id)
-        return Actor(ANONYMOUS, self.origin.client, self.request_id, gone)
+            return Actor(self.principal, self.origin.client, self.request_id)
+        return Actor(self.principal, self.origin.client, self.request_id, gone)
+
+    @property
+    def credentials(self) -> bytes:
+        """The value of `Authorization`; empty where there is none."""
+        return self.headers.get(b"authorization", b"")
+
+    def may(self, action: Action, repository: str) -> bool:
+        """Whether the principal may do that as well, to this or another repository: a second question to the gate."""
+        decision = self._gate.decide(self.credentials, action, Target(Scope.REPOSITORY, repository))
+        return isinstance(decision, Grant)
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -87,11 +101,13 @@ def parse_digest(text: str) -> Digest:
 
 
 class RequestBody:
-    """services.body.Body over ASGI; a transport that can hand bytes straight to a sink does so."""
+    """services.body.Body of an exchange, or of bytes that are here already."""
 
-    def __init__(self, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> None:
-        self._receive = receive
-        self._take: Callable[..., Any] | None = scope.get("extensions", {}).get("entrepot.body", {}).get("take")
+    length: int | None
+
+    def __init__(self, headers: dict[bytes, bytes], come: Exchange | bytes) -> None:
+        self.headers = headers
+        self._come = come
         self._fault: SizeInvalid | None = None
         length = headers.get(b"content-length")
         if length is not None:
@@ -104,19 +120,19 @@ class RequestBody:
         else:
             self.length = 0
 
-    length: int | None
-
     async def read(self, limit: int) -> bytes:
         """See services.body. SizeInvalid when Content-Length is no size, or not the body's."""
         if self._fault is not None:
             raise self._fault
         if self.length is not None and self.length > limit:
             raise PayloadTooLarge(f"the body has {self.length} bytes, at most {limit} are taken here")
+        if isinstance(self._come, bytes):
+            return self._come
         parts: list[bytes] = []
         total = 0
         more = self.length != 0
         while more:
-            message = await self._receive()
+            message = await self._come.receive()
             if message["type"] == "http.disconnect":
                 raise Disconnected
             part = message.get("body", b"")
@@ -133,19 +149,16 @@ class RequestBody:
         """See services.body."""
         if self._fault is not None:
             raise self._fault
-        if self._take is not None:
-            count: int = await self._take(sink)
-            return count
-        total = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            if part := message.get("body", b""):
-                sink(part)
-                total += len(part)
-            if not message.get("more_body", False):
-                return total
+        if isinstance(self._come, bytes):
+            # The sink is called in a thread, as it may block.
+            await asyncio.get_running_loop().run_in_executor(None, _feed, sink, self._come)
+            return len(self._come)
+        return await self._come.take(sink)
+
+
+def _feed(sink: Callable[[Any], object], data: bytes) -> None:
+    if data:
+        sink(data)
 
 
 def _length(value: bytes) -> int:

@@ -1,30 +1,32 @@
-"""Sends an Answer over ASGI: whole bodies in one message, files by the transport's own means where it has them."""
+"""Sends an Answer: whole bodies in one message, files by the transport's own means where it has them."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 
 from aiofiles.threadpool.binary import AsyncBufferedReader
-from starlette.types import Scope, Send
+from starlette.types import Send
 
 from registry.api.answer import Answer, FileBody, Headers
+from registry.transport.application import Exchange
 
 CHUNK = 1 << 20
 """Bytes read at a time where the transport cannot send files: below 256 KiB the hops to the thread dominate."""
 
 
-async def send_answer(scope: Scope, send: Send, answer: Answer, extra: Headers, pool: Executor) -> int:
+async def send_answer(exchange: Exchange, answer: Answer, extra: Headers, pool: Executor) -> int:
     """Send it; how many body bytes went out. Closes the file of a FileBody."""
     start = {"type": "http.response.start", "status": answer.status, "headers": headers_of(answer, extra)}
-    body = answer.body
+    body, send = answer.body, exchange.send
+    is_head = exchange.scope["method"] == "HEAD"
     if not isinstance(body, FileBody):
         await send(start)
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send({"type": "http.response.body", "body": b"" if is_head else body})
         return len(body)
     try:
         await send(start)
-        if scope["method"] != "HEAD":
-            await _send_file(scope, send, body, pool)
+        if not is_head:
+            await _send_file(exchange, body, pool)
         await send({"type": "http.response.body", "body": b""})
     finally:
         body.reader.close()
@@ -39,14 +41,13 @@ def headers_of(answer: Answer, extra: Headers) -> Headers:
     return headers
 
 
-async def _send_file(scope: Scope, send: Send, body: FileBody, pool: Executor) -> None:
-    send_file = scope.get("extensions", {}).get("entrepot.file", {}).get("send")
-    fd = _descriptor(body) if send_file is not None else None
+async def _send_file(exchange: Exchange, body: FileBody, pool: Executor) -> None:
+    send, fd = exchange.send, _descriptor(body)
     for before, offset, count in body.parts:
         if before:
             await send({"type": "http.response.body", "body": before, "more_body": True})
         if fd is not None:
-            await send_file(fd, offset, count)
+            await exchange.send_file(fd, offset, count)
         else:
             await _stream(send, body, offset, count, pool)
     if body.tail:

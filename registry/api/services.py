@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from registry.api.redirects import Redirects
 from registry.metadata.database import Database
+from registry.services.health import Health
 from registry.services.manifests import Manifests
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.uploads import Uploads
+from registry.telemetry.metrics import Metrics
+from storage.content import ContentStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,9 @@ class Services:
     """Sizes in bytes. Locations are relative unless there is a `public_url`, or they are made from the request."""
 
     database: Database
+    content: ContentStore
+    health: Health
+    metrics: Metrics | None
     pull: Pull
     uploads: Uploads
     publisher: Publisher

@@ -7,6 +7,7 @@ from registry.api.conditional import etag
 from registry.api.location import location
 from registry.api.request import Request
 from registry.api.services import Services
+from registry.auth.access import ANY_REPOSITORY, Action
 from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid
 from registry.oci.range import parse_content_range
 from registry.oci.reference import valid_name
@@ -32,12 +33,15 @@ async def post(request: Request, services: Services) -> Answer:
 
 
 def _mount(request: Request) -> tuple[Digest, str | None] | None:
-    """What is to be mounted, and from where. None also for what no registry has: the blob is pushed instead.
+    """What is to be mounted, and from where. None also for what no registry has, or the client may not pull there.
 
-    Clients take both from labels and caches, which may be of other registries with other names.
+    The blob is pushed instead then. Clients take both from labels and caches, which may be of other registries with
+    other names, and that they may push here does not say what they may read elsewhere.
     """
     mount, source = request.parameter("mount"), request.parameter("from")
     if mount is None or (source is not None and not valid_name(source)):
+        return None
+    if not request.may(Action.PULL, source or ANY_REPOSITORY):
         return None
     try:
         return Digest.parse(mount), source

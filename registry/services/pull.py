@@ -54,7 +54,7 @@ class Pull:
         self._pool = pool
         self.recent: set[str] = set()
 
-    async def manifest(self, repository: str, reference: str) -> ManifestRow:
+    async def manifest(self, repository: str, reference: str, actor: Actor) -> ManifestRow:
         """By tag or digest. Raises ManifestUnknown, NameUnknown."""
         by = manifests.by_digest if ":" in reference else manifests.by_tag
         row = await self._database.read(lambda session: by(session, repository, reference))

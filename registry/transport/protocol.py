@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from starlette.types import Scope
 from uvicorn.server import ServerState
@@ -38,7 +37,7 @@ INLINE_METHODS = frozenset((b"POST", b"PATCH", b"PUT"))
 
 
 class Service:
-    """What all connections of a worker share. Made before the loop runs; `protocol` is for uvicorn's `http=` option."""
+    """What all connections of a worker share. Made before the loop runs."""
 
     def __init__(self, app: Application, look_every: float = EVERY) -> None:
         self.app = app
@@ -47,12 +46,9 @@ class Service:
         self._look_every = look_every
         self._reaper: Reaper | None = None
 
-    @property
-    def protocol(self) -> Any:  # noqa: ANN401 (uvicorn wants a class, and calls it for each connection)
-        def made(*, server_state: ServerState, **_: object) -> asyncio.Protocol:
-            return HttpProtocol(self, server_state)
-
-        return made
+    def protocol(self, *, server_state: ServerState, **_: object) -> asyncio.Protocol:
+        """For uvicorn's `http=` option, which calls what it is given for each connection."""
+        return HttpProtocol(self, server_state)
 
     def reaper(self, loop: asyncio.AbstractEventLoop) -> Reaper:
         if self._reaper is None:

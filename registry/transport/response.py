@@ -20,7 +20,6 @@ _NAMES = {
         b"OCI-Tag",
         b"OCI-Chunk-Min-Length",
         b"WWW-Authenticate",
-        b"X-Request-ID",
     )
 }
 """Names that are not written as their words are: the specifications print them so, and scripts search for them."""

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from registry.api.answer import Answer
 from registry.api.conditional import check_match, conditions, etag, not_modified, tags_in, unchanged
 from registry.api.origin import Origin
-from registry.api.request import Request
+from registry.api.request import Request, RequestBody
+from registry.auth.gate import Gate
+from registry.auth.identity import Everyone
 from registry.oci.errors import PreconditionFailed
 from registry.services.conditions import Conditions
 from tests.application import digest_of
@@ -17,14 +19,11 @@ from tests.application import digest_of
 OWN, OTHER = digest_of(b"own"), digest_of(b"other")
 
 
-async def nothing() -> dict[str, object]:
-    return {"type": "http.disconnect"}
-
-
 def request(*headers: tuple[str, str]) -> Request:
     """One with these headers, in these lines."""
     raw = [(name.encode(), value.encode()) for name, value in headers]
-    return Request({"method": "GET", "headers": raw, "query_string": b""}, nothing, Origin("", "http", ""), "id")
+    scope = {"method": "GET", "headers": raw, "query_string": b""}
+    return Request(scope, RequestBody(dict(raw), b""), Origin("", "http", ""), "id", Gate(Everyone("full")))
 
 
 @pytest.mark.parametrize(

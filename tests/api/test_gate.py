@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.api.path import parse_path
-from registry.api.routes import BY_NAME, ROUTES
-from registry.auth.access import GRANTS, Action
+from registry.api.routes import BY_NAME, PATHS, ROUTES
+from registry.auth.access import GRANTS, Action, Scope
 from registry.metadata.models import metadata
 from tests.application import Registry, digest_of, error_code, image
 from tests.databases import database_of, rows
@@ -23,6 +22,10 @@ METHODS = [(route.name, method) for route in ROUTES for method in route.methods]
 def target(route: str, method: str, upload: str = "0" * 32) -> str:
     """A request that would succeed, but for the gate."""
     return {
+        "root": "/",
+        "healthz": "/healthz",
+        "readyz": "/readyz",
+        "metrics": "/metrics",
         "base": "/v2/",
         "catalog": "/v2/_catalog",
         "folder": "/v2/_entrepot/storage/folder",
@@ -68,7 +71,7 @@ def test_what_changes_something_is_never_open_nor_a_read() -> None:
     reads = {Action.PULL, Action.CATALOG}
     for route in ROUTES:
         for method, (action, _) in route.methods.items():
-            if route.name == "base":
+            if route.scope is Scope.SYSTEM and route.name != "folder":
                 assert action is Action.OPEN
             elif route.name == "upload":
                 assert action is Action.PUSH
@@ -80,7 +83,7 @@ def test_what_changes_something_is_never_open_nor_a_read() -> None:
 
 @pytest.mark.parametrize(("route", "method"), METHODS)
 def test_the_matrix_asks_each_route(route: str, method: str) -> None:
-    assert parse_path(target(route, method).partition("?")[0].encode()).route == route
+    assert PATHS.parse(target(route, method).partition("?")[0].encode()).route == route
 
 
 @pytest.mark.parametrize("level", GRANTS)

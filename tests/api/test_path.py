@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.api.path import LONGEST, Target, parse_path
+from registry.api.path import LONGEST, Path
+from registry.api.routes import PATHS
 from registry.oci.errors import DigestInvalid, NameInvalid, NotFound, RegistryFault, TagInvalid
 from registry.oci.reference import valid_name, valid_tag
 
@@ -23,41 +24,40 @@ TAGS = st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", fullmatch=True)
 @pytest.mark.parametrize(
     ("path", "target"),
     [
-        ("/v2", Target("base")),
-        ("/v2/", Target("base")),
-        ("/v2/_catalog", Target("catalog")),
-        ("/v2/app/tags/list", Target("tags", "app")),
-        ("/v2/a/b/c/tags/list", Target("tags", "a/b/c")),
-        ("/v2/app/manifests/latest", Target("manifest", "app", "latest")),
-        (f"/v2/app/manifests/{DIGEST}", Target("manifest", "app", DIGEST)),
-        (f"/v2/app/manifests/{LONG}", Target("manifest", "app", LONG)),
-        (f"/v2/app/blobs/{DIGEST}", Target("blob", "app", DIGEST)),
-        (f"/v2/app/referrers/{DIGEST}", Target("referrers", "app", DIGEST)),
-        ("/v2/app/blobs/uploads/", Target("uploads", "app")),
-        ("/v2/app/blobs/uploads", Target("uploads", "app")),
-        ("/v2/app/blobs/uploads/some-id", Target("upload", "app", "some-id")),
+        ("/v2", Path("base")),
+        ("/v2/", Path("base")),
+        ("/v2/_catalog", Path("catalog")),
+        ("/v2/app/tags/list", Path("tags", "app")),
+        ("/v2/a/b/c/tags/list", Path("tags", "a/b/c")),
+        ("/v2/app/manifests/latest", Path("manifest", "app", "latest")),
+        (f"/v2/app/manifests/{DIGEST}", Path("manifest", "app", DIGEST)),
+        (f"/v2/app/manifests/{LONG}", Path("manifest", "app", LONG)),
+        (f"/v2/app/blobs/{DIGEST}", Path("blob", "app", DIGEST)),
+        (f"/v2/app/referrers/{DIGEST}", Path("referrers", "app", DIGEST)),
+        ("/v2/app/blobs/uploads/", Path("uploads", "app")),
+        ("/v2/app/blobs/uploads", Path("uploads", "app")),
+        ("/v2/app/blobs/uploads/some-id", Path("upload", "app", "some-id")),
         # Names made of the words of the API itself.
-        ("/v2/tags/tags/list", Target("tags", "tags")),
-        ("/v2/tags/list/tags/list", Target("tags", "tags/list")),
-        ("/v2/manifests/manifests/manifests", Target("manifest", "manifests", "manifests")),
-        (f"/v2/blobs/blobs/{DIGEST}", Target("blob", "blobs", DIGEST)),
-        ("/v2/blobs/uploads/blobs/uploads/", Target("uploads", "blobs/uploads")),
-        ("/v2/blobs/uploads/blobs/uploads/x", Target("upload", "blobs/uploads", "x")),
-        ("/v2/a/blobs/uploads/manifests/v1", Target("manifest", "a/blobs/uploads", "v1")),
+        ("/v2/tags/tags/list", Path("tags", "tags")),
+        ("/v2/tags/list/tags/list", Path("tags", "tags/list")),
+        ("/v2/manifests/manifests/manifests", Path("manifest", "manifests", "manifests")),
+        (f"/v2/blobs/blobs/{DIGEST}", Path("blob", "blobs", DIGEST)),
+        ("/v2/blobs/uploads/blobs/uploads/", Path("uploads", "blobs/uploads")),
+        ("/v2/blobs/uploads/blobs/uploads/x", Path("upload", "blobs/uploads", "x")),
+        ("/v2/a/blobs/uploads/manifests/v1", Path("manifest", "a/blobs/uploads", "v1")),
         # Percent-encoded.
-        ("/v2/a%2Fb/tags/list", Target("tags", "a/b")),
-        (f"/v2/app/manifests/sha256%3A{HEX}", Target("manifest", "app", DIGEST)),
+        ("/v2/a%2Fb/tags/list", Path("tags", "a/b")),
+        (f"/v2/app/manifests/sha256%3A{HEX}", Path("manifest", "app", DIGEST)),
     ],
 )
-def test_paths(path: str, target: Target) -> None:
-    assert parse_path(path.encode()) == target
+def test_paths(path: str, target: Path) -> None:
+    assert PATHS.parse(path.encode()) == target
 
 
 @pytest.mark.parametrize(
     ("path", "error"),
     [
         ("", NotFound),
-        ("/", NotFound),
         ("/v1/", NotFound),
         ("/v2/app", NotFound),
         ("/v2/_catalog/", NotFound),
@@ -88,17 +88,17 @@ def test_paths(path: str, target: Target) -> None:
 )
 def test_what_is_refused(path: str, error: type[RegistryFault]) -> None:
     with pytest.raises(error) as caught:
-        parse_path(path.encode("latin-1"))
+        PATHS.parse(path.encode("latin-1"))
     assert len(caught.value.message) < 600
 
 
 @given(NAMES, TAGS)
 def test_every_name_and_tag_of_the_grammar(name: str, tag: str) -> None:
-    expected = Target("manifest", name, tag)
-    assert parse_path(f"/v2/{name}/manifests/{tag}".encode()) == expected
-    assert parse_path(f"/v2/{urllib.parse.quote(name, safe='')}/manifests/{tag}".encode()) == expected
-    assert parse_path(f"/v2/{name}/blobs/{DIGEST}".encode()) == Target("blob", name, DIGEST)
-    assert parse_path(f"/v2/{name}/blobs/uploads/".encode()) == Target("uploads", name)
+    expected = Path("manifest", name, tag)
+    assert PATHS.parse(f"/v2/{name}/manifests/{tag}".encode()) == expected
+    assert PATHS.parse(f"/v2/{urllib.parse.quote(name, safe='')}/manifests/{tag}".encode()) == expected
+    assert PATHS.parse(f"/v2/{name}/blobs/{DIGEST}".encode()) == Path("blob", name, DIGEST)
+    assert PATHS.parse(f"/v2/{name}/blobs/uploads/".encode()) == Path("uploads", name)
 
 
 @given(
@@ -106,7 +106,7 @@ def test_every_name_and_tag_of_the_grammar(name: str, tag: str) -> None:
 )
 def test_whatever_comes_is_a_target_or_a_refusal(raw: bytes) -> None:
     try:
-        target = parse_path(raw)
+        target = PATHS.parse(raw)
     except RegistryFault:
         return
     assert target.route in ("base", "catalog") or valid_name(target.name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from starlette.types import Message
 
+from registry.api.dispatch import GONE
 from registry.api.request import RequestBody, parse_digest
 from registry.oci.errors import DigestInvalid, PayloadTooLarge, RegistryFault, SizeInvalid
-from registry.services.body import Disconnected
-from tests.application import Registry, error_code
+from tests.application import AsgiExchange, Registry, error_code
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 def body(headers: dict[bytes, bytes], *parts: bytes, ends: bool = True) -> RequestBody:
     """One that arrives in these parts; if it does not end, the client goes away."""
 
-    def messages() -> Iterator[dict[str, object]]:
+    def messages() -> Iterator[Message]:
         for number, part in enumerate(parts):
             last = ends and number == len(parts) - 1
             yield {"type": "http.request", "body": part, "more_body": not last}
@@ -26,10 +27,13 @@ def body(headers: dict[bytes, bytes], *parts: bytes, ends: bool = True) -> Reque
 
     coming = messages()
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return next(coming)
 
-    return RequestBody(headers, {}, receive)
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    return RequestBody(headers, AsgiExchange({}, receive, send))
 
 
 CHUNKED = {b"transfer-encoding": b"chunked"}
@@ -55,10 +59,10 @@ async def test_a_length_that_is_not_the_bodys() -> None:
 
 async def test_the_client_goes_away() -> None:
     for headers in ({b"content-length": b"6"}, CHUNKED):
-        with pytest.raises(Disconnected):
+        with pytest.raises(GONE):
             await body(headers, b"abc", ends=False).read(100)
         taken: list[bytes] = []
-        with pytest.raises(Disconnected):
+        with pytest.raises(GONE):
             await body(headers, b"abc", ends=False).take(taken.append)
         assert taken == [b"abc"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from registry.auth.access import GRANTS, Access, Action
+from registry.auth.access import GRANTS, Action, Scope, Target
+from registry.auth.identity import Everyone
 
 LEVELS = ("pull", "push", "full")
 
@@ -18,8 +19,8 @@ LEVELS = ("pull", "push", "full")
     ],
 )
 def test_what_each_level_grants(level: str, granted: set[Action]) -> None:
-    access = Access(level)
-    assert {action for action in Action if access.allows(action)} == granted
+    everyone, target = Everyone(level).identify(b"Basic whatever"), Target(Scope.REPOSITORY, "app")
+    assert {action for action in Action if everyone.allows(action, target)} == granted
 
 
 def test_each_level_grants_what_the_one_below_grants() -> None:
@@ -30,4 +31,4 @@ def test_each_level_grants_what_the_one_below_grants() -> None:
 @pytest.mark.parametrize("level", ["", "none", "FULL"])
 def test_no_level_is_made_up(level: str) -> None:
     with pytest.raises(KeyError):
-        Access(level)
+        Everyone(level)

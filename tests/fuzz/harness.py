@@ -6,12 +6,21 @@ Each is a plain function, so that the corpus is replayed by pytest without the f
 from collections.abc import Callable
 from typing import Final
 
-from registry.api.path import parse_path
 from registry.api.query import MOST_FIELDS, page_size, parse_query
+from registry.api.routes import BY_NAME, PATHS
+from registry.auth.access import Scope
 from registry.oci import manifest as manifests
 from registry.oci import mediatypes, strict_json
 from registry.oci.descriptor import Descriptor, valid_digest
-from registry.oci.errors import DigestInvalid, ManifestInvalid, NameInvalid, NotFound, PageInvalid, TagInvalid
+from registry.oci.errors import (
+    DigestInvalid,
+    ManifestInvalid,
+    NameInvalid,
+    NotFound,
+    PageInvalid,
+    QueryInvalid,
+    TagInvalid,
+)
 from registry.oci.range import RangeUnsatisfiable, parse_content_range, parse_range
 from registry.oci.reference import valid_name, valid_tag
 from storage.digest import ALGORITHMS, Digest
@@ -124,7 +133,7 @@ def query(data: bytes) -> None:
     try:
         found = parse_query(data)
         size = page_size(found.get("n"), 1000)
-    except PageInvalid:
+    except (PageInvalid, QueryInvalid):
         return
     _holds(0 <= size <= 1000, sum(map(len, found.values())) <= MOST_FIELDS)
     for name, values in found.items():
@@ -134,10 +143,10 @@ def query(data: bytes) -> None:
 def path(data: bytes) -> None:
     """Paths: what is accepted names a repository and, where there is one, a tag or a digest."""
     try:
-        found = parse_path(data)
+        found = PATHS.parse(data)
     except (NotFound, NameInvalid, TagInvalid, DigestInvalid):
         return
-    if found.route not in {"base", "catalog"}:
+    if BY_NAME[found.route].scope is Scope.REPOSITORY:
         _holds(valid_name(found.name))
     if found.route in {"manifest", "blob", "referrers"}:
         _holds(valid_tag(found.reference) or valid_digest(found.reference))

@@ -1,6 +1,8 @@
 """Documentation and code say the same: every setting, verb, flag, metric, link and make target, in both directions."""
 
+import ast
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from registry.cli.command import root
 from registry.cli.flags import FLAGS
 from registry.cli.verbs import Verbs
-from registry.config import SETTINGS
+from registry.config import SETTINGS, ConfigError, load
 from registry.telemetry.families import FAMILIES
 from runtime.cli.command import root as front_door
 from runtime.cli.declared import declared
@@ -69,6 +71,63 @@ def test_settings_named_anywhere_exist() -> None:
     for page in (CONFIGURATION, OPERATIONS, METRICS, README):
         for key in re.findall(rf"`((?:{sections})\.[a-z0-9_]+)\b", page):
             assert key in SETTINGS
+
+
+def refused(combination: str) -> ConfigError:
+    """What the start says to the values that a row of the table gives; what stands behind "without" is left out."""
+    given, *others = re.split(r"\bwithout\b", combination)
+    wanted = dict(re.findall(r"`([a-z0-9_]+\.[a-z0-9_]+) = ([^`]+)`", given))
+    assert wanted, combination
+    flags = {
+        key: ",".join(value) if isinstance(value, list) else str(value).lower() if value in (True, False) else value
+        for key, text in wanted.items()
+        for value in [tomllib.loads(f"value = {text}")["value"]]
+    }
+    with pytest.raises(ConfigError) as caught:
+        load(None, {}, {key: str(value) for key, value in flags.items()})
+    assert caught.value.key in combination or caught.value.key.startswith("s3."), combination
+    for other in others:
+        assert re.search(r"`([a-z0-9_]+\.[a-z0-9_]+)", other), combination
+    return caught.value
+
+
+def test_invalid_combinations_are_refused_and_all_are_documented() -> None:
+    table = CONFIGURATION.partition("## Invalid combinations")[2]
+    reasons = [refused(row[0]).allowed for row in rows(table)[1:]]
+    assert len(set(reasons)) == len(reasons)
+    checks = ast.parse((ROOT / "registry" / "config" / "checks.py").read_text())
+    known = [node for node in ast.walk(checks) if isinstance(node, ast.Call) and ast.unparse(node.func) == "_Refusal"]
+    assert len(reasons) == len(known)
+
+
+def test_what_is_refused_is_not_said_to_have_no_effect() -> None:
+    table = CONFIGURATION.partition("## Invalid combinations")[2]
+    keys = {refused(row[0]).key for row in rows(table)[1:]}
+    harmless = re.compile(r"no effect|no meaning|nothing to do with|is ignored|are ignored")
+    sections = re.split(r"^## ", CONFIGURATION.partition("## Invalid combinations")[0], flags=re.MULTILINE)
+    for section in sections:
+        name = section.partition("]")[0].removeprefix("[")
+        prose = section.partition("|---")[0]
+        assert not (harmless.search(prose) and any(key.startswith(f"{name}.") for key in keys)), prose
+    documented = {row[0].split("`")[1]: row[3] for row in rows(CONFIGURATION) if "<br>" in row[0]}
+    assert [key for key in keys if harmless.search(documented[key])] == []
+
+
+@pytest.mark.parametrize("page", ["getting-started", "configuration", "s3", "postgresql", "deploy"])
+def test_configuration_files_on_a_page_are_valid(page: str, tmp_path: Path) -> None:
+    for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", page_text(page), re.DOTALL | re.MULTILINE)):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(text)
+        load(str(file), {}, {})
+
+
+def page_text(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text()
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = page_text("README")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in index] == ["README.md"]
 
 
 def test_verbs_are_documented_and_exist() -> None:

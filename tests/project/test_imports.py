@@ -41,9 +41,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
         "registry.config",
     ),
+    "registry.descriptors": (),
+    "registry.supervisor": ("registry.cores",),
     "registry.server": (
         "registry.cores",
         "registry.app",
+        "registry.descriptors",
+        "registry.supervisor",
         "registry.config",
         "registry.telemetry",
         "registry.transport",
@@ -116,7 +120,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "urllib3": ("registry.client", "runtime.images", "storage.drivers.s3"),
     "click": ("registry.cli", "runtime.cli"),
     "prometheus_client": ("registry.telemetry",),
-    "structlog": ("registry.telemetry",),
     "uvicorn": ("registry.transport", "registry.app", "registry.server"),
 }
 

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from registry.api.errors import FAULTS
-from registry.api.path import parse_path
-from registry.api.routes import ROUTES
+from registry.api.routes import PATHS, ROUTES
 from tests.protocol.client import Response
 from tests.protocol.content import OCI_MANIFEST, OCTETS, Repository, noise, with_query
 from tests.protocol.server import PROJECT
@@ -83,7 +82,7 @@ def given(method: str, target: str, response: Response) -> Refusal | None:
     """The refusal that an answer is, None where it is none or belongs to no route."""
     if response.status < 400 or method == "HEAD":
         return None
-    route = parse_path(target.partition("?")[0].encode()).route
+    route = PATHS.parse(target.partition("?")[0].encode()).route
     chosen = next(entry for entry in ROUTES if entry.name == route)
     return (route, method, response.code, response.status) if method in chosen.methods else None
 

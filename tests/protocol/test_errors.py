@@ -94,10 +94,10 @@ def test_other_methods(repository: Repository, route: object) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/v2/name", "/v2/name/", "/v2/name/tags", "/v2/name/tags/", "/v2/name/tags/list/", "/v2/name/blobs/", "/v2//",
-     "/v2/name/manifests/", "/v2/name/what/latest", "/v2/_catalog/", "/v2/_other", "/v2/blobs/uploads/", "/v3/", "/",
-     "/favicon.ico", "/v2x", "/v2/name/manifests/a/b", "/v2/../etc/passwd", "/v2/name/referrers/", "/v2/%", "//v2/",
-     "/v1/_ping", "/healthz/", "/metrics/x", "/" + "x" * 3000],
+    ["/v2/name", "/v2/name/", "/v2/name/tags", "/v2/name/tags/", "/v2/name/blobs/",
+     "/v2/name/manifests/", "/v2/name/what/latest", "/v2/_other", "/v2/blobs/uploads/", "/v3/",
+     "/favicon.ico", "/v2x", "/v2/name/manifests/a/b", "/v2/../etc/passwd", "/v2/name/referrers/", "/v2/%",
+     "/v1/_ping", "/metrics/x", "/" + "x" * 3000],
 )  # fmt: skip
 def test_nothing_there(client: Client, target: str) -> None:
     for method in ("GET", "PUT", "DELETE"):
@@ -105,6 +105,27 @@ def test_nothing_there(client: Client, target: str) -> None:
         assert response.status in (400, 404, 405, 414), (method, response)
         assert response.code
         assert response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [("//v2/", "/v2/"), ("/v2//", "/v2/"),
+     ("//v2//_catalog?n=5", "/v2/_catalog?n=5"), ("/v2/_catalog/", "/v2/_catalog"),
+     ("/v2/name/tags/list/", "/v2/name/tags/list"), ("/v2//a//manifests/b/", "/v2/a/manifests/b"),
+     ("/healthz/", "/healthz"), ("//", "/"), ("/v2/a/./tags/list", "/v2/a/tags/list")],
+)  # fmt: skip
+def test_slashes_too_many_are_redirected(client: Client, target: str, meant: str) -> None:
+    for method, status in (("GET", 301), ("HEAD", 301), ("PUT", 308)):
+        response = client.request(method, target, body=b"" if method == "PUT" else None)
+        assert (response.status, response.header("location")) == (status, meant), method
+    assert client.get(meant).status in (200, 404)
+
+
+def test_no_redirect_leads_to_another_host(client: Client) -> None:
+    for target in ("//elsewhere.test/", "//elsewhere.test//v2/", "/\\elsewhere.test/v2/", "//elsewhere.test/../v2/"):
+        response = client.get(target)
+        assert response.get("location") is None, target
+        assert response.status in (400, 404)
 
 
 def test_head_has_the_headers_of_the_error_and_no_body(client: Client) -> None:

@@ -10,14 +10,14 @@ from time import perf_counter
 
 import pytest
 
-from registry.telemetry.access_log import AccessLog
+from registry.telemetry.access_log import AccessLog, Line
 
 LATE = 1_700_000_000.25
 
 
 def add(log: AccessLog, target: str = "/v2/", now: float = LATE) -> None:
     """Keep a line."""
-    log.line(now, "id1", "10.0.0.1", "GET", target, "ping", 200, 0.0012345678, 1, 2, "agent/1")
+    log.line(Line(now, "id1", "10.0.0.1", "anonymous", "GET", target, "ping", 200, 0.0012345678, 1, 2, "agent/1"))
 
 
 def read(path: Path) -> list[dict[str, object]]:
@@ -35,6 +35,7 @@ def test_a_line_says_everything(tmp_path: Path) -> None:
             "time": "2023-11-14T22:13:20.250Z",
             "request_id": "id1",
             "client": "10.0.0.1",
+            "principal": "anonymous",
             "method": "GET",
             "target": "/v2/",
             "route": "ping",
@@ -115,10 +116,10 @@ def test_what_cannot_be_written_is_counted(tmp_path: Path) -> None:
 
 def test_a_pipe_gets_whole_lines_and_exit_flushes() -> None:
     program = (
-        "from registry.telemetry.access_log import AccessLog\n"
+        "from registry.telemetry.access_log import AccessLog, Line\n"
         "log = AccessLog()\n"
         "for n in range(200):\n"
-        "    log.line(0.0, 'id', 'c', 'GET', 'x' * n, 'r', 200, 0.1, 0, 0, 'a')\n"
+        "    log.line(Line(0.0, 'id', 'c', 'p', 'GET', 'x' * n, 'r', 200, 0.1, 0, 0, 'a'))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert [len(json.loads(line)["target"]) for line in done.stdout.splitlines()] == list(range(200))
@@ -135,7 +136,9 @@ def _seconds_for(log: AccessLog, lines: int) -> float:
     log.flush()
     start = perf_counter()
     for _ in range(lines):
-        log.line(LATE, "0123456789abcdef", "10.0.0.1", "GET", "/v2/a/manifests/b", "m", 200, 0.00123, 0, 9, "docker/28")
+        log.line(
+            Line(LATE, "0123456789abcdef", "10.0.0.1", "a", "GET", "/v2/a/manifests/b", "m", 200, 0.00123, 0, 9, "b/28")
+        )
     return perf_counter() - start
 
 

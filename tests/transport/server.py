@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 
@@ -92,7 +93,7 @@ def running(
     key, cert = certificate(folder) if tls else (None, None)
     config = uvicorn.Config(
         app.serve,
-        http=service.protocol,
+        http=cast("type[asyncio.Protocol]", service.protocol),
         ws="none",
         lifespan="off",
         loop=loop,
