@@ -25,12 +25,17 @@ LEASE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Recurring work: `run` every `every` seconds. Work that is not `leased` runs in every worker."""
+    """Recurring work: `run` every `every` seconds. Work that is not `leased` runs in every worker.
+
+    `due` only reads, and says whether there is anything to do: where there is not, no lease is taken and nothing is
+    written.
+    """
 
     kind: str
     every: float
     run: Callable[[], Awaitable[object]]
     leased: bool = True
+    due: Callable[[], Awaitable[bool]] | None = None
 
 
 class Jobs:
@@ -57,6 +62,8 @@ class Jobs:
         while True:
             await asyncio.sleep(work.every)
             try:
+                if work.due is not None and not await work.due():
+                    continue
                 if work.leased:
                     await self._run_leased(work)
                 else:

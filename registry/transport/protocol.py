@@ -166,7 +166,7 @@ class HttpProtocol(asyncio.Protocol):
         try:
             return self.app.cached(data, self._client)
         except Exception:
-            log.exception("a request failed by a defect of the registry")
+            log.exception("a request failed with an internal error")
             return None
 
     def _advance(self) -> None:
@@ -197,7 +197,7 @@ class HttpProtocol(asyncio.Protocol):
             try:
                 answer = self._at_once(request)
             except Exception:
-                log.exception("a request failed by a defect of the registry")
+                log.exception("a request failed with an internal error")
                 self.refuse(500, "the request could not be handled")
                 return
             if callable(answer):
@@ -266,7 +266,7 @@ class HttpProtocol(asyncio.Protocol):
             raise
         except Exception:
             if not self.gone:
-                log.exception("a request failed by a defect of the registry")
+                log.exception("a request failed with an internal error")
         if self._exchange is exchange:  # the answer is not complete
             self.refuse(500, "the request could not be handled")
 
