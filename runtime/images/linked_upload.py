@@ -104,7 +104,7 @@ def _cloned(reader: int, folder: int, name: str, owner: os.stat_result) -> bool:
 
 
 def _made_readable(reader: int, owner: os.stat_result) -> bool:
-    """See that the registry, the owner of its folder, can read the file and no process write to it; False if it cannot be.
+    """See that the registry, the owner of its folder, can read the file, and none write to it; False if it cannot be.
 
     A file that others have links to keeps its group: it may be by that that they can read it. Raises OSError.
     """
