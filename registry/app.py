@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +25,15 @@ from registry.config import Config
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.services.expiry import Orphans, expire_uploads
-from registry.services.followers import Following, Lag, Pruning, lags
+from registry.services.followers import Following, Lag, lags
 from registry.services.group import GroupPut
 from registry.services.health import Health
 from registry.services.jobs import Jobs, Work
 from registry.services.layout import Layout
 from registry.services.manifests import Manifests
+from registry.services.noted import INTERVAL_SECONDS, Noted
 from registry.services.orphan_sweeper import OrphanSweeper
+from registry.services.pruning import Pruning
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
@@ -83,9 +86,11 @@ class App:
         ensure_marker(content, self.database, config)
         recorder = Recorder(metrics, access_log)
         quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
-        pull = Pull(self.database, content, quarantine, self.pool)
+        lease_seconds = config.uploads.expire_after
+        self._noted = Noted(self.database, lease_seconds)
+        pull = Pull(self.database, content, quarantine, self.pool, self._noted)
         self._group = GroupPut(content)
-        publisher = Publisher(self.database, content, self.pool, self._group)
+        publisher = Publisher(self.database, content, self.pool, self._group, lease_seconds)
         uploads = Uploads(
             self.database,
             content,
@@ -123,15 +128,20 @@ class App:
         verify = config.verify
         scrubber = Scrubber(self.database, content, quarantine, self.pool, verify.rate, verify.again_after)
         self._uploads = uploads
-        self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber, pull))
+        self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber))
 
-    def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber, pull: Pull) -> list[Work]:
+    def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber) -> list[Work]:
         expire_after = self._config.uploads.expire_after
         orphans = Orphans(self.database, driver, self.pool, expire_after)
         often = max(0.2, expire_after / 4)
         every = self._config.verify.every
         layout = Following(self.database, Layout(self.database, driver), self.pool)
-        pruning = Pruning(self.database, FOLLOWERS, self._config.events.prune_after)
+        pruning = Pruning(
+            self.database,
+            FOLLOWERS,
+            events_seconds=self._config.events.prune_after,
+            deleted_seconds=self._config.manifests.prune_deleted_after,
+        )
         work = [
             Work(
                 "uploads.expire",
@@ -141,13 +151,13 @@ class App:
             Work("uploads.sweep", min(600.0, often), orphans.sweep),
             Work("uploads.flush", 0.25, uploads.flush, leased=False),
             Work("layout.follow", 1.0, layout.run, due=layout.is_behind),
-            Work("events.prune", 60.0, pruning.run, due=pruning.is_due),
+            Work("content.noted", min(INTERVAL_SECONDS, every), self._noted.flush, leased=False),
+            Work("index.prune", 60.0, pruning.run, due=pruning.is_due),
         ]
         if isinstance(driver, Multipart):
             sweeper = OrphanSweeper(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
             work.append(Work("storage.leftovers", min(600.0, often), sweeper.sweep))
         if self._config.verify.enabled:
-            work.append(Work("content.reads", every, partial(scrubber.remember, pull), leased=False))
             work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
         return work
 
@@ -177,6 +187,8 @@ class App:
         self._flusher.stop()
         await self._jobs.stop()
         await self._uploads.flush()
+        with contextlib.suppress(DatabaseError):
+            await self._noted.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
