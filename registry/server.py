@@ -13,9 +13,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
 
@@ -27,10 +26,11 @@ from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.descriptors import Watch, raise_limit
+from registry.held import Held
+from registry.storage_marker import driver_of
 from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
-from registry.transport.protocol import serving
-from registry.transport.reaper import Reaper
+from registry.transport.protocol import Service
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, AT_ONCE)
 
@@ -49,6 +49,7 @@ class Worker(uvicorn.Server):
     """uvicorn's server around one App. `supervised`: it has a parent, which says when the drain is to end."""
 
     def __init__(self, app: App, config: Config, *, supervised: bool) -> None:
+        self._service = Service(app)
         super().__init__(
             uvicorn.Config(
                 app.serve,  # which only the protocol calls
@@ -68,9 +69,7 @@ class Worker(uvicorn.Server):
             )
         )
         self._application = app
-        self._protocol: Callable[..., asyncio.Protocol] = serving(app)
         self._supervised = supervised
-        self._reaper: Reaper | None = None
         self._awake = asyncio.Event()
         """A connection has come, or the end."""
         self._ending = asyncio.Event()
@@ -79,12 +78,7 @@ class Worker(uvicorn.Server):
     def _connected(self, **parts: Any) -> asyncio.Protocol:  # noqa: ANN401 - uvicorn's own names, passed on
         if not self._awake.is_set():
             self._awake.set()
-            self._date()
-        return self._protocol(**parts)
-
-    def _date(self) -> None:
-        """Have uvicorn's default headers, the date among them, say the present second."""
-        self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        return self._service.protocol(**parts)
 
     async def main_loop(self) -> None:
         """Until the drain begins; wakes once a second while there are connections, and else not at all."""
@@ -95,21 +89,17 @@ class Worker(uvicorn.Server):
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._ending.wait()
-            self._date()
             if self._descriptors.look():
                 self._application.out_of_descriptors()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.start()
-        self._date()
         await super().startup(sockets)
-        self._reaper = Reaper(self.server_state.connections, asyncio.get_running_loop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.draining = True
         await super().shutdown(sockets)
-        if self._reaper is not None:
-            self._reaper.stop()
+        self._service.stop()
         await self._application.stop()
 
     @contextmanager
@@ -142,21 +132,21 @@ class Worker(uvicorn.Server):
             self.drain()
 
 
-def serve(config: Config, listener: socket.socket) -> int:
-    """Serve until told to stop; the exit code. Database and folders must be there."""
+def serve(config: Config, listener: socket.socket, held: Held) -> int:
+    """Serve until told to stop; the exit code. Database and folders must be there, the folders held."""
     # A log rotated while the server starts must not end it; the signal waits until it can be answered.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     limits = config.limits
     config = replace(config, limits=replace(limits, connections=raise_limit(limits.connections)))
     if config.server.workers == 1:
-        return _work(config, listener, "", supervised=False)
+        return _work(config, listener, "", held, supervised=False)
     folder = os.path.join(config.server.root, "metrics")
     empty(folder)
-    return Supervisor(partial(_work, config, listener, folder), listener, _cores(config.server)).run()
+    return Supervisor(partial(_work, config, listener, folder, held), listener, _cores(config.server)).run()
 
 
-def _work(config: Config, listener: socket.socket, metrics_folder: str, *, supervised: bool = True) -> int:
-    app = build(config, metrics_folder=metrics_folder)
+def _work(config: Config, listener: socket.socket, metrics_folder: str, held: Held, *, supervised: bool = True) -> int:
+    app = build(config, driver=driver_of(config, held), metrics_folder=metrics_folder)
     # What exists now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()

@@ -44,9 +44,14 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 
 
+def is_path(path: str) -> bool:
+    """Whether it is of the grammar of stored paths."""
+    return len(path) <= _LONGEST and _PATH.fullmatch(path) is not None
+
+
 def check_path(path: str) -> None:
     """Raises InvalidPath."""
-    if len(path) > _LONGEST or _PATH.fullmatch(path) is None:
+    if not is_path(path):
         raise InvalidPath(f"{path[:_LONGEST]!r} is not a stored path", path)
 
 

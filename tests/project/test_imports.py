@@ -27,9 +27,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.moving": ("storage", "registry.metadata"),
-    "registry.storage_marker": ("storage", "registry.config", "registry.metadata"),
+    "registry.held": ("registry.config",),
+    "registry.storage_marker": ("storage", "registry.config", "registry.held", "registry.metadata"),
+    "registry.background": ("storage", "registry.metadata", "registry.services", "registry.config"),
     "registry.app": (
         "storage",
+        "registry.background",
         "registry.cores",
         "registry.storage_marker",
         "registry.oci",
@@ -46,6 +49,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "registry.server": (
         "registry.cores",
         "registry.app",
+        "registry.held",
+        "registry.storage_marker",
         "registry.descriptors",
         "registry.supervisor",
         "registry.config",
@@ -54,6 +59,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "registry.cli": (
         "storage",
+        "registry.held",
         "registry.storage_marker",
         "registry.moving",
         "registry.app",
