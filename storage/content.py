@@ -60,8 +60,8 @@ class ContentStore:
     def resume(self, upload_path: str, state: IngestState, algorithm: str = "sha256") -> Ingest:
         """Go on where the partial file ends, whatever `state` says; a `state` that fits saves reading it again.
 
-        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, Busy while another request
-        writes to it, InvalidDigest.
+        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, InvalidDigest, Busy while
+        another request writes to it.
         """
         running = hasher(algorithm)
         writer = self._driver.resume(upload_path, None, state.writer)

@@ -3,8 +3,8 @@
 The kernel drops the lock with the process, so `kill -9` leaves bytes and no lock. The bytes are fsynced before the
 rename that publishes them, and the folders after it: at any moment a destination holds nothing or all of a file.
 
-Large aligned pieces are written past the page cache (O_DIRECT). They have to be on the disk before they are reported as
-them anyway, and copying them into memory first costs more than hashing them does.
+Large aligned pieces are written past the page cache (O_DIRECT). They have to be on the disk before they are
+acknowledged anyway, and copying them into memory first costs more than hashing them does.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ a part is one object in the end, put in one request; committing never copies.
     suspend    all parts are there, what is left over goes into the state, or into a small object (a tail)
     commit     the last part, and the upload is complete at the place where its parts were sent to
 
-The process that commits may die before it says so. Who goes on then with what was kept before finds no upload, but all of
-its bytes at its place: those that come again are let pass, and what is there is read in the end, as it is `doubtful`.
+A process may die in its commit, before it says so. Who goes on then with what was kept before finds no upload, but all
+of its bytes at its place: those that come again are let pass, and what is there is read in the end, as it is `doubtful`.
 
 What is in memory stays there until S3 has said that it has it, so that whatever failed is tried again by the next call.
 A state stays good until the next one is kept: the tails it names are removed later still.
