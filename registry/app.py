@@ -21,9 +21,10 @@ from registry.api.services import Services
 from registry.auth.gate import Gate
 from registry.auth.identity import Everyone
 from registry.config import Config
-from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
-from registry.services.expiry import Orphans, expire_uploads
+from registry.metadata.errors import DatabaseError
+from registry.services.expiry import Orphans, any_expired, expire_uploads
+from registry.services.followers import Following, Lag, Pruning, lags
 from registry.services.group import GroupPut
 from registry.services.health import Health
 from registry.services.jobs import Jobs, Work
@@ -50,8 +51,8 @@ log = logging.getLogger(__name__)
 
 VERSION = version("entrepot")
 
-PATIENCE = 25
-"""Fifths of a second for which the tree of links waits for a quiet moment."""
+FOLLOWERS = [Layout.name]
+"""Those whose cursors hold events."""
 
 TURN = 5.0
 """Seconds one run of the check of stored bytes may take."""
@@ -76,6 +77,7 @@ class App:
         self.database = Database.open(
             config.database.url, observe=metrics.database, readers=config.database.connections
         )
+        metrics.lags = self._lags
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
         ensure_marker(content, self.database, config)
@@ -121,6 +123,7 @@ class App:
         verify = config.verify
         scrubber = Scrubber(self.database, content, quarantine, self.pool, verify.rate, verify.again_after)
         self._uploads = uploads
+        uploads.used = self._wake
         self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber, pull))
 
     def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber, pull: Pull) -> list[Work]:
@@ -128,23 +131,34 @@ class App:
         orphans = Orphans(self.database, driver, self.pool, expire_after)
         often = max(0.2, expire_after / 4)
         every = self._config.verify.every
+        layout = Following(self.database, Layout(self.database, driver), self.pool)
+        pruning = Pruning(self.database, FOLLOWERS, self._config.events.prune_after)
         work = [
             Work(
                 "uploads.expire",
                 min(60.0, often),
                 partial(expire_uploads, self.database, uploads, expire_after),
+                due=partial(any_expired, self.database, expire_after),
             ),
-            Work("uploads.sweep", min(600.0, often), orphans.sweep),
-            Work("uploads.flush", 0.25, uploads.flush, leased=False),
-            Work("layout.follow", 1.0, partial(_follow, Layout(self.database, driver), self.pool)),
+            Work("uploads.sweep", min(600.0, often), orphans.sweep, due=orphans.is_due),
+            Work("uploads.flush", 0.25, uploads.flush, leased=False, due=uploads.is_due, rests=True),
+            Work("layout.follow", 1.0, layout.run, due=layout.is_behind, rests=True),
+            Work("events.prune", 60.0, pruning.run, due=pruning.is_due),
         ]
         if isinstance(driver, Multipart):
             sweeper = OrphanSweeper(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
-            work.append(Work("storage.leftovers", min(600.0, often), sweeper.sweep))
+            work.append(Work("storage.leftovers", min(600.0, often), sweeper.sweep, due=sweeper.is_due))
         if self._config.verify.enabled:
             work.append(Work("content.reads", every, partial(scrubber.remember, pull), leased=False))
-            work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
+            work.append(Work("content.verify", every, partial(scrubber.run, TURN), due=scrubber.is_due))
         return work
+
+    def _lags(self) -> list[Lag]:
+        """None where the database says nothing: the other metrics are wanted then more than ever."""
+        try:
+            return lags(self.database, FOLLOWERS)
+        except DatabaseError:
+            return []
 
     def reopen_logs(self) -> None:
         """Go on in a new access log after the old one was moved away. On the worker's event loop, as the log is."""
@@ -152,6 +166,10 @@ class App:
             self._access_log.reopen()
         except OSError as error:
             log.error("the access log cannot be opened again and goes on in the old file: %s", error)
+
+    def _wake(self) -> None:
+        """An upload session is used."""
+        self._jobs.wake()
 
     def out_of_descriptors(self) -> None:
         """Count a second in which the worker could accept no connection."""
@@ -183,18 +201,6 @@ def build(config: Config, *, driver: Driver | None = None, metrics_folder: str =
     metrics.watch_dropped("access", lambda: access_log.dropped)
     metrics.watch_dropped("server", logs.dropped)
     return App(config, driver or driver_of(config), metrics, access_log)
-
-
-async def _follow(layout: Layout, pool: ThreadPoolExecutor) -> None:
-    """Follow the events in a quiet moment, or else for no more than a tenth of the time: the index is what is asked."""
-    loop = asyncio.get_running_loop()
-    for _ in range(PATIENCE):
-        if await loop.run_in_executor(pool, layout.is_quiet):
-            break
-        await asyncio.sleep(0.2)
-    started = now_ms()
-    await loop.run_in_executor(pool, layout.follow)
-    await asyncio.sleep(9 * (now_ms() - started) / 1000)
 
 
 def _threads(config: Config, driver: Driver) -> int:

@@ -27,6 +27,8 @@ from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
 from registry.descriptors import Watch, raise_limit
+from registry.held import Held
+from registry.storage_marker import driver_of
 from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
 from registry.transport.protocol import serving
@@ -142,21 +144,21 @@ class Worker(uvicorn.Server):
             self.drain()
 
 
-def serve(config: Config, listener: socket.socket) -> int:
-    """Serve until told to stop; the exit code. Database and folders must be there."""
+def serve(config: Config, listener: socket.socket, held: Held) -> int:
+    """Serve until told to stop; the exit code. Database and folders must be there, the folders held."""
     # A log rotated while the server starts must not end it; the signal waits until it can be answered.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     limits = config.limits
     config = replace(config, limits=replace(limits, connections=raise_limit(limits.connections)))
     if config.server.workers == 1:
-        return _work(config, listener, "", supervised=False)
+        return _work(config, listener, "", held, supervised=False)
     folder = os.path.join(config.server.root, "metrics")
     empty(folder)
-    return Supervisor(partial(_work, config, listener, folder), listener, _cores(config.server)).run()
+    return Supervisor(partial(_work, config, listener, folder, held), listener, _cores(config.server)).run()
 
 
-def _work(config: Config, listener: socket.socket, metrics_folder: str, *, supervised: bool = True) -> int:
-    app = build(config, metrics_folder=metrics_folder)
+def _work(config: Config, listener: socket.socket, metrics_folder: str, held: Held, *, supervised: bool = True) -> int:
+    app = build(config, driver=driver_of(config, held), metrics_folder=metrics_folder)
     # What exists now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()

@@ -97,8 +97,8 @@ class Driver(Protocol):
         Not `durable`, it is on the disk for good only after `sync`.
         """
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
-        """`put` of several, durable, for little more than one costs; what each failed with, None for those stored."""
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
+        """`put` of several for little more than one costs; what each failed with, None for those stored."""
 
     def sync(self) -> None:
         """Make everything stored so far durable."""

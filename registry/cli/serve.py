@@ -7,6 +7,7 @@ from registry.cli.flags import configuration, configured
 from registry.cli.folders import check_access_log, make_folders
 from registry.cli.listening import greeting, listening
 from registry.cli.tables import upgraded
+from registry.held import hold
 from registry.server import serve
 from registry.storage_marker import check_marker
 from registry.telemetry.logs import announce, configure
@@ -21,8 +22,9 @@ def command(given: tuple[str | None, dict[str, str]]) -> int:
     make_folders(config)
     check_access_log(config)
     config, listener = listening(config)
+    held = hold(config)
     upgraded(config)
-    check_marker(config)
+    check_marker(config, held)
     configure(config.log.level, config.log.format)
     announce(greeting(config))
-    return serve(config, listener)
+    return serve(config, listener, held)

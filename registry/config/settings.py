@@ -158,6 +158,12 @@ class Uploads(Section, frozen=True, kw_only=True):
     threads: Annotated[int, Integer(1, 256)] = 8
 
 
+class Events(Section, frozen=True, kw_only=True):
+    """What happened, kept for those that follow it."""
+
+    prune_after: Annotated[float, Duration(0, 3650 * _DAY)] = 7 * _DAY
+
+
 class Verify(Section, frozen=True, kw_only=True):
     """The background check that what is stored is still what was pushed."""
 
@@ -218,6 +224,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     manifests: Manifests = Manifests()
     uploads: Uploads = Uploads()
+    events: Events = Events()
     verify: Verify = Verify()
     cors: Cors = Cors()
     log: Log = Log()

@@ -67,6 +67,16 @@ _SEEN = Statement(
     .join(repository_blobs, (repository_blobs.c.repository_id == repositories.c.id) & _IS_MEMBER)
     .where(repositories.c.name == bindparam("repository"))
 )
+_LINKED = Statement(
+    limited(
+        select(blobs.c.id, blobs.c.digest)
+        .select_from(repositories)
+        .join(repository_blobs, repository_blobs.c.repository_id == repositories.c.id)
+        .join(blobs, _IS_MEMBER)
+        .where(repositories.c.name == bindparam("repository"), repository_blobs.c.blob_id > bindparam("after"))
+        .order_by(repository_blobs.c.blob_id)
+    )
+)
 _PRESENT = Statement(select(*_WHERE).where(_DIGEST, blobs.c.state == IS_PRESENT))
 _REPOSITORY_ID = select(repositories.c.id).where(repositories.c.name == bindparam("repository")).scalar_subquery()
 _STANDING = Statement(
@@ -178,9 +188,14 @@ def found(s: Session, repository: str, digest: str) -> Located | bool:
     return Located._make(row[1:])
 
 
-def linked(s: Session, repository: str, digest: str) -> bool:
-    """Whether the blob belongs to the repository, be it quarantined or not."""
-    return s.one(_SEEN, repository=repository, digest=digest) is not None
+def ask_linked(repository: str, digest: str) -> Ask:
+    """One row if the blob belongs to the repository, be it quarantined or not."""
+    return _SEEN, {"repository": repository, "digest": digest}
+
+
+def linked_after(s: Session, repository: str, after: int, limit: int) -> list[tuple[int, str]]:
+    """The next blobs of the repository, quarantined or not, after this id, in order: id, digest."""
+    return [(id, digest) for id, digest in s.all(_LINKED, repository=repository, after=after, limit=limit)]
 
 
 def present(s: Session, digest: str) -> Located | None:

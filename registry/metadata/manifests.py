@@ -56,6 +56,18 @@ _FIND = Statement(
 _MEDIA_TYPE = Statement(
     select(manifests.c.media_type).select_from(repositories).join(manifests, _IN_REPOSITORY).where(_BY_NAME, _DIGEST)
 )
+_SIZE = Statement(
+    select(manifests.c.size).select_from(repositories).join(manifests, _IN_REPOSITORY).where(_BY_NAME, _DIGEST)
+)
+_DIGESTS = Statement(
+    limited(
+        select(manifests.c.digest)
+        .select_from(repositories)
+        .join(manifests, _IN_REPOSITORY)
+        .where(_BY_NAME, manifests.c.digest > bindparam("after"))
+        .order_by(manifests.c.digest)
+    )
+)
 _COLUMNS = ("repository_id", "digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at")
 _INSERT = Statement(insert(manifests).values(named((*_COLUMNS, "payload"))))
 _REFER = Statement(
@@ -131,6 +143,21 @@ def exists(s: Session, repository: str, digest: str) -> bool:
 def ask_media_type(repository: str, digest: str) -> Ask:
     """One row if the repository holds the manifest: its media type."""
     return _MEDIA_TYPE, {"repository": repository, "digest": digest}
+
+
+def ask(repository: str, digest: str) -> Ask:
+    """One row if the repository holds the manifest: those of ManifestRow."""
+    return _BY_DIGEST, {"repository": repository, "digest": digest}
+
+
+def ask_size(repository: str, digest: str) -> Ask:
+    """One row if the repository holds the manifest: its size in bytes."""
+    return _SIZE, {"repository": repository, "digest": digest}
+
+
+def digests(s: Session, repository: str, after: str, limit: int) -> list[str]:
+    """Of the manifests of the repository after this one, in order."""
+    return [digest for (digest,) in s.all(_DIGESTS, repository=repository, after=after, limit=limit)]
 
 
 def put(

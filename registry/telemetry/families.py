@@ -31,6 +31,15 @@ STORAGE_FAILURES = Family("entrepot_storage_failures", "counter", ("operation",)
 DATABASE_SECONDS = Family("entrepot_database_seconds", "histogram", ("kind",), "Time of database work by kind.")
 UPLOADS = Family("entrepot_uploads_in_progress", "gauge", (), "Upload bodies being received now.")
 DAMAGED = Family("entrepot_damaged_blobs", "counter", (), "Blobs found damaged and quarantined.")
+LAG_EVENTS = Family(
+    "entrepot_follower_lag_events", "gauge", ("follower",), "Events that the follower has not dealt with, at most."
+)
+LAG_SECONDS = Family(
+    "entrepot_follower_lag_seconds",
+    "gauge",
+    ("follower",),
+    "Age of the first event that the follower has not dealt with.",
+)
 DROPPED = Family(
     "entrepot_log_lines_dropped",
     "counter",
@@ -58,6 +67,8 @@ FAMILIES = (
     DATABASE_SECONDS,
     UPLOADS,
     DAMAGED,
+    LAG_EVENTS,
+    LAG_SECONDS,
     DROPPED,
     OUT_OF_DESCRIPTORS,
     CPU,

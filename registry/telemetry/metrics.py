@@ -55,6 +55,9 @@ class Metrics:
         self._database: dict[str, Timing] = {}
         self._uploads = 0
         self._damaged = 0
+        self.lags: Callable[[], Iterable[tuple[str, int, float]]] = tuple
+        """Asked when the numbers are rendered: of each follower of events its name, and how far it is behind, in events
+        and in seconds. What all workers share is asked of the index, not summed."""
         self._out_of_descriptors = 0
         self._dropped: dict[str, Callable[[], int]] = {}
         self._pending = False
@@ -149,9 +152,15 @@ class Metrics:
         tallies = [self._tally()]
         if self._folder:
             tallies += published(self._folder, os.getpid())
+        tallies.append(Tally(os.getpid(), list(self._lag_series())))
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Sums(tallies, self._version))
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def _lag_series(self) -> Iterator[Series]:
+        for name, count, seconds in self.lags():
+            yield Series(families.LAG_EVENTS.name, (name,), count)
+            yield Series(families.LAG_SECONDS.name, (name,), seconds)
 
     def _request_counts(self, route: str, method: str, status: int) -> _Request:
         known = method if method in _METHODS else "other"

@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "registry.transport",
     ),
     "registry.moving": ("storage", "registry.metadata"),
-    "registry.storage_marker": ("storage", "registry.config", "registry.metadata"),
+    "registry.held": ("registry.config",),
+    "registry.storage_marker": ("storage", "registry.config", "registry.held", "registry.metadata"),
     "registry.app": (
         "storage",
         "registry.cores",
@@ -46,6 +47,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "registry.server": (
         "registry.cores",
         "registry.app",
+        "registry.held",
+        "registry.storage_marker",
         "registry.descriptors",
         "registry.supervisor",
         "registry.config",
@@ -54,6 +57,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "registry.cli": (
         "storage",
+        "registry.held",
         "registry.storage_marker",
         "registry.moving",
         "registry.app",
