@@ -205,7 +205,7 @@ class Dispatcher:
                 return _redirect(request, elsewhere)
         fault = translate(error)
         if fault is None:
-            log.exception("request %s failed by a defect of the registry", request.request_id)
+            log.exception("request %s failed with an internal error", request.request_id)
             body = error_body("UNKNOWN", f"internal error; see the server log for request {request.request_id}")
             return Answer(500, [(b"content-type", b"application/json")], body)
         if not isinstance(error, RegistryFault):

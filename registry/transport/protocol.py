@@ -180,7 +180,7 @@ class RegistryProtocol(HttpToolsProtocol):
             # Nothing is upgraded here: what follows is the request's body, or the next request.
             return memoryview(data)[upgrade.args[0] :]
         except httptools.HttpParserCallbackError:
-            self.logger.exception("a request failed by a defect of the registry")
+            self.logger.exception("a request failed with an internal error")
             self.refuse(500, "the request could not be handled")
         except httptools.HttpParserError:
             self.refuse(400, "the request is not HTTP/1.1")

@@ -71,14 +71,14 @@ async def test_whoever_fails_when_told_takes_nobody_along(
     await generation(database)
 
     def fails(*_: object) -> None:
-        raise LookupError("a defect of whoever waits")
+        raise LookupError("a defect of the callback")
 
     database.read_soon(backend, fails)
     database.generation_soon(fails)
     async with asyncio.timeout(5):
         assert await generation(database) is not None
         assert await database.read(backend) == first  # on the connection there was
-    assert caplog.text.count("LookupError: a defect of whoever waits") == 2
+    assert caplog.text.count("LookupError: a defect of the callback") == 2
 
 
 async def test_a_connection_that_is_reset_is_missed_at_once(url: str) -> None:
