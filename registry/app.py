@@ -28,6 +28,7 @@ from registry.services.followers import Lag, lags
 from registry.services.group import GroupPut
 from registry.services.health import Health
 from registry.services.jobs import Jobs
+from registry.services.lists import Lists
 from registry.services.manifests import Manifests
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
@@ -195,7 +196,7 @@ def _services(
         manifests=Manifests(database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
         manifest_size=limits.manifest_size,
         body_size=limits.body_size,
-        page_size=limits.page_size,
+        lists=Lists(database, limits.page_size),
         ranges=limits.ranges,
         public_url=config.server.public_url,
         absolute_locations=config.server.absolute_locations,

@@ -35,7 +35,7 @@ from registry.oci.errors import RegistryFault
 from registry.telemetry.access_log import Line
 from registry.transport.application import Answer, Client, Deferred
 from registry.transport.head import Head
-from registry.transport.whole import answer_of, lines
+from registry.transport.response import answer_of, lines
 
 LONG_WAY = frozenset(
     (

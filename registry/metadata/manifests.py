@@ -1,11 +1,10 @@
 """Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it."""
 
-import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Dialect, Select, bindparam, func, insert, select
+from sqlalchemy import bindparam, insert, literal_column, select
 
 from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
@@ -29,7 +28,8 @@ class ReferrerRow(NamedTuple):
     media_type: str
     size: int
     artifact_type: str
-    annotations_json: str
+    annotations_json: str | None
+    """None where the manifest has over 4 KiB, as its annotations may: see ask_annotations."""
 
 
 _BY_NAME = repositories.c.name == bindparam("repository")
@@ -88,7 +88,7 @@ _DESCRIBED = (
     manifests.c.media_type,
     manifests.c.size,
     manifests.c.artifact_type,
-    manifests.c.annotations,
+    sa.case((manifests.c.size <= literal_column("4096"), manifests.c.annotations)),
 )
 _OF_SUBJECT = limited(
     select(*_DESCRIBED)
@@ -99,25 +99,26 @@ _OF_SUBJECT = limited(
 )
 
 
-def _given(dialect: Dialect) -> Select[Any]:
-    """The digests of the parameter `digests`, a JSON array: there may be more than a statement has parameters."""
-    digests = bindparam("digests", type_=manifests.c.digest.type)
-    if dialect.name == "postgresql":
-        return select(func.json_array_elements_text(sa.cast(digests, sa.JSON)).column_valued("given").collate("C"))
-    return select(func.json_each(digests).table_valued("value").c.value)
-
-
-_WITHOUT_SUBJECT = (
+_LISTED_AT = limited(
     select(*_DESCRIBED)
     .select_from(repositories)
-    .join(manifests, _IN_REPOSITORY)
-    .where(_BY_NAME, manifests.c.subject.is_(None))
-    .order_by(manifests.c.digest)
+    .join(tags, tags.c.repository_id == repositories.c.id)
+    .join(manifest_references, manifest_references.c.manifest_id == tags.c.manifest_id)
+    .join(manifests, sa.and_(_IN_REPOSITORY, manifests.c.digest == manifest_references.c.digest))
+    .where(
+        _BY_NAME,
+        tags.c.name == bindparam("tag"),
+        manifest_references.c.kind == literal_column("'manifest'"),
+        manifest_references.c.digest > bindparam("after"),
+        manifests.c.subject.is_(None),
+    )
+    .order_by(manifest_references.c.digest)
 )
 _OF_TYPE = manifests.c.artifact_type == bindparam("artifact_type")
-_AMONG = Statement(lambda dialect: limited(_WITHOUT_SUBJECT.where(manifests.c.digest.in_(_given(dialect)))))
-_AMONG_OF_TYPE = Statement(
-    lambda dialect: limited(_WITHOUT_SUBJECT.where(manifests.c.digest.in_(_given(dialect)), _OF_TYPE))
+_LISTED = Statement(_LISTED_AT)
+_LISTED_OF_TYPE = Statement(_LISTED_AT.where(_OF_TYPE))
+_ANNOTATIONS = Statement(
+    select(manifests.c.annotations).select_from(repositories).join(manifests, _IN_REPOSITORY).where(_BY_NAME, _DIGEST)
 )
 _REFERRERS = Statement(_OF_SUBJECT)
 _REFERRERS_OF_TYPE = Statement(_OF_SUBJECT.where(_OF_TYPE))
@@ -221,18 +222,18 @@ def referrers(
     return [ReferrerRow._make(row) for row in rows]
 
 
-def without_subject(
-    s: Session, repository: str, digests: Sequence[str], artifact_type: str | None, limit: int
+def listed(
+    s: Session, repository: str, tag: str, artifact_type: str | None, after: str, limit: int
 ) -> list[ReferrerRow]:
-    """Those of these manifests that name no subject, as they would be listed if another said that they refer to one.
-
-    In the order of their digests.
-    """
-    if not digests:
-        return []
-    given = {"repository": repository, "digests": json.dumps(digests), "limit": limit}
+    """Those manifests that the index at this tag lists and that name no subject, in order of their digests."""
+    given = {"repository": repository, "tag": tag, "after": after, "limit": limit}
     if artifact_type is None:
-        rows = s.all(_AMONG, **given)
+        rows = s.all(_LISTED, **given)
     else:
-        rows = s.all(_AMONG_OF_TYPE, artifact_type=artifact_type, **given)
+        rows = s.all(_LISTED_OF_TYPE, artifact_type=artifact_type, **given)
     return [ReferrerRow._make(row) for row in rows]
+
+
+def ask_annotations(repository: str, digest: str) -> Ask:
+    """One row if the repository holds the manifest: its annotations as JSON, empty where it has none."""
+    return _ANNOTATIONS, {"repository": repository, "digest": digest}
