@@ -8,11 +8,12 @@ from functools import partial
 from registry.config import Config
 from registry.metadata.database import Database
 from registry.services.expiry import Orphans, any_expired, expire_uploads
-from registry.services.followers import Following, Pruning
+from registry.services.followers import Following
 from registry.services.jobs import Work
 from registry.services.layout import Layout
+from registry.services.noted import INTERVAL_SECONDS, Noted
 from registry.services.orphan_sweeper import OrphanSweeper
-from registry.services.pull import Pull
+from registry.services.pruning import Pruning
 from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
@@ -35,13 +36,18 @@ def recurring(
     pool: ThreadPoolExecutor,
     uploads: Uploads,
     quarantine: Quarantine,
-    pull: Pull,
+    noted: Noted,
 ) -> list[Work]:
     expire_after = config.uploads.expire_after
     orphans = Orphans(database, driver, pool, expire_after)
     often = max(0.2, expire_after / 4)
     layout = Following(database, Layout(database, driver), pool)
-    pruning = Pruning(database, FOLLOWERS, config.events.prune_after)
+    pruning = Pruning(
+        database,
+        FOLLOWERS,
+        events_seconds=config.events.prune_after,
+        deleted_seconds=config.manifests.prune_deleted_after,
+    )
     work = [
         Work(
             "uploads.expire",
@@ -52,7 +58,8 @@ def recurring(
         Work("uploads.sweep", min(600.0, often), orphans.sweep, due=orphans.is_due),
         Work("uploads.flush", 0.25, uploads.flush, leased=False, due=uploads.is_due, rests=True),
         Work("layout.follow", 1.0, layout.run, due=layout.is_behind, rests=True),
-        Work("events.prune", 60.0, pruning.run, due=pruning.is_due),
+        Work("content.noted", min(INTERVAL_SECONDS, config.verify.every), noted.flush, leased=False),
+        Work("index.prune", 60.0, pruning.run, due=pruning.is_due),
     ]
     if isinstance(driver, Multipart):
         sweeper = OrphanSweeper(database, driver, pool, expire_after, config.s3.redirect_expires)
@@ -60,6 +67,5 @@ def recurring(
     if config.verify.enabled:
         verify = config.verify
         scrubber = Scrubber(database, content, quarantine, pool, verify.rate, verify.again_after)
-        work.append(Work("content.reads", verify.every, partial(scrubber.remember, pull), leased=False))
         work.append(Work("content.verify", verify.every, partial(scrubber.run, TURN_SECONDS), due=scrubber.is_due))
     return work
