@@ -6,7 +6,7 @@ a part is one object in the end, put in one request; committing never copies.
     commit     the last part, and the upload is complete at the place where its parts were sent to
 
 A process may die in its commit, before it says so. Who goes on then with what was kept before finds no upload, but all
-of its bytes at its place: those that come again are let pass, and what is there is read in the end, as it is `doubtful`.
+of its bytes at its place: those that come again are let pass, and what is there is read in the end (`doubtful`).
 
 What is in memory stays there until S3 has said that it has it, so that whatever failed is tried again by the next call.
 A state stays good until the next one is kept: the tails it names are removed later still.
