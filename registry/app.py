@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from registry.services.health import Health
 from registry.services.jobs import Jobs
 from registry.services.lists import Lists
 from registry.services.manifests import Manifests
+from registry.services.noted import Noted
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
@@ -73,9 +75,11 @@ class App:
         content = ContentStore(checked)
         ensure_marker(content, database, config)
         quarantine = Quarantine(database, content, pool, metrics.damaged)
-        pull = Pull(database, content, quarantine, pool)
+        lease_seconds = config.uploads.expire_after
+        self._noted = Noted(database, lease_seconds)
+        pull = Pull(database, content, quarantine, pool, self._noted)
         self._group = GroupPut(content)
-        publisher = Publisher(database, content, pool, self._group)
+        publisher = Publisher(database, content, pool, self._group, lease_seconds)
         self._uploads = uploads = _uploads(config, database, content, publisher, pool, metrics)
         health = Health(database, checked, pool, lambda: self.draining)
         services = _services(config, database, content, health, metrics, pull, uploads, publisher)
@@ -91,7 +95,7 @@ class App:
         fast_path = FastPath(*answering) if database.inline_reads else FastDeferred(*answering)
         self.serve, self.inline, self.refused = dispatcher.serve, dispatcher.inline, dispatcher.refused
         self.fast, self.cached = fast_path.fast, fast_path.cached
-        work = recurring(config, database, checked, content, pool, uploads, quarantine, pull)
+        work = recurring(config, database, checked, content, pool, uploads, quarantine, self._noted)
         self._jobs = Jobs(database, work)
 
     def _lags(self) -> list[Lag]:
@@ -120,6 +124,8 @@ class App:
         self._flusher.stop()
         await self._jobs.stop()
         await self._uploads.flush()
+        with contextlib.suppress(DatabaseError):
+            await self._noted.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:

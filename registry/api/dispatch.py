@@ -32,7 +32,7 @@ from registry.oci.errors import MethodNotAllowed, NameInvalid, NotFound, Registr
 from registry.services.body import Disconnected
 from registry.telemetry.access_log import Line
 from registry.transport import application
-from registry.transport.whole import answer_of
+from registry.transport.response import answer_of
 
 log = logging.getLogger(__name__)
 

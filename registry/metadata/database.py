@@ -187,8 +187,8 @@ class Database:
             if self._closed:
                 raise DatabaseUnavailable("database is closed")
             assert isinstance(self._backend, Pipelines)
-            lanes = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
-            self._reads = self._backend.reads(loop, lanes, self._observe)
+            connections = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
+            self._reads = self._backend.reads(loop, connections, self._observe)
         return self._reads
 
     def _shared(self) -> GenerationQuery:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 import uvicorn
@@ -21,7 +22,7 @@ from registry.api.routes import BY_NAME, PATHS, ROUTES
 from registry.auth.access import Target
 from registry.transport.application import Answer, Deferred
 from registry.transport.head import Head
-from registry.transport.protocol import serving
+from registry.transport.protocol import Service
 from tests.api.test_gate import MANIFEST, snapshot, target
 from tests.application import OCI_MANIFEST, Registry, digest_of
 from tests.databases import rows
@@ -160,7 +161,8 @@ async def test_no_answer_outlives_its_grant(route: str, method: str, revoked: bo
 @asynccontextmanager
 async def listening(registry: Registry) -> AsyncIterator[int]:
     """It is served on this port."""
-    config = uvicorn.Config(registry.app.serve, http=serving(registry.app), lifespan="off", log_config=None)
+    protocol = cast("type[asyncio.Protocol]", Service(registry.app).protocol)
+    config = uvicorn.Config(registry.app.serve, http=protocol, lifespan="off", log_config=None)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve([listener]))
