@@ -66,6 +66,10 @@ class GroupWriter:
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
         self._committing = False
+        self.durable_writes = 0
+        """How many were asked for."""
+        self.after_commit: Callable[[], None] = _nothing
+        """Is called after each batch, on the writer's thread."""
 
     def submit(
         self,
@@ -82,6 +86,7 @@ class GroupWriter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
                 self._thread.start()
+            self.durable_writes += durable
             self._queue.put(_Write(run, durable, loop, future, always))
 
     def close(self) -> None:
@@ -104,6 +109,7 @@ class GroupWriter:
                 self._observe("write", perf_counter() - started)
             _deliver(outcomes)
             self._backend.committed(len(batch))
+            self.after_commit()
             del first, batch, outcomes  # what a write holds is not kept until the next one
             if last:
                 break
@@ -198,6 +204,10 @@ class GroupWriter:
         if connection is not None:
             with contextlib.suppress(Exception):  # it is being thrown away
                 connection.close()
+
+
+def _nothing() -> None:
+    """What follows a commit where nothing does."""
 
 
 def _admitted(session: Session, batch: list[_Write]) -> tuple[list[_Write], list[_Outcome]]:
