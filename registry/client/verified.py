@@ -19,7 +19,7 @@ class Source(Protocol):
 class Verified:
     """Reads on to a source; the read that comes to its end raises DigestMismatch or SizeMismatch.
 
-    Whoever stops before the end has bytes that nothing vouches for; `drain` goes there. To go on with bytes of an
+    A caller that stops before the end has bytes that nothing vouches for; `drain` goes there. To go on with bytes of an
     earlier time, give the `running` hash of the first `offset` of them, and a source that begins there.
     """
 
