@@ -1,43 +1,41 @@
 """Runs the application: one worker in this process, or several forked from it, all on the same listening sockets.
 
-The parent of several only binds, forks, restarts what died and passes signals on. A worker drains on SIGTERM: it stops
-listening, lets what is under way finish within `server.drain_timeout`, and exits 0. On SIGHUP it opens the access log
-again.
+A worker drains on SIGTERM: it stops listening, lets what is under way finish within `server.drain_timeout`, and exits
+0; a second SIGTERM ends the drain. On SIGHUP it opens the access log again. Without connections it sleeps: nothing is
+looked at by the clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
-import logging
 import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
+from msgspec.structs import replace
 
 from registry import cores
 from registry.app import App, build
 from registry.config import Config
 from registry.config.settings import Server
+from registry.descriptors import Watch, raise_limit
+from registry.held import Held
+from registry.storage_marker import driver_of
+from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
-from registry.transport.protocol import serving
-from registry.transport.reaper import Reaper
+from registry.transport.protocol import Service
 
-log = logging.getLogger(__name__)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, AT_ONCE)
 
-RESTART_PAUSE = 1.0
-"""Seconds a worker must have lived to be replaced at once."""
-
-STOP = (signal.SIGINT, signal.SIGTERM)
-SIGNALS = (*STOP, signal.SIGHUP)
+TICK_SECONDS = 1.0
+"""Between two looks at the clock and the descriptors while there are connections."""
 
 COLLECT_AFTER = 20_000
 """New objects after which the garbage collector looks at the youngest."""
@@ -46,17 +44,16 @@ SWITCH = 0.0005
 """Seconds after which a thread that computes lets another one have the interpreter. The one that writes the index asks
 for it back after each statement, with the database locked for all workers."""
 
-PR_SET_PDEATHSIG = 1
-
 
 class Worker(uvicorn.Server):
-    """uvicorn's server around one App."""
+    """uvicorn's server around one App. `supervised`: it has a parent, which says when the drain is to end."""
 
-    def __init__(self, app: App, config: Config) -> None:
+    def __init__(self, app: App, config: Config, *, supervised: bool) -> None:
+        self._service = Service(app)
         super().__init__(
             uvicorn.Config(
                 app.serve,  # which only the protocol calls
-                http=serving(app),
+                http=cast("type[asyncio.Protocol]", self._connected),
                 ws="none",
                 lifespan="off",
                 loop="uvloop",
@@ -72,127 +69,92 @@ class Worker(uvicorn.Server):
             )
         )
         self._application = app
-        self._reaper: Reaper | None = None
+        self._supervised = supervised
+        self._awake = asyncio.Event()
+        """A connection has come, or the end."""
+        self._ending = asyncio.Event()
+        self._descriptors = Watch()
+
+    def _connected(self, **parts: Any) -> asyncio.Protocol:  # noqa: ANN401 - uvicorn's own names, passed on
+        if not self._awake.is_set():
+            self._awake.set()
+        return self._service.protocol(**parts)
+
+    async def main_loop(self) -> None:
+        """Until the drain begins; wakes once a second while there are connections, and else not at all."""
+        while not self.should_exit:
+            if not self.server_state.connections:
+                await self._awake.wait()
+            self._awake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._ending.wait()
+            if self._descriptors.look():
+                self._application.out_of_descriptors()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.start()
         await super().startup(sockets)
-        self._reaper = Reaper(self.server_state.connections, asyncio.get_running_loop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.draining = True
         await super().shutdown(sockets)
-        if self._reaper is not None:
-            self._reaper.stop()
+        self._service.stop()
         await self._application.stop()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn raises the signal again once it has drained; a drained worker exits 0."""
-        for number in STOP:
-            signal.signal(number, self.handle_exit)
-        # Not in a handler of its own, which could cut into the middle of a write to the log.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._application.reopen_logs)
+        """uvicorn raises the signal again once it has drained; a drained worker exits 0.
+
+        Handled by the loop, not in handlers that could cut into the middle of a write to the log.
+        """
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.drain)
+        if self._supervised:
+            loop.add_signal_handler(AT_ONCE, self._end_drain)
+        else:
+            loop.add_signal_handler(signal.SIGINT, self.drain)
+        loop.add_signal_handler(signal.SIGHUP, self._application.reopen_logs)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         yield
 
+    def drain(self) -> None:
+        """Begin to end; asked again, end at once, unless there is a parent to say so."""
+        if self.should_exit and not self._supervised:
+            self._end_drain()
+        self.should_exit = True
+        self._awake.set()
+        self._ending.set()
 
-def serve(config: Config, listener: socket.socket) -> int:
-    """Serve until told to stop; the exit code. Database and folders must be there."""
+    def _end_drain(self) -> None:
+        self.force_exit = True
+        if not self.should_exit:
+            self.drain()
+
+
+def serve(config: Config, listener: socket.socket, held: Held) -> int:
+    """Serve until told to stop; the exit code. Database and folders must be there, the folders held."""
     # A log rotated while the server starts must not end it; the signal waits until it can be answered.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
+    limits = config.limits
+    config = replace(config, limits=replace(limits, connections=raise_limit(limits.connections)))
     if config.server.workers == 1:
-        return _work(config, listener, "")
+        return _work(config, listener, "", held, supervised=False)
     folder = os.path.join(config.server.root, "metrics")
     empty(folder)
-    return Supervisor(config, listener, folder).run()
+    return Supervisor(partial(_work, config, listener, folder, held), listener, _cores(config.server)).run()
 
 
-def _work(config: Config, listener: socket.socket, metrics_folder: str) -> int:
-    app = build(config, metrics_folder=metrics_folder)
+def _work(config: Config, listener: socket.socket, metrics_folder: str, held: Held, *, supervised: bool = True) -> int:
+    app = build(config, driver=driver_of(config, held), metrics_folder=metrics_folder)
     # What exists now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     # What a request makes is gone with its last reference. What the collector is for, cycles, are few.
     gc.set_threshold(COLLECT_AFTER)
     sys.setswitchinterval(SWITCH)
-    Worker(app, config).run(sockets=[listener])
+    Worker(app, config, supervised=supervised).run(sockets=[listener])
     return 0
-
-
-class _Running(NamedTuple):
-    """A worker: since when (monotonic seconds), and the core it keeps to, None for any."""
-
-    since: float
-    core: int | None
-
-
-class Supervisor:
-    """The parent of several workers. Forks before any thread or event loop exists."""
-
-    def __init__(self, config: Config, listener: socket.socket, metrics_folder: str) -> None:
-        self._config = config
-        self._listener = listener
-        self._folder = metrics_folder
-        self._workers: dict[int, _Running] = {}
-        self._stopping = False
-
-    def run(self) -> int:
-        for number in STOP:
-            signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, self._pass_on)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
-        for core in _cores(self._config.server):
-            self._fork(core)
-        failed = False
-        while self._workers:
-            try:
-                pid, status = os.wait()
-            except ChildProcessError:
-                break
-            ended = self._workers.pop(pid, None)
-            if self._stopping or ended is None:
-                failed = failed or status != 0
-                continue
-            log.error("worker %d ended with status %d and is replaced", pid, os.waitstatus_to_exitcode(status))
-            if time.monotonic() - ended.since < RESTART_PAUSE:
-                time.sleep(RESTART_PAUSE)
-            if not self._stopping:
-                self._fork(ended.core)
-        return 1 if failed else 0
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
-        self._listener.close()  # or the kernel would go on taking connections that nobody serves
-        self._pass_on(signal.SIGTERM, frame)
-
-    def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        for pid in self._workers:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def _fork(self, core: int | None) -> None:
-        parent = os.getpid()
-        # A signal that comes before the worker can drain waits until it can; its parent's handler is not for it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        if self._stopping:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            return
-        pid = os.fork()
-        if pid:
-            self._workers[pid] = _Running(time.monotonic(), core)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            return
-        code = 1
-        try:
-            _die_with(parent)
-            if core is not None:
-                cores.keep_to(core)
-            code = _work(self._config, self._listener, self._folder)
-        except BaseException:
-            log.exception("the worker failed")
-        finally:
-            os._exit(code)
 
 
 def _cores(server: Server) -> Sequence[int | None]:
@@ -200,11 +162,3 @@ def _cores(server: Server) -> Sequence[int | None]:
     if server.pin_workers and server.workers == len(cores.ALL):
         return sorted(cores.ALL)
     return [None] * server.workers
-
-
-def _die_with(parent: int) -> None:
-    """A worker whose parent is killed must not go on alone, holding the port."""
-    libc: Any = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)

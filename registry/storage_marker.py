@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from registry.config import Config
+from registry.held import Held, StorageMissing
 from registry.metadata import blobs
 from registry.metadata.database import Database
 from storage.checked import Checked
@@ -26,21 +27,17 @@ ITSELF = "the storage: "
 """What a storage error that is about no path begins with."""
 
 
-class StorageMissing(RuntimeError):
-    """The storage cannot be used, or it is not the one that the index knows of."""
-
-
-def driver_of(config: Config) -> Driver:
-    """The configured driver. Raises StorageError."""
+def driver_of(config: Config, held: Held | None = None) -> Driver:
+    """The configured driver, in the folder that is held. Raises StorageError."""
     settings: dict[str, Any] = {}
     if config.storage.driver == "filesystem":
-        settings["path"] = config.storage.path
+        settings = {"path": config.storage.path, "descriptor": None if held is None else held.storage}
     if config.storage.driver == "s3":
         settings = {name: value for name, value in asdict(config.s3).items() if name not in OF_CLIENTS}
     return load(config.storage.driver, **settings)
 
 
-def check_marker(config: Config) -> None:
+def check_marker(config: Config, held: Held | None = None) -> None:
     """Find that the storage is this index's, before any worker is started. Raises StorageMissing."""
     if config.storage.driver == "memory":
         return
@@ -48,7 +45,7 @@ def check_marker(config: Config) -> None:
     hasty = replace(config, s3=replace(s3, attempts=min(2, s3.attempts), timeout=min(FIRST_LOOK, s3.timeout)))
     database = Database.open(config.database.url)
     try:
-        driver = Checked(driver_of(hasty))
+        driver = Checked(driver_of(hasty, held))
         if not driver.local:
             driver.probe()  # says more of what is wrong than a look does
         ensure_marker(ContentStore(driver), database, config)

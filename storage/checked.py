@@ -44,9 +44,14 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 
 
+def is_path(path: str) -> bool:
+    """Whether it is of the grammar of stored paths."""
+    return len(path) <= _LONGEST and _PATH.fullmatch(path) is not None
+
+
 def check_path(path: str) -> None:
     """Raises InvalidPath."""
-    if len(path) > _LONGEST or _PATH.fullmatch(path) is None:
+    if not is_path(path):
         raise InvalidPath(f"{path[:_LONGEST]!r} is not a stored path", path)
 
 
@@ -218,11 +223,11 @@ class Checked:
         with self._operation("put", path):
             self._driver.put(path, data, durable=durable)
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         for path, _ in files:
             check_path(path)
         with _Operation(self._observe, "put_group", ""):
-            found = self._driver.put_group(files)
+            found = self._driver.put_group(files, durable=durable)
         return [
             translated(error, path) if isinstance(error, OSError) else error
             for error, (path, _) in zip(found, files, strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from registry.api.answer import Answer, json_answer
 from registry.api.request import Request
 from registry.api.services import Services
@@ -31,5 +33,6 @@ async def metrics(request: Request, services: Services) -> Answer:
     """In Prometheus' text format."""
     if services.metrics is None:
         raise NotFound("there are no metrics here (metrics.enabled)")
-    body, media_type = services.metrics.render()
+    # In a thread: it asks the index how far followers are, which may be far away.
+    body, media_type = await asyncio.to_thread(services.metrics.render)
     return Answer(200, [(b"content-type", media_type.encode())], body)

@@ -1,4 +1,4 @@
-"""Makes the folders the server works in, or says in one line what stands in the way."""
+"""Makes the folders and the log the server works with, or says in one line what stands in the way."""
 
 import os
 
@@ -12,6 +12,20 @@ def make_folders(config: Config) -> None:
     _make(config.server.root, "server.root", "--root DIR")
     if config.storage.path:
         _make(config.storage.path, "storage.path", "storage.path in the configuration")
+
+
+def check_access_log(config: Config) -> None:
+    """Make sure that the workers can open the access log."""
+    path = config.log.access_file
+    if not path or not config.log.access:
+        return
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(
+            f"log.access_file {path} cannot be opened: {reason}; choose another, or none for standard output"
+        ) from None
 
 
 def _make(path: str, key: str, remedy: str) -> None:

@@ -8,19 +8,19 @@ import socket
 from registry.client.distribution import Folder
 from registry.client.errors import ClientError
 from registry.client.proxies import proxy_for
-from registry.client.session import Session
+from registry.client.requester import Requester
 
 _URL = "v2/_entrepot/storage/folder"
 _LONGEST = 16 * 1024
 
 
-def folder(session: Session) -> Folder | None:
+def folder(requester: Requester) -> Folder | None:
     """What it says; None when it is elsewhere, is another software, or does not tell."""
-    origin = session.origin
+    origin = requester.origin
     if proxy_for(origin) is not None or not is_here(origin.host):
         return None
     try:
-        page = session.get(_URL, frozenset(), origin.netloc, _LONGEST)
+        page = requester.get(_URL, frozenset(), origin.netloc, _LONGEST)
         told = json.loads(page.payload)
         path, device, inode = told["path"], told["device"], told["inode"]
     except (ClientError, ValueError, KeyError, TypeError, RecursionError):

@@ -69,7 +69,7 @@ class Server(Section, frozen=True, kw_only=True):
 
 
 class Access(Section, frozen=True, kw_only=True):
-    """What somebody without a name may do."""
+    """What clients may do without a name."""
 
     anonymous: Annotated[str, Choice(("", "pull", "push", "full"))] = ""
 
@@ -149,6 +149,7 @@ class Manifests(Section, frozen=True, kw_only=True):
     """What is taken as a manifest."""
 
     sparse: Annotated[bool, Flag()] = True
+    prune_deleted_after: Annotated[float, Duration(0, 3650 * _DAY)] = 7 * _DAY
 
 
 class Uploads(Section, frozen=True, kw_only=True):
@@ -156,6 +157,12 @@ class Uploads(Section, frozen=True, kw_only=True):
 
     expire_after: Annotated[float, Duration(1, 365 * _DAY)] = _DAY
     threads: Annotated[int, Integer(1, 256)] = 8
+
+
+class Events(Section, frozen=True, kw_only=True):
+    """What happened, kept for those that follow it."""
+
+    prune_after: Annotated[float, Duration(0, 3650 * _DAY)] = 7 * _DAY
 
 
 class Verify(Section, frozen=True, kw_only=True):
@@ -218,6 +225,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     manifests: Manifests = Manifests()
     uploads: Uploads = Uploads()
+    events: Events = Events()
     verify: Verify = Verify()
     cors: Cors = Cors()
     log: Log = Log()

@@ -80,7 +80,7 @@ class Backend(Protocol):
 
 
 class Reads(Protocol):
-    """Reads of one event loop that block nobody; called on that loop."""
+    """Reads of one event loop that block no thread; called on that loop."""
 
     loop: asyncio.AbstractEventLoop
 
@@ -110,7 +110,7 @@ class GenerationQuery(Protocol):
 class Pipelines(Protocol):
     """A backend whose reads need not be waited for by a thread."""
 
-    def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: "Observe") -> Reads:
+    def reads(self, loop: asyncio.AbstractEventLoop, connections: int, observe: "Observe") -> Reads:
         """Reads on so many connections at most."""
 
     def generations(self, loop: asyncio.AbstractEventLoop) -> GenerationQuery:

@@ -47,7 +47,7 @@ def backend_for(url: str, *, readers: int = READERS) -> Backend:
     """The backend that a URL names; ValueError lists the known ones, or says what has to be installed."""
     kind, _, rest = url.partition("://")  # the rest may hold a password
     if kind not in BACKENDS or not rest:
-        raise ValueError(f"database url {kind}:// is of no known kind: known are {', '.join(sorted(BACKENDS))}")
+        raise ValueError(f"database url {kind}:// is not supported, use one of {', '.join(sorted(BACKENDS))}")
     module, name, extra = BACKENDS[kind]
     try:
         factory: BackendFactory = getattr(importlib.import_module(module), name)
@@ -163,6 +163,15 @@ class Database:
         self._writer.submit(fn, durable, None, future, always)
         return future.result()
 
+    @property
+    def durable_writes(self) -> int:
+        """How many this process has asked for: while it stays the same, no client's push or delete came here."""
+        return self._writer.durable_writes
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each commit of this process, on another thread; it must be quick and not raise."""
+        self._writer.after_commit = call
+
     def check(self) -> None:
         """Write and read a row; raises DatabaseError when the database does not do both. Blocks: not for the loop."""
         at = now_ms()
@@ -187,8 +196,8 @@ class Database:
             if self._closed:
                 raise DatabaseUnavailable("database is closed")
             assert isinstance(self._backend, Pipelines)
-            lanes = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
-            self._reads = self._backend.reads(loop, lanes, self._observe)
+            connections = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
+            self._reads = self._backend.reads(loop, connections, self._observe)
         return self._reads
 
     def _shared(self) -> GenerationQuery:

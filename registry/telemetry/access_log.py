@@ -1,20 +1,21 @@
-"""The access log: one JSON line per answered request, kept in a list and written by the caller's timer.
+"""The access log: one JSON line per answered request, kept in a list and written a moment later (see `flusher`).
 
-Writing must never cost an answer: what cannot be written is counted, and said in the log when it can be written again.
+Writing must never cost an answer, nor wait: see `outlet`.
 """
 
 import atexit
+import logging
 import os
-import stat
 import sys
+from collections.abc import Callable
 from time import gmtime, strftime
 
 import msgspec
 
-# Other workers write to the same file. One write is not torn by another's: up to PIPE_BUF bytes in a pipe, any
-# amount in a file opened for appending.
-_PIPE_BUF = 4096
-_FILE_WRITE = 1 << 20
+from registry.telemetry.outlet import Outlet
+
+log = logging.getLogger(__name__)
+
 _LONGEST_BUFFER = 4096
 
 
@@ -46,13 +47,15 @@ class AccessLog:
         self._path = path
         self._lines: list[bytes] = []
         self._encode = msgspec.json.Encoder().encode
+        self.wake: Callable[[], None] = _sleep_on
+        """Is called with the first line after a `flush`."""
         self._second = -1
         self._prefix = ""
-        self._dropped = 0
-        self._fd = -1
+        self._dropped_before = 0
+        self._said = ""
+        self._outlet = self._open() if enabled else None
         if enabled:
-            self._open()
-            atexit.register(self.flush)
+            atexit.register(self.close)
 
     def line(self, line: Line) -> None:
         """Keep it; does nothing when switched off."""
@@ -66,66 +69,66 @@ class AccessLog:
         line.time = f"{self._prefix}{int((now - second) * 1000):03d}Z"
         line.seconds = round(line.seconds, 6)
         self._lines.append(self._encode(line))
-        if len(self._lines) >= _LONGEST_BUFFER:
+        count = len(self._lines)
+        if count == 1:
+            self.wake()
+        elif count >= _LONGEST_BUFFER:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what is kept."""
-        if not self._lines:
-            return
+    def flush(self) -> bool:
+        """Write what is kept; whether all has gone out."""
+        if self._outlet is None:
+            return True
         lines, self._lines = self._lines, []
-        if self._dropped:
-            lines.insert(0, self._encode({"dropped_lines": self._dropped}))
-        written = 0
-        try:
-            for chunk in _chunks(lines, self._longest_write):
-                _write_all(self._fd, b"\n".join(chunk) + b"\n")
-                written += len(chunk)
-        except OSError:
-            lost = len(lines) - written - (1 if self._dropped and not written else 0)
-            self._dropped = lost + (0 if written else self._dropped)
-        else:
-            self._dropped = 0
+        whole = self._outlet.write(lines)
+        if self._outlet.trouble and self._outlet.trouble != self._said:
+            log.error("the access log cannot be written, its lines are dropped: %s", self._outlet.trouble.lower())
+        self._said = self._outlet.trouble
+        return whole
+
+    @property
+    def writable(self) -> int:
+        """A descriptor of this process alone that can be watched for room, or -1."""
+        return self._outlet.own if self._outlet is not None else -1
+
+    @property
+    def dropped(self) -> int:
+        """Lines that could not be written, since the start."""
+        return self._dropped_before + (self._outlet.dropped if self._outlet is not None else 0)
 
     def reopen(self) -> None:
         """Go on in a new file under the same name, after the old one was moved away; in the old one if that fails."""
         self.flush()
-        if self.enabled and self._path:
-            old = self._fd
-            self._open()
-            os.close(old)
+        if self._outlet is not None and self._path:
+            old = self._outlet
+            self._outlet = self._open()
+            self._dropped_before += old.dropped
+            old.close()
+            os.close(old.descriptor)
 
     def close(self) -> None:
         """Write what is kept and keep no more."""
         self.flush()
-        if self.enabled:
-            self.enabled = False
-            atexit.unregister(self.flush)
+        self.enabled = False
+        atexit.unregister(self.close)
+        outlet, self._outlet = self._outlet, None
+        if outlet is not None:
+            outlet.close()
+            self._dropped_before += outlet.dropped
             if self._path:
-                os.close(self._fd)
+                os.close(outlet.descriptor)
 
-    def _open(self) -> None:
-        if self._path:
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        else:
-            self._fd = sys.stdout.fileno()
-        is_file = stat.S_ISREG(os.fstat(self._fd).st_mode)
-        self._longest_write = _FILE_WRITE if is_file else _PIPE_BUF
-
-
-def _chunks(lines: list[bytes], longest: int) -> list[list[bytes]]:
-    chunks: list[list[bytes]] = [[]]
-    size = 0
-    for line in lines:
-        if chunks[-1] and size + len(line) + 1 > longest:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(line)
-        size += len(line) + 1
-    return chunks
+    def _open(self) -> Outlet:
+        if not self._path:
+            return Outlet(sys.stdout.fileno(), _missing)
+        # Without O_NONBLOCK a named pipe that no process reads would be waited for.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        return Outlet(os.open(self._path, flags, 0o640), _missing)
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def _sleep_on() -> None:
+    """The caller flushes when it likes."""
+
+
+def _missing(count: int) -> bytes:
+    return msgspec.json.encode({"dropped_lines": count})

@@ -31,6 +31,27 @@ STORAGE_FAILURES = Family("entrepot_storage_failures", "counter", ("operation",)
 DATABASE_SECONDS = Family("entrepot_database_seconds", "histogram", ("kind",), "Time of database work by kind.")
 UPLOADS = Family("entrepot_uploads_in_progress", "gauge", (), "Upload bodies being received now.")
 DAMAGED = Family("entrepot_damaged_blobs", "counter", (), "Blobs found damaged and quarantined.")
+LAG_EVENTS = Family(
+    "entrepot_follower_lag_events", "gauge", ("follower",), "Events that the follower has not dealt with, at most."
+)
+LAG_SECONDS = Family(
+    "entrepot_follower_lag_seconds",
+    "gauge",
+    ("follower",),
+    "Age of the first event that the follower has not dealt with.",
+)
+DROPPED = Family(
+    "entrepot_log_lines_dropped",
+    "counter",
+    ("log",),
+    "Lines of a log (access, server) that were dropped because they could not be written.",
+)
+OUT_OF_DESCRIPTORS = Family(
+    "entrepot_out_of_descriptors_seconds",
+    "counter",
+    (),
+    "Seconds in which a worker had no free file descriptor, so that new connections were closed.",
+)
 CPU = Family("entrepot_cpu_seconds", "counter", (), "CPU time used by the worker processes.")
 MEMORY = Family("entrepot_memory_bytes", "gauge", (), "Resident memory of the worker processes.")
 WORKERS = Family("entrepot_workers", "gauge", (), "Worker processes alive.")
@@ -46,6 +67,10 @@ FAMILIES = (
     DATABASE_SECONDS,
     UPLOADS,
     DAMAGED,
+    LAG_EVENTS,
+    LAG_SECONDS,
+    DROPPED,
+    OUT_OF_DESCRIPTORS,
     CPU,
     MEMORY,
     WORKERS,

@@ -1,78 +1,117 @@
-"""The server's log about itself, on standard error: structlog, as text for people or as JSON lines for machines.
+"""The server's log about itself, on standard error, as text for people or as JSON lines for machines.
 
-What libraries log through the standard library comes out in the same form.
+Libraries log through the standard library too, so it all comes out in one form. A line never waits, see `outlet`.
 """
 
 import logging
 import sys
-from typing import TextIO
+from datetime import UTC, datetime
 
 import msgspec
-import structlog
-from structlog.types import EventDict, Processor
+
+from registry.telemetry.outlet import Outlet
+
+log = logging.getLogger(__name__)
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # These say on every statement or connection what metrics and the access log say better.
 _CHATTY = {"uvicorn.access": logging.CRITICAL, "alembic": logging.WARNING, "sqlalchemy": logging.WARNING}
 
-Logger = structlog.typing.FilteringBoundLogger
+# What a client sent stays on the line it belongs to, and cannot speak to a terminal.
+_ESCAPED = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
 
 
-def configure(level: str, format: str, stream: TextIO | None = None) -> None:
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage().translate(_ESCAPED)
+        line = f"{_time(record)} [{record.levelname.lower():<8}] {message}  source={record.name}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "message": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": _time(record),
+            "source": record.name,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+class _Handler(logging.Handler):
+    """Its lock, which `handle` takes, makes the outlet one thread's at a time."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.outlet = Outlet(descriptor, self._missing)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.outlet.write([self.format(record).encode("utf-8", "backslashreplace")])
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            self.outlet.flush()
+        finally:
+            self.release()
+
+    def close(self) -> None:
+        self.outlet.finish()
+        super().close()
+
+    def _missing(self, count: int) -> bytes:
+        text = "%d lines of the log are missing: standard error was not read"
+        record = logging.LogRecord(__name__, logging.WARNING, "", 0, text, (count,), None)
+        return self.format(record).encode()
+
+
+_handler: _Handler | None = None
+
+
+def configure(level: str, format: str, descriptor: int | None = None) -> None:
     """Write lines of `level` ("debug", "info", "warning", "error") and above as `format` ("text" or "json")."""
-    stream = stream or sys.stderr
+    global _handler
     threshold = _LEVELS[level]
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    rendering = _rendering(format, colors=stream.isatty())
-    structlog.configure(
-        processors=[*shared, *rendering],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _name_source],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
-        )
-    )
+    _handler = _Handler(sys.stderr.fileno() if descriptor is None else descriptor)
+    _handler.setFormatter(_Json() if format == "json" else _Text())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_handler]
     root.setLevel(threshold)
     for name, least in _CHATTY.items():
         logging.getLogger(name).setLevel(max(least, threshold))
     logging.captureWarnings(True)
 
 
-def get(name: str) -> Logger:
-    """Return the logger of a part of the server; its lines carry the name."""
-    logger: Logger = structlog.get_logger(source=name)
-    return logger
+def announce(text: str) -> None:
+    """Say what is no message of a level: as it stands, or as one line of JSON."""
+    if _handler is None or isinstance(_handler.formatter, _Json):
+        log.info("%s", "; ".join(line.strip() for line in text.splitlines()))
+        return
+    _handler.acquire()
+    try:
+        _handler.outlet.write([line.encode() for line in text.splitlines()])
+    finally:
+        _handler.release()
 
 
-def _name_source(_: object, __: str, event: EventDict) -> EventDict:
-    record = event.get("_record")
-    if isinstance(record, logging.LogRecord):
-        event["source"] = record.name
-    return event
+def flush() -> bool:
+    """Write what a stalled reader had no room for; whether all has gone out."""
+    if _handler is None:
+        return True
+    _handler.flush()
+    return _handler.outlet.is_empty
 
 
-def _rendering(format: str, *, colors: bool) -> list[Processor]:
-    if format == "json":
-        return [
-            structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("message"),
-            structlog.processors.JSONRenderer(serializer=_to_json),
-        ]
-    # Quoted strings keep what a client sent on the line it belongs to.
-    console = structlog.dev.ConsoleRenderer(colors=colors, repr_native_str=True, pad_event_to=32)
-    return [structlog.processors.format_exc_info, console]
+def dropped() -> int:
+    """Lines that could not be written, since the start."""
+    return 0 if _handler is None else _handler.outlet.dropped
 
 
-def _to_json(event: object, **_: object) -> str:
-    return msgspec.json.encode(event, enc_hook=repr).decode()
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

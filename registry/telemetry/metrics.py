@@ -1,13 +1,14 @@
 """The numbers the server keeps about itself, and their exposition for Prometheus.
 
 `Metrics()` is for a single process. With several workers each makes `Metrics(folder)` with the same folder, emptied by
-the parent before they start, and calls `flush` now and then; any worker renders the sum of all.
+the parent before they start, and calls `flush` a moment after `wake`; any worker renders the sum of all.
 """
 
+import logging
 import os
 import resource
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,6 +18,8 @@ from prometheus_client.registry import Collector
 from registry.telemetry import families
 from registry.telemetry.families import FAMILIES, SECONDS_BUCKETS, Family
 from registry.telemetry.tally import Labels, Series, Tally, Timing, added, publish, published
+
+log = logging.getLogger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
 _GAUGES = frozenset(family.name for family in FAMILIES if family.kind == "gauge")
@@ -52,6 +55,15 @@ class Metrics:
         self._database: dict[str, Timing] = {}
         self._uploads = 0
         self._damaged = 0
+        self.lags: Callable[[], Iterable[tuple[str, int, float]]] = tuple
+        """Asked when the numbers are rendered: of each follower of events its name, and how far it is behind, in events
+        and in seconds. What all workers share is asked of the index, not summed."""
+        self._out_of_descriptors = 0
+        self._dropped: dict[str, Callable[[], int]] = {}
+        self._pending = False
+        self._said = ""
+        self.wake: Callable[[], None] = _sleep_on
+        """Is called with the first thing counted after a `flush`, on the event loop."""
 
     def request(self, route: str, method: str, status: int, seconds: float, received: int, sent: int) -> None:
         """Count an answered request; `route` is one of a few classes, never a path."""
@@ -63,6 +75,7 @@ class Metrics:
             counts.received += received
             counts.sent += sent
             counts.timing.add(seconds)
+        self._changed()
 
     def storage(self, operation: str, seconds: float, ok: bool) -> None:
         """Count a storage operation."""
@@ -86,26 +99,68 @@ class Metrics:
         """So many more uploads are being received, or fewer."""
         with self._lock:
             self._uploads += change
+        self._changed()
 
     def damaged(self) -> None:
         """Count a blob found damaged."""
         with self._lock:
             self._damaged += 1
+        self._changed()
 
-    def flush(self, *, now: bool = False) -> None:
-        """Publish the tally for the other workers, unless that was done a moment ago or there are none."""
-        if self._folder and (now or monotonic() - self._published >= self._every):
-            self._published = monotonic()
+    def out_of_descriptors(self) -> None:
+        """Count a second in which no file descriptor was free."""
+        with self._lock:
+            self._out_of_descriptors += 1
+        self._changed()
+
+    def watch_dropped(self, log: str, dropped: Callable[[], int]) -> None:
+        """Ask `dropped` how many lines of a log are lost, whenever that is to be said."""
+        self._dropped[log] = dropped
+
+    def flush(self, *, now: bool = False) -> bool:
+        """Publish what was counted for the other workers, unless that was done a moment ago; whether all is published.
+
+        A failure costs no request: the next flush tries again.
+        """
+        if not self._folder or not (self._pending or now):
+            return True
+        if not now and monotonic() - self._published < self._every:
+            return False
+        self._published = monotonic()
+        self._pending = False
+        try:
             publish(self._folder, self._tally())
+        except OSError as error:
+            self._pending = True
+            self._say(f"metrics of this worker cannot be written to {self._folder}: {error.strerror}")
+            return False
+        self._said = ""
+        return True
+
+    def _changed(self) -> None:
+        if self._folder and not self._pending:
+            self._pending = True
+            self.wake()
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._said:
+            log.warning("%s", trouble)
+        self._said = trouble
 
     def render(self) -> tuple[bytes, str]:
         """Return the exposition and its content type."""
         tallies = [self._tally()]
         if self._folder:
             tallies += published(self._folder, os.getpid())
+        tallies.append(Tally(os.getpid(), list(self._lag_series())))
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Sums(tallies, self._version))
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def _lag_series(self) -> Iterator[Series]:
+        for name, count, seconds in self.lags():
+            yield Series(families.LAG_EVENTS.name, (name,), count)
+            yield Series(families.LAG_SECONDS.name, (name,), seconds)
 
     def _request_counts(self, route: str, method: str, status: int) -> _Request:
         known = method if method in _METHODS else "other"
@@ -125,6 +180,8 @@ class Metrics:
                 *(Series(families.STORAGE_FAILURES.name, (op,), n) for op, n in self._storage_failures.items()),
                 Series(families.UPLOADS.name, (), self._uploads),
                 Series(families.DAMAGED.name, (), self._damaged),
+                Series(families.OUT_OF_DESCRIPTORS.name, (), self._out_of_descriptors),
+                *(Series(families.DROPPED.name, (name,), count()) for name, count in self._dropped.items()),
             ]
         series += [
             Series(families.CPU.name, (), usage.ru_utime + usage.ru_stime),
@@ -144,6 +201,10 @@ class Metrics:
         for family, values in ((families.RECEIVED, received), (families.SENT, sent)):
             for labels, value in values.items():
                 yield Series(family.name, labels, value)
+
+
+def _sleep_on() -> None:
+    """The caller flushes when it likes."""
 
 
 def _timings(family: Family, timings: dict[Labels, Timing]) -> Iterator[Series]:

@@ -8,6 +8,7 @@ worker that died keeps its counts in its file, as a counter must not go back; it
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -49,18 +50,33 @@ class Tally(msgspec.Struct, array_like=True):
 
 
 def publish(folder: str, tally: Tally) -> None:
-    """Make `tally` the one of its process in `folder`."""
+    """Make `tally` the one of its process in `folder`, which is made again if it was removed. Raises OSError."""
     path = os.path.join(folder, f"{tally.pid}.tally")
-    with open(f"{path}.new", "wb") as file:
-        file.write(msgspec.msgpack.encode(tally))
+    data = msgspec.msgpack.encode(tally)
+    try:
+        _write(f"{path}.new", data)
+    except FileNotFoundError:
+        os.makedirs(folder, mode=0o750, exist_ok=True)
+        _write(f"{path}.new", data)
     os.replace(f"{path}.new", path)
 
 
+def _write(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o640)
+        file.write(data)
+
+
 def published(folder: str, besides: int) -> Iterator[Tally]:
-    """Return the tallies in `folder` of all processes but `besides`."""
-    for name in sorted(os.listdir(folder)):
+    """Return the tallies in `folder` of all processes but `besides`; those that cannot be read are left out."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    for name in names:
         if name.endswith(".tally") and name != f"{besides}.tally":
-            with open(os.path.join(folder, name), "rb") as file:
+            with suppress(OSError, msgspec.DecodeError), open(os.path.join(folder, name), "rb") as file:
                 yield msgspec.msgpack.decode(file.read(), type=Tally)
 
 

@@ -41,7 +41,7 @@ def _detached(here: Machine, record: Record) -> int:
         if connection := start(here, record.id):
             connection.close()
     finally:
-        print(record.id, flush=True)  # also of one that does not start: it is there, and somebody has to remove it
+        print(record.id, flush=True)  # also of one that does not start: it is there, and has to be removed
     return 0
 
 
@@ -59,7 +59,7 @@ def _foreground(here: Machine, record: Record, asked: Asked) -> int:
         ),
     )
     if connection is None:
-        raise StartFailed(f"container {record.id[:12]} was started by somebody else", 125)
+        raise StartFailed(f"container {record.id[:12]} was started by another command", 125)
     with connection:
         streams = Streams(
             tty=config.tty,

@@ -3,8 +3,8 @@
 The kernel drops the lock with the process, so `kill -9` leaves bytes and no lock. The bytes are fsynced before the
 rename that publishes them, and the folders after it: at any moment a destination holds nothing or all of a file.
 
-Large aligned pieces are written past the page cache (O_DIRECT). They have to be on the disk before anybody is told of
-them anyway, and copying them into memory first costs more than hashing them does.
+Large aligned pieces are written past the page cache (O_DIRECT). They have to be on the disk before they are
+acknowledged anyway, and copying them into memory first costs more than hashing them does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.drivers.folders import Folders
 from storage.errors import Busy, Exists, NotFound, OffsetMismatch
 
 MODE = 0o640
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CLOSED = -1
 
 BLOCK = 4096
@@ -32,15 +32,14 @@ DIRECT_WORTH = 256 * 1024
 
 
 class FileWriter:
-    """`path` is absolute; destinations are below `root`."""
+    """`path` and destinations are relative to the root of `folders`."""
 
-    __slots__ = ("_can_direct", "_descriptor", "_direct", "_folders", "_path", "_root", "_size")
+    __slots__ = ("_can_direct", "_descriptor", "_direct", "_folders", "_path", "_size")
 
-    def __init__(self, descriptor: int, size: int, path: str, root: str, folders: Folders) -> None:
+    def __init__(self, descriptor: int, size: int, path: str, folders: Folders) -> None:
         self._descriptor = descriptor
         self._size = size
         self._path = path
-        self._root = root
         self._folders = folders
         self._direct = False
         self._can_direct = True
@@ -91,7 +90,7 @@ class FileWriter:
     def _set_direct(self, direct: bool) -> bool:
         """Switch O_DIRECT on or off; whether it is as asked."""
         if self._direct is not direct:
-            flags = os.O_WRONLY | os.O_APPEND | (os.O_DIRECT if direct else 0)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | (os.O_DIRECT if direct else 0)
             try:
                 fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags)
             except OSError:
@@ -103,7 +102,7 @@ class FileWriter:
         return True
 
     def commit(self, destination: str) -> str:
-        target = f"{self._root}/{destination}"
+        self._folders.root.check()
         try:
             os.fsync(self._descriptor)
         except OSError:
@@ -112,10 +111,10 @@ class FileWriter:
             self.cancel()
             self._size = 0
             raise
-        self._folders.rename(self._path, target, fresh=True)
+        self._folders.rename(self._path, destination, fresh=True)
         self._close()
         try:
-            self._folders.persist(os.path.dirname(target))
+            self._folders.persist(os.path.dirname(destination))
         except OSError:
             self._size = 0
             raise
@@ -136,7 +135,7 @@ class FileWriter:
             return
         try:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+                self._folders.unlink(self._path)
         finally:
             self._close()
         self._folders.prune(os.path.dirname(self._path))
@@ -165,58 +164,58 @@ def _write_all(descriptor: int, view: memoryview) -> None:
 
 
 def _aligned(view: memoryview) -> bool:
-    """Whether its memory begins on a block; memory that cannot be written to is somebody's bytes, and does not."""
+    """Whether its memory begins on a block; memory that cannot be written to is a `bytes` object, and does not."""
     return not view.readonly and ctypes.addressof(ctypes.c_char.from_buffer(view)) % BLOCK == 0
 
 
-def create(path: str, name: str, root: str, folders: Folders) -> FileWriter:
-    """Begin the file at `path`; `name` is for errors."""
+def create(path: str, folders: Folders) -> FileWriter:
+    """Begin the file at `path`."""
     folders.make(os.path.dirname(path))
     try:
-        descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, MODE)
+        descriptor = folders.open(path, _APPEND | os.O_CREAT | os.O_EXCL, MODE)
     except FileExistsError as error:
-        raise Exists(f"{name} was begun already, resume it", name) from error
-    if _lock(descriptor, path, name):
-        # Between our making it and our lock somebody else has opened it, locked it, written and let go.
+        raise Exists(f"{path} was begun already, resume it", path) from error
+    if _lock(descriptor, path, folders):
+        # Between our making it and our lock another process has opened it, locked it, written and let go.
         os.close(descriptor)
-        raise Exists(f"{name} was begun already, resume it", name)
-    return FileWriter(descriptor, 0, path, root, folders)
+        raise Exists(f"{path} was begun already, resume it", path)
+    return FileWriter(descriptor, 0, path, folders)
 
 
-def resume(path: str, name: str, offset: int | None, root: str, folders: Folders) -> FileWriter:
+def resume(path: str, offset: int | None, folders: Folders) -> FileWriter:
     """Go on with the file at `path`."""
     try:
-        descriptor = os.open(path, _APPEND)
+        descriptor = folders.open(path, _APPEND)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise NotFound(f"{name} is not there", name) from error
-    size = _lock(descriptor, path, name)
+        raise NotFound(f"{path} is not there", path) from error
+    size = _lock(descriptor, path, folders)
     try:
         if offset is not None and offset < size:
             os.ftruncate(descriptor, offset)
         elif offset is not None and offset > size:
-            raise OffsetMismatch(size, name)
+            raise OffsetMismatch(size, path)
     except BaseException:
         os.close(descriptor)
         raise
-    return FileWriter(descriptor, size if offset is None else offset, path, root, folders)
+    return FileWriter(descriptor, size if offset is None else offset, path, folders)
 
 
-def _lock(descriptor: int, path: str, name: str) -> int:
+def _lock(descriptor: int, path: str, folders: Folders) -> int:
     """Lock the file, closing it when that fails; its size."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         opened = os.fstat(descriptor)
         # Between our open and our lock its last writer may have published or removed it: then the lock is on a file
         # that is a blob by now, and must not be written.
-        found = os.lstat(path)
+        found = folders.stat(path)
         if (found.st_ino, found.st_dev) != (opened.st_ino, opened.st_dev):
-            raise Busy(f"{name} was just replaced, try again", name)
+            raise Busy(f"{path} was just replaced, try again", path)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise Busy(f"{name} is being written to, wait for it to end", name) from error
+        raise Busy(f"{path} is being written to, wait for it to end", path) from error
     except FileNotFoundError as error:
         os.close(descriptor)
-        raise NotFound(f"{name} is not there any more", name) from error
+        raise NotFound(f"{path} is not there any more", path) from error
     except BaseException:
         os.close(descriptor)
         raise

@@ -34,9 +34,9 @@ class _File:
 def put_group(
     files: Sequence[tuple[str, bytes]], folders: Folders, new_aside: Callable[[], str], mode: int, *, durable: bool
 ) -> list[OSError | None]:
-    """Write, make durable and publish each file, by absolute path; what each failed with, None for those stored.
+    """Write, make durable and publish each file; what each failed with, None for those stored.
 
-    The steps are those of a single file, each taken for all before the next. Not `durable`: somebody else sees to that.
+    The steps are those of a single file, each taken for all before the next. Not `durable`: the caller sees to that.
     """
     group = [_File(target, data, new_aside()) for target, data in files]
     try:
@@ -51,7 +51,7 @@ def put_group(
             _persist(group, folders)
     finally:
         for file in group:
-            _clean(file)
+            _clean(file, folders)
     return [file.error for file in group]
 
 
@@ -76,10 +76,10 @@ def _write(file: _File, folders: Folders, mode: int) -> None:
     near = beside(file.target)
     try:
         folders.make(os.path.dirname(near))
-        file.descriptor = os.open(near, _NEW, mode)
+        file.descriptor = folders.open(near, _NEW, mode)
         file.aside = near
     except (FileExistsError, FileNotFoundError):  # another is storing the same, or has just emptied the folder
-        file.descriptor = os.open(file.aside, _NEW, mode)
+        file.descriptor = folders.open_aside(file.aside, os.O_WRONLY, mode)
     done = os.write(file.descriptor, file.data)
     while done < len(file.data):
         done += os.write(file.descriptor, memoryview(file.data)[done:])
@@ -96,9 +96,9 @@ def _persist(group: list[_File], folders: Folders) -> None:
             file.error = failed
 
 
-def _clean(file: _File) -> None:
+def _clean(file: _File, folders: Folders) -> None:
     if file.descriptor >= 0:
         os.close(file.descriptor)
     if file.error is not None:
         with contextlib.suppress(OSError):
-            os.unlink(file.aside)
+            folders.unlink(file.aside)

@@ -6,7 +6,7 @@
 
 After a power cut the files of a journal that is left are stored again (`left`). Its files are content under its
 digest, so storing one again is harmless at any time and in any order. Each process has its own, under flock, which
-ends with it: whoever finds one without an owner may store what it holds.
+ends with it: the process that finds one without an owner may store what it holds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from storage.drivers.folders import MODE, fsync
+from storage.checked import is_path
+from storage.drivers.folders import Folders
 
 LARGEST = 64 * 1024
 """A file over this many bytes is cheaper synced than written twice."""
@@ -46,8 +47,9 @@ class _File:
 class Journal:
     """Of one process. `keep`, `turn` and `forget` are called by one thread at a time."""
 
-    def __init__(self, folder: str, aside: str) -> None:
+    def __init__(self, folder: str, aside: str, folders: Folders) -> None:
         self._folder = folder
+        self._folders = folders
         self._aside = aside
         self._current: _File | None = None
         self._spare: _File | None = None
@@ -65,7 +67,7 @@ class Journal:
         file = self._current
         group = b"".join([_record(file.salt, path, data) for path, data in files])
         try:
-            _write(file.path, group, file.size, sync=True)
+            self._write(file.path, group, file.size, sync=True)
         except BaseException:
             self.turn()
             raise
@@ -94,7 +96,7 @@ class Journal:
                 # Written over from its beginning: its blocks are there already. Should this not last, what it held is
                 # stored once more.
                 with contextlib.suppress(OSError):
-                    _write(file.path, bytes(_HEAD.size), 0, sync=False)
+                    self._write(file.path, bytes(_HEAD.size), 0, sync=False)
                 file.salt, file.size = secrets.token_bytes(8), 0
                 self._spare = file
             else:
@@ -102,46 +104,41 @@ class Journal:
 
     def left(self) -> Iterator[tuple[str, Iterator[tuple[str, bytes]]]]:
         """The journals of processes that have ended: where each is, and what it holds. They may be read by several."""
-        with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(self._folder):
-                path = f"{self._folder}/{name}"
-                with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-                    try:
-                        fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-                    except BlockingIOError:
-                        continue  # its process lives
-                    yield path, _records(file.read())
+        for name in self._folders.names(self._folder):
+            path = f"{self._folder}/{name}"
+            with contextlib.suppress(FileNotFoundError), self._folders.reader(path) as file:
+                try:
+                    fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue  # its process lives
+                yield path, _records(file.read())
 
     def _new(self) -> _File:
-        # Locked before it has its name, so that nobody takes it for one that was left.
+        # Locked before it has its name, so that no process takes it for one that was left.
         name = secrets.token_hex(16)
         aside = f"{self._aside}/{name}"
-        descriptor = os.open(aside, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = self._folders.open_aside(aside, os.O_RDONLY, 0o600)
         file = _File(f"{self._folder}/{name}", descriptor, secrets.token_bytes(8))
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if not os.path.isdir(self._folder):
-            os.makedirs(self._folder, MODE, exist_ok=True)
-            fsync(os.path.dirname(self._folder))
-        os.rename(aside, file.path)
-        fsync(self._folder)
+        self._folders.rename(aside, file.path, fresh=True)
+        self._folders.persist(self._folder)
         return file
 
     def _discard(self, file: _File) -> None:
         with contextlib.suppress(OSError):
-            os.unlink(file.path)
+            self._folders.unlink(file.path)
 
-
-def _write(path: str, data: bytes, offset: int, *, sync: bool) -> None:
-    # Opened for each group: a disk cannot be made read-only while a file on it is open for writing.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        done = 0
-        while done < len(data):
-            done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
-        if sync:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _write(self, path: str, data: bytes, offset: int, *, sync: bool) -> None:
+        # Opened for each group: a disk cannot be made read-only while a file on it is open for writing.
+        descriptor = self._folders.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            done = 0
+            while done < len(data):
+                done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
+            if sync:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _record(salt: bytes, path: str, data: bytes) -> bytes:
@@ -155,12 +152,14 @@ def _check(salt: bytes, size: int, body: bytes) -> bytes:
 
 
 def _records(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Those of one salt, up to the first that is not whole: a group whose sync nobody has seen the end of."""
+    """Those of one salt, up to the first that is not whole: a group whose sync did not end."""
     start, first = 0, data[:8]
     while start + _HEAD.size <= len(data):
         salt, path, size, check = _HEAD.unpack_from(data, start)
         body = data[start + _HEAD.size : start + _HEAD.size + path + size]
         if salt != first or _check(salt, path, body) != check:
             return
-        yield body[:path].decode(), body[path:]
+        name = body[:path].decode("ascii", "replace")
+        if is_path(name):  # no record of ours has another
+            yield name, body[path:]
         start += _HEAD.size + path + size

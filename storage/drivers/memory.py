@@ -49,7 +49,7 @@ class MemoryDriver:
         with self._lock:
             self._files[path] = _File(bytes(data), time.time())
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         for path, data in files:
             self.put(path, data)
         return [None] * len(files)

@@ -54,3 +54,15 @@ async def test_metrics(registry: Registry, tmp_path: Path) -> None:
     assert 'route="base"' in answer.text
     async with Registry(tmp_path / "without", {"metrics.enabled": "false"}) as without:
         assert (await without.get("/metrics")).status_code == 404
+
+
+async def test_the_lag_of_followers_is_a_metric(registry: Registry) -> None:
+    await registry.push("app", b"bytes")
+    await registry.job("layout.follow")
+    await registry.job("layout.follow")
+    assert 'entrepot_follower_lag_events{follower="layout"} 0.0' in (await registry.get("/metrics")).text
+    rows(registry.config.database.url, "update events set at = at - 90000")
+    rows(registry.config.database.url, "update event_cursors set event_id = event_id - 1")
+    text = (await registry.get("/metrics")).text
+    assert 'entrepot_follower_lag_events{follower="layout"} 1.0' in text
+    assert 90 <= float(text.split('entrepot_follower_lag_seconds{follower="layout"} ')[1].split()[0]) < 200

@@ -56,8 +56,8 @@ def serving(
         cwd=cwd,
     )
     try:
-        assert server.stdout is not None
-        first = [server.stdout.readline() for _ in range(4)]
+        assert server.stderr is not None
+        first = [server.stderr.readline() for _ in range(4)]
         found = re.search(r":(\d+)$", first[0].strip())
         assert found, (first, server.communicate(timeout=10))
         port = int(found[1])

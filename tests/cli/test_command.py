@@ -67,7 +67,7 @@ def test_light_verbs_do_not_load_the_server() -> None:
     program = (
         "import sys\nfrom registry.cli.command import main\n"
         "try:\n    main(['config', 'show'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'uvicorn', 'sqlalchemy', 'alembic', 'starlette', 'structlog', 'prometheus_client', 'asyncio'}\n"
+        "heavy = {'uvicorn', 'sqlalchemy', 'alembic', 'starlette', 'prometheus_client', 'asyncio'}\n"
         "print(sorted(heavy & sys.modules.keys()), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=True)

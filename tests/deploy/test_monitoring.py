@@ -96,6 +96,7 @@ WELL = {
     'entrepot_database_seconds_bucket{job="entrepot",instance="a",kind="read",le="0.1"}': "0+99x60",
     'entrepot_database_seconds_bucket{job="entrepot",instance="a",kind="read",le="5"}': "0+99x60",
     'entrepot_database_seconds_bucket{job="entrepot",instance="a",kind="read",le="+Inf"}': "0+99x60",
+    'entrepot_follower_lag_seconds{job="entrepot",instance="a",follower="layout"}': "5x60",
     'entrepot_cpu_seconds_total{job="entrepot",instance="a"}': "0+20x60",
     'entrepot_workers{job="entrepot",instance="a"}': "2x60",
 }
@@ -106,6 +107,7 @@ TROUBLES = {
     "EntrepotDamagedBlobs": {"damaged": "2x15 3x45"},
     "EntrepotSlowManifests": {'route="manifest",method="GET",le="0.1"': "0+50x60"},
     "EntrepotSlowDatabase": {'kind="read",le="0.1"': "0+50x60"},
+    "EntrepotFollowerBehind": {"follower_lag": "5+200x60"},
     "EntrepotSaturated": {"cpu_seconds": "0+115x60"},
     "EntrepotWorkersDie": {"entrepot_workers": "2x12 1x48"},
 }

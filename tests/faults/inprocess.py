@@ -1,5 +1,6 @@
 """The real application over a driver of the test's choice, served by the real server in a thread of this process."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -19,8 +20,11 @@ from tests.faults.wire import accepts
 class _Threaded(Worker):
     """Signals are the main thread's, which is the test's."""
 
+    loop: asyncio.AbstractEventLoop
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        self.loop = asyncio.get_running_loop()
         yield
 
 
@@ -38,7 +42,7 @@ def serving(root: Path, driver: Driver) -> Iterator[int]:
     port, holder = reserved_port()
     config = configured(root, port)
     upgrade(config.database.url)
-    worker = _Threaded(build(config, driver=driver), config)
+    worker = _Threaded(build(config, driver=driver), config, supervised=False)
     listener = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=worker.run, args=([listener],), name="server")
     thread.start()
@@ -49,7 +53,7 @@ def serving(root: Path, driver: Driver) -> Iterator[int]:
         assert accepts(port)
         yield port
     finally:
-        worker.should_exit = True
+        worker.loop.call_soon_threadsafe(worker.drain)
         thread.join(20)
         listener.close()
         holder.close()

@@ -69,15 +69,15 @@ class Server:
         algorithm, _, hexadecimal = digest.partition(":")
         return self.blobs / algorithm / hexadecimal[:2] / hexadecimal / "data"
 
-    def launch(self) -> None:
-        """Starts the process and returns at once."""
+    def launch(self, stdout: int | None = None) -> None:
+        """Starts the process and returns at once; its standard output may go elsewhere than to its log."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 command(self.root, "--listen", f"{self.host}:{self.port}"),
                 cwd=PROJECT,
                 env=environment(self.variables),
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=log if stdout is None else stdout,
+                stderr=log,
                 start_new_session=True,
             )
 

@@ -25,7 +25,7 @@ class _Failing(MemoryDriver):
         super().__init__()
         self._error = error
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         raise self._error
 
 
@@ -36,9 +36,9 @@ class _Waiting(MemoryDriver):
         super().__init__()
         self.go = threading.Event()
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         assert self.go.wait(10)
-        return super().put_group(files)
+        return super().put_group(files, durable=durable)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from registry.services.followers import Following
 from registry.services.layout import Layout
 from storage.checked import Checked
 from storage.drivers import load
+from storage.drivers.filesystem import FilesystemDriver
 from tests.application import (
     OCI_INDEX,
     OCI_MANIFEST,
@@ -32,10 +35,16 @@ def theirs(registry: Registry, tmp_path: Path) -> Iterator[Reference]:
         yield running
 
 
+def following_of(registry: Registry, driver: Checked) -> Following:
+    """Another worker's."""
+    return Following(registry.app.database, Layout(registry.app.database, driver), registry.app.pool)
+
+
 async def follow(registry: Registry) -> None:
     """Bring the tree up to date."""
     driver = Checked(load("filesystem", path=registry.config.storage.path))
-    while Layout(registry.app.database, driver).follow():
+    following = following_of(registry, driver)
+    while following.step():
         pass
 
 
@@ -263,14 +272,46 @@ async def test_events_are_applied_again_after_a_crash(registry: Registry, theirs
     assert files(registry.tree) == expected
 
 
+async def test_a_tree_that_is_gone_is_made_from_the_index_without_the_events(
+    registry: Registry, theirs: Reference
+) -> None:
+    """As at the destination of a move, when what happened was pruned."""
+    made = await fill(registry)
+    assert (await registry.request("DELETE", f"/v2/other/manifests/{digest_of(made['other'])}")).status_code == 202
+    await check(registry, theirs)
+    shutil.rmtree(registry.tree / "repositories")
+    for table in ("event_cursors", "events"):
+        rows(registry.config.database.url, f"delete from {table}")
+    await check(registry, theirs)
+
+
+async def test_a_tag_that_moved_often_is_written_once(registry: Registry) -> None:
+    written: list[int] = []
+
+    class Counting(FilesystemDriver):
+        def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
+            written.append(len(files))
+            return super().put_group(files, durable=durable)
+
+    following = following_of(registry, Checked(Counting(registry.config.storage.path)))
+    await follow(registry)
+    for turn in range(20):
+        await registry.push_image("app", "latest", str(turn % 2))
+    while following.step():
+        pass
+    # Two manifests with their bytes and revisions, two configs and two layers and one that both have, and the tag.
+    assert written == [2, 2 + 5 + 2]
+
+
 async def test_memory_is_followed_too(tmp_path: Path) -> None:
     driver = load("memory")
     async with Registry(tmp_path / "root", driver=driver) as registry:
         payload = await registry.push_image("team/app", "latest", "one")
-        layout = Layout(registry.app.database, Checked(driver))
-        assert layout.follow() is False
+        following = following_of(registry, Checked(driver))
+        while following.step():
+            pass
         link = "docker/registry/v2/repositories/team/app/_manifests/tags/latest/current/link"
         assert driver.read(link, 100) == digest_of(payload).encode()
         await empty(registry, "team/app", payload, *BLOBS)
-        layout.follow()
+        following.step()
         assert list(driver.list("docker/registry/v2/repositories")) == []

@@ -85,7 +85,7 @@ class Faulty:
         self.faults.called("put", path)
         self._driver.put(path, data, durable=durable)
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         """As `put` of each, and counted as such; those that are to fail do, the rest are stored."""
         found: list[Exception | None] = []
         for path, data in files:

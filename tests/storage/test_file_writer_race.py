@@ -10,26 +10,28 @@ import pytest
 
 from storage.drivers import file_writer
 from storage.drivers.folders import Folders
+from storage.drivers.root import RootFolder
 from storage.errors import Exists
 
 
 def test_a_file_written_before_its_maker_locked_it_is_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "data"
+    folders = Folders(RootFolder(str(tmp_path)))
     lock = fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
         """What happens when the other one is quicker."""
         monkeypatch.setattr(fcntl, "flock", lock)
-        other = file_writer.resume(str(path), "data", None, str(tmp_path), Folders(str(tmp_path)))
+        other = file_writer.resume("data", None, folders)
         other.write(b"theirs")
         other.suspend()
         lock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
     with pytest.raises(Exists):
-        file_writer.create(str(path), "data", str(tmp_path), Folders(str(tmp_path)))
+        file_writer.create("data", folders)
     assert path.read_bytes() == b"theirs"
-    again = file_writer.resume(str(path), "data", None, str(tmp_path), Folders(str(tmp_path)))
+    again = file_writer.resume("data", None, folders)
     assert again.size == 6
     again.cancel()
     assert not os.path.exists(path)

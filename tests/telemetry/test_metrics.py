@@ -1,6 +1,7 @@
 """What is counted comes out, summed over workers, and counting costs next to nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -153,3 +154,53 @@ def _seconds_for(metrics: Metrics, requests: int) -> float:
     for _ in range(requests):
         metrics.request("manifest", "GET", 200, 0.0007, 0, 500)
     return perf_counter() - start
+
+
+def test_a_folder_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    empty(str(folder))
+    metrics = Metrics(str(folder), every=0)
+    metrics.request("manifest", "GET", 200, 0.002, 2, 20)
+    assert metrics.flush()
+    shutil.rmtree(folder)
+    assert b"entrepot_workers 1.0" in metrics.render()[0]
+    metrics.request("manifest", "GET", 200, 0.002, 2, 20)
+    assert metrics.flush()
+    assert [path.name for path in folder.iterdir()] == [f"{os.getpid()}.tally"]
+
+
+def test_a_folder_that_cannot_be_written_to_costs_no_request(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    metrics = Metrics(str(tmp_path / "file" / "metrics"), every=0)
+    metrics.request("manifest", "GET", 200, 0.002, 2, 20)
+    assert not metrics.flush()
+    assert b"entrepot_workers 1.0" in metrics.render()[0]
+
+
+def test_a_tally_that_is_damaged_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "1.tally").write_bytes(b"\xff no tally")
+    assert b"entrepot_workers 1.0" in Metrics(str(tmp_path)).render()[0]
+
+
+def test_a_tally_is_not_for_others_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Metrics(str(tmp_path)).flush(now=True)
+    finally:
+        os.umask(before)
+    [path] = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_nothing_is_written_while_nothing_is_counted(tmp_path: Path) -> None:
+    metrics = Metrics(str(tmp_path), every=0)
+    woken = []
+    metrics.wake = lambda: woken.append(1)
+    metrics.storage("stat", 0.1, True)  # of background work
+    assert metrics.flush()
+    assert list(tmp_path.iterdir()) == []
+    metrics.request("manifest", "GET", 200, 0.002, 2, 20)
+    metrics.request("manifest", "GET", 200, 0.002, 2, 20)
+    assert woken == [1]
+    assert metrics.flush()
+    assert len(list(tmp_path.iterdir())) == 1

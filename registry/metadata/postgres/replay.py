@@ -1,6 +1,6 @@
 """Reads that are run again from their beginning each time one more of their answers is there.
 
-So a read is an ordinary function of a session, and still nobody waits in it. Reads have one statement or two: to run
+So a read is an ordinary function of a session, and still no caller waits in it. Reads have one statement or two: to run
 them again costs less than a thread to wait in would.
 """
 
@@ -25,7 +25,7 @@ def tell(who: Callable[..., None], *what: object) -> None:
     try:
         who(*what)
     except Exception:
-        log.exception("whoever waited for a read failed when it was told")
+        log.exception("a callback of a read failed")
 
 
 class Wanted(BaseException):

@@ -43,9 +43,6 @@ class Buffers(Protocol):
     def open(self, upload: str, *, make: bool = False) -> contextlib.AbstractContextManager[Buffer | None]:
         """Have it alone; None where there is none and none is to be made. Raises Taken."""
 
-    def sweep(self, before: float) -> int:
-        """Remove those not written to since that time (seconds since the epoch); how many."""
-
 
 class _Own:
     def __init__(self, all: dict[str, bytes], upload: str) -> None:
@@ -72,9 +69,6 @@ class OwnBuffers:
     @contextlib.contextmanager
     def open(self, upload: str, *, make: bool = False) -> Iterator[Buffer | None]:
         yield _Own(self._all, upload) if make or upload in self._all else None
-
-    def sweep(self, before: float) -> int:
-        return 0
 
 
 class _Shared:
@@ -144,11 +138,9 @@ class SharedBuffers:
         finally:
             os.close(descriptor)
 
-    def sweep(self, before: float) -> int:
-        removed = 0
+    def sweep(self, before: float) -> None:
+        """Remove those not written to since that time (seconds since the epoch)."""
         for name in os.listdir(self._folder):
             with contextlib.suppress(FileNotFoundError):
                 if os.lstat(f"{self._folder}/{name}").st_mtime < before:
                     os.unlink(f"{self._folder}/{name}")
-                    removed += 1
-        return removed

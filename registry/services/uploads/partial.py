@@ -108,10 +108,6 @@ class PartialFiles:
         with self.buffer(session) as buffer:
             self.forget(session, buffer)
 
-    def sweep_buffers(self, before: float) -> int:
-        """Remove buffers not written to since that time (seconds since the epoch), which a kill has left; how many."""
-        return 0 if self._buffers is None else self._buffers.sweep(before)
-
     def forget(self, session: UploadSession, buffer: Buffer | None = None) -> None:
         """Its bytes in memory are not needed any more."""
         if buffer is not None:

@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.05
 WRITTEN_MS = 2_000
 """Age at which a session has been written down by a worker of another machine, unless that is dead."""
 
+FORGET_ENDS_MS = 6 * YOUNG_MS
+"""After which it is forgotten that a session ended young."""
+
 SLACK = 4
 """Sessions of a client are counted in the transaction that opens one from this part of the bound on."""
 
@@ -51,6 +54,8 @@ class SessionTable:
         self._unstored: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
         """Sessions in rows, by client, as they were counted since the last `recount`."""
+        self._ends, self._forgot_ends_at = False, 0
+        """Whether there may be ends to forget, and when that was done last."""
         self.worker = secrets.token_hex(8)
         """Owns leases."""
         self.lease_ms: Callable[[], int] | None = None
@@ -86,6 +91,7 @@ class SessionTable:
     def ending(self, session: UploadSession) -> Ending | None:
         """What its end changes in the database."""
         tell = self._shared and is_young(session.id)
+        self._ends = self._ends or tell
         return Ending(session.id, session.in_rows, tell) if tell or session.in_rows else None
 
     def drop(self, session: UploadSession) -> None:
@@ -283,7 +289,9 @@ class SessionTable:
             await self._database.write(lambda s: uploads.end(s, ending), durable=durable)
 
     async def forget_ends(self) -> None:
-        """Forget which sessions ended young, those that are young no more."""
-        before = f"{now_ms() - 6 * YOUNG_MS:011x}"
-        if self._shared:
+        """Now and then, forget which sessions ended young, those that are young no more."""
+        now = now_ms()
+        if self._ends and now - self._forgot_ends_at > FORGET_ENDS_MS:
+            self._ends, self._forgot_ends_at = False, now
+            before = f"{now - FORGET_ENDS_MS:011x}"
             await self._database.write(lambda s: uploads.forget_ends(s, before), durable=False)

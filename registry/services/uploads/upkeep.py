@@ -51,8 +51,6 @@ class Upkeep:
 
     async def expire(self, before: int, limit: int) -> list[UploadRow]:
         """Remove sessions not touched since `before` (ms), their bytes too; those removed."""
-        await self._table.forget_ends()
-        await self._run(lambda: self._partials.sweep_buffers(before / 1000))
         return await self.remove(await self._table.expired(before, limit), before)
 
     async def remove(self, rows: list[UploadRow], before: int) -> list[UploadRow]:
@@ -90,10 +88,18 @@ class Upkeep:
         await self._table.forget(session)
         return True
 
+    async def is_due(self) -> bool:
+        """Whether `flush` would do anything."""
+        idle = now_ms() - FORGET_MS
+        return any(
+            one.busy or one.dirty or one.leased or not one.in_rows or one.touched_at < idle for one in self._table
+        )
+
     async def flush(self) -> None:
         """Write down the sessions that have changed; and forget those that nobody has used for long."""
         now = now_ms()
         self._table.recount()
+        await self._table.forget_ends()
         await self._ownership.renew()
         for session in self._table:
             if session.busy and session.in_rows and not session.leased and session.touched_at < now - STIR_MS:

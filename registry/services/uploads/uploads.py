@@ -100,6 +100,8 @@ class Uploads:
         self._ownership: Ownership = (
             RowLease(database, self._table) if leases else FileLock(self._partials, pool, shared=shared)
         )
+        self.used: Callable[[], None] = _nothing
+        """Is called when a session begins, and when a request begins to write to one."""
         self.upkeep = Upkeep(self._table, self._partials, self._ownership, content, pool)
 
     async def start(self, repository: str, algorithm: str, actor: Actor) -> Where:
@@ -109,6 +111,7 @@ class Uploads:
             raise DigestInvalid(f"digest algorithm {algorithm[:40]} is not supported, use one of {known}")
         await self._locations.ready()
         session = UploadSession.opened(repository, algorithm, actor)
+        self.used()
         if await self._table.has_room(session.row.client, self._per_client):
             self._table.add(session)
         else:
@@ -220,6 +223,7 @@ class Uploads:
         session.busy = True
         if not self._content.local and not _is_small(body):
             self._table.add(session)  # so that its bytes are known to be somebody's
+            self.used()
         self._count(1)
         try:
             size = await self._close(session, digest, body, None, self._check(session, 0), actor)
@@ -329,6 +333,7 @@ class Uploads:
         if session.busy:
             raise busy()
         session.busy = True
+        self.used()
         self._count(1)
         try:
             async with session.lock:
@@ -372,6 +377,10 @@ class Uploads:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def _nothing() -> None:
+    """What follows where nothing does."""
 
 
 class _TooLong(Exception):

@@ -56,7 +56,7 @@ class S3Driver:
     def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
         self._bucket.put(path, data)
 
-    def put_group(self, files: Sequence[tuple[str, bytes]]) -> list[Exception | None]:
+    def put_group(self, files: Sequence[tuple[str, bytes]], *, durable: bool = True) -> list[Exception | None]:
         if len(files) == 1:
             return [_failure(partial(self.put, *files[0]))]
         sent = [self._bucket.submit(partial(_failure, partial(self.put, path, data))) for path, data in files]

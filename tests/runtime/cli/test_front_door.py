@@ -16,7 +16,7 @@ from tests.cli import entrepot
 from tests.cli.entrepot import ENVIRONMENT
 
 COMMAND = (sys.executable, "-m", "runtime.cli")
-HEAVY = {"uvicorn", "sqlalchemy", "alembic", "starlette", "structlog", "prometheus_client", "asyncio", "urllib3"}
+HEAVY = {"uvicorn", "sqlalchemy", "alembic", "starlette", "prometheus_client", "asyncio", "urllib3"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

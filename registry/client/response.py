@@ -18,8 +18,8 @@ _DRAINED = 1 << 16
 """Bytes that are worth reading to keep a connection; with more left it is closed."""
 
 
-class Answer:
-    """Closed by whoever asked; the connection is used again when all bytes were read."""
+class Response:
+    """Closed by the caller; the connection is used again when all bytes were read."""
 
     def __init__(self, response: BaseHTTPResponse, url: str) -> None:
         self._response = response
