@@ -144,6 +144,14 @@ class SessionTable:
             session = self._known[place.id] = UploadSession.stored(row, local=self._local)
         return session
 
+    async def check_not_over(self, session: UploadSession) -> None:
+        """Raises BlobUploadUnknown when another worker has ended it meanwhile."""
+        if self._shared:
+            _, ended = await self._database.read(lambda s: uploads.look(s, session.id, session.row.repository))
+            if ended:
+                self.drop(session)
+                raise session.unknown()
+
     def _has_moved(self, session: UploadSession, row: UploadRow) -> bool:
         return row.offset != session.offset if self._local else row.state != session.written
 

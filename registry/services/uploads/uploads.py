@@ -153,7 +153,7 @@ class Uploads:
         place, session = await self._find(repository, text, actor, to_write=True)
         async with self._writing(session, actor):
             _check_length(body, span)
-            check = self._check(session, place.offset if span is None else span[0])
+            check = self._check(session, place.offset if span is None else span[0], place.offset)
             if _is_small(body):
                 data = await body.read(SMALL_BYTES)
                 actor.check_here()
@@ -173,7 +173,7 @@ class Uploads:
             _check_length(body, span)
             start = span[0] if span is not None else place.offset if body.length != 0 else None
             try:
-                size = await self._close(session, digest, body, span, self._check(session, start), actor)
+                size = await self._close(session, digest, body, span, self._check(session, start, place.offset), actor)
             except DigestMismatch as error:
                 self._partials.discard_buffer(session)
                 await self._table.forget(session)
@@ -289,6 +289,8 @@ class Uploads:
                 held = b"" if buffer is None else buffer.data
                 if session.life is not Life.PARTIAL and (held or not self._partials.holds(session)):
                     check(len(held))
+                    if not held and not data:
+                        await self._table.check_not_over(session)
                     actor.check_here()
                     with self._publishing(session) as ending:
                         size = await self._publisher.publish_bytes(repository, digest, held + data, actor, ending)
@@ -305,10 +307,15 @@ class Uploads:
             session.touch()
             raise
 
-    def _check(self, session: UploadSession, start: int | None) -> Check:
-        """Rule 4 of life.py. Without a start, as for bytes that are all there, any offset is right."""
+    def _check(self, session: UploadSession, start: int | None, told: int = 0) -> Check:
+        """Rule 4 of life.py. Without a start, as for bytes that are all there, any offset is right.
+
+        A session that has none of the `told` bytes that its Location tells of was ended elsewhere while we came here.
+        """
 
         def check(offset: int) -> None:
+            if told and not offset:
+                raise session.unknown()
             if start is not None:
                 self._locations.check_order(session, offset, start)
 
