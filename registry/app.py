@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import fields
 from importlib.metadata import version
 
 from registry import cores
@@ -19,22 +20,21 @@ from registry.api.record import Recorder
 from registry.api.redirects import Redirects
 from registry.api.services import Services
 from registry.auth.gate import Gate
-from registry.auth.identity import Everyone
+from registry.auth.identity import Everyone, Identities
+from registry.background import FOLLOWERS, recurring
 from registry.config import Config
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
-from registry.services.expiry import Orphans, expire_uploads
-from registry.services.followers import Following, Lag, Pruning, lags
+from registry.services.followers import Lag, lags
 from registry.services.group import GroupPut
 from registry.services.health import Health
-from registry.services.jobs import Jobs, Work
-from registry.services.layout import Layout
+from registry.services.jobs import Jobs
+from registry.services.lists import Lists
 from registry.services.manifests import Manifests
-from registry.services.orphan_sweeper import OrphanSweeper
+from registry.services.noted import Noted
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
-from registry.services.scrubber import Scrubber
 from registry.services.uploads import Uploads
 from registry.storage_marker import driver_of, ensure_marker
 from registry.telemetry import logs
@@ -46,111 +46,58 @@ from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage.checked import Checked
 from storage.content import ContentStore
-from storage.driver import Driver, Multipart
+from storage.driver import Driver
 
 log = logging.getLogger(__name__)
 
 VERSION = version("entrepot")
 
-FOLLOWERS = [Layout.name]
-"""Those whose cursors hold events."""
-
-TURN = 5.0
-"""Seconds one run of the check of stored bytes may take."""
-
 
 class App:
-    """What a worker serves: the ASGI application, its express lane, and the work behind it.
+    """What a worker serves: what the transport asks, and the work behind it.
 
     Satisfies transport.application.Application. `start` and `stop` are called on the worker's event loop.
     """
 
-    def __init__(self, config: Config, driver: Driver, metrics: Metrics, access_log: AccessLog) -> None:
-        limits = config.limits
+    def __init__(
+        self, config: Config, driver: Driver, metrics: Metrics, access_log: AccessLog, identities: Identities
+    ) -> None:
+        self._config, self._metrics, self._access_log = config, metrics, access_log
+        self._flusher = Flusher(access_log, metrics)
+        self.draining = False
         self.limits = _limits(config)
         self.lanes = Lanes(config.uploads.threads, cores.anywhere)
-        self.pool = ThreadPoolExecutor(_threads(config, driver), "storage", initializer=cores.anywhere)
-        self.draining = False
-        self._config = config
-        self._metrics = metrics
-        self._access_log = access_log
-        self._flusher = Flusher(access_log, metrics)
-        self.database = Database.open(
+        self.pool = pool = ThreadPoolExecutor(_threads(config, driver), "storage", initializer=cores.anywhere)
+        self.database = database = Database.open(
             config.database.url, observe=metrics.database, readers=config.database.connections
         )
         metrics.lags = self._lags
         checked = Checked(driver, metrics.storage)
         content = ContentStore(checked)
-        ensure_marker(content, self.database, config)
-        recorder = Recorder(metrics, access_log)
-        quarantine = Quarantine(self.database, content, self.pool, metrics.damaged)
-        pull = Pull(self.database, content, quarantine, self.pool)
+        ensure_marker(content, database, config)
+        quarantine = Quarantine(database, content, pool, metrics.damaged)
+        lease_seconds = config.uploads.expire_after
+        self._noted = Noted(database, lease_seconds)
+        pull = Pull(database, content, quarantine, pool, self._noted)
         self._group = GroupPut(content)
-        publisher = Publisher(self.database, content, self.pool, self._group)
-        uploads = Uploads(
-            self.database,
-            content,
-            publisher,
-            self.pool,
-            per_client=limits.uploads_per_client,
-            shared=config.server.workers > 1 or not self.database.inline_reads,
-            links=config.storage.links,
-            count=metrics.uploads,
+        publisher = Publisher(database, content, pool, self._group, lease_seconds)
+        self._uploads = uploads = _uploads(config, database, content, publisher, pool, metrics)
+        health = Health(database, checked, pool, lambda: self.draining)
+        services = _services(config, database, content, health, metrics, pull, uploads, publisher)
+        self.gate = Gate(identities)
+        answering = (
+            services,
+            self.gate,
+            Origins(config.server.trusted_proxies),
+            _cors(config),
+            Recorder(metrics, access_log),
         )
-        services = Services(
-            database=self.database,
-            content=content,
-            health=Health(self.database, checked, self.pool, lambda: self.draining),
-            metrics=metrics if config.metrics.enabled else None,
-            pull=pull,
-            uploads=uploads,
-            publisher=publisher,
-            manifests=Manifests(self.database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
-            manifest_size=limits.manifest_size,
-            body_size=limits.body_size,
-            page_size=limits.page_size,
-            ranges=limits.ranges,
-            public_url=config.server.public_url,
-            absolute_locations=config.server.absolute_locations,
-            redirects=_redirects(config),
-        )
-        gate = Gate(Everyone(config.access.anonymous))
-        origins = Origins(config.server.trusted_proxies)
-        cors = _cors(config)
-        dispatcher = Dispatcher(services, gate, origins, cors, recorder, self.pool)
-        fast_path = (FastPath if self.database.inline_reads else FastDeferred)(services, gate, origins, cors, recorder)
+        dispatcher = Dispatcher(*answering, pool)
+        fast_path = FastPath(*answering) if database.inline_reads else FastDeferred(*answering)
         self.serve, self.inline, self.refused = dispatcher.serve, dispatcher.inline, dispatcher.refused
         self.fast, self.cached = fast_path.fast, fast_path.cached
-        verify = config.verify
-        scrubber = Scrubber(self.database, content, quarantine, self.pool, verify.rate, verify.again_after)
-        self._uploads = uploads
-        self._jobs = Jobs(self.database, self._work(uploads, checked, scrubber, pull))
-
-    def _work(self, uploads: Uploads, driver: Checked, scrubber: Scrubber, pull: Pull) -> list[Work]:
-        expire_after = self._config.uploads.expire_after
-        orphans = Orphans(self.database, driver, self.pool, expire_after)
-        often = max(0.2, expire_after / 4)
-        every = self._config.verify.every
-        layout = Following(self.database, Layout(self.database, driver), self.pool)
-        pruning = Pruning(self.database, FOLLOWERS, self._config.events.prune_after)
-        work = [
-            Work(
-                "uploads.expire",
-                min(60.0, often),
-                partial(expire_uploads, self.database, uploads, expire_after),
-            ),
-            Work("uploads.sweep", min(600.0, often), orphans.sweep),
-            Work("uploads.flush", 0.25, uploads.flush, leased=False),
-            Work("layout.follow", 1.0, layout.run, due=layout.is_behind),
-            Work("events.prune", 60.0, pruning.run, due=pruning.is_due),
-        ]
-        if isinstance(driver, Multipart):
-            sweeper = OrphanSweeper(self.database, driver, self.pool, expire_after, self._config.s3.redirect_expires)
-            work.append(Work("storage.leftovers", min(600.0, often), sweeper.sweep))
-        if self._config.verify.enabled:
-            work.append(Work("content.reads", every, partial(scrubber.remember, pull), leased=False))
-            work.append(Work("content.verify", every, partial(scrubber.run, TURN)))
-        return work
+        work = recurring(config, database, checked, content, pool, uploads, quarantine, self._noted)
+        self._jobs = Jobs(database, work)
 
     def _lags(self) -> list[Lag]:
         """None where the database says nothing: the other metrics are wanted then more than ever."""
@@ -178,6 +125,8 @@ class App:
         self._flusher.stop()
         await self._jobs.stop()
         await self._uploads.flush()
+        with contextlib.suppress(DatabaseError):
+            await self._noted.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
@@ -190,19 +139,76 @@ class App:
         peer_proof.remove()
 
 
-def build(config: Config, *, driver: Driver | None = None, metrics_folder: str = "") -> App:
-    """An application over `driver`, or the configured one. The database must have been migrated."""
+def build(
+    config: Config, *, driver: Driver | None = None, metrics_folder: str = "", identities: Identities | None = None
+) -> App:
+    """An application over `driver`, or the configured one. The database must have been migrated.
+
+    Without `identities` all requests are anonymous, as `access.anonymous` says.
+    """
     access_log = AccessLog(config.log.access_file, enabled=config.log.access)
     metrics = Metrics(metrics_folder, version=VERSION)
     metrics.watch_dropped("access", lambda: access_log.dropped)
     metrics.watch_dropped("server", logs.dropped)
-    return App(config, driver or driver_of(config), metrics, access_log)
+    return App(
+        config, driver or driver_of(config), metrics, access_log, identities or Everyone(config.access.anonymous)
+    )
 
 
 def _threads(config: Config, driver: Driver) -> int:
     """How many threads wait for the storage."""
     threads = max(8, config.uploads.threads * 2)
     return threads if driver.local else max(threads, config.s3.connections // 2)
+
+
+def _uploads(
+    config: Config,
+    database: Database,
+    content: ContentStore,
+    publisher: Publisher,
+    pool: ThreadPoolExecutor,
+    metrics: Metrics,
+) -> Uploads:
+    return Uploads(
+        database,
+        content,
+        publisher,
+        pool,
+        per_client=config.limits.uploads_per_client,
+        shared=config.server.workers > 1 or not database.inline_reads,
+        links=config.storage.links,
+        count=metrics.uploads,
+    )
+
+
+def _services(
+    config: Config,
+    database: Database,
+    content: ContentStore,
+    health: Health,
+    metrics: Metrics,
+    pull: Pull,
+    uploads: Uploads,
+    publisher: Publisher,
+) -> Services:
+    limits = config.limits
+    return Services(
+        database=database,
+        content=content,
+        health=health,
+        metrics=metrics if config.metrics.enabled else None,
+        pull=pull,
+        uploads=uploads,
+        publisher=publisher,
+        manifests=Manifests(database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
+        manifest_size=limits.manifest_size,
+        body_size=limits.body_size,
+        lists=Lists(database, limits.page_size),
+        ranges=limits.ranges,
+        public_url=config.server.public_url,
+        absolute_locations=config.server.absolute_locations,
+        redirects=_redirects(config),
+    )
 
 
 def _cors(config: Config) -> Cors | None:
@@ -219,14 +225,4 @@ def _redirects(config: Config) -> Redirects:
 
 
 def _limits(config: Config) -> Limits:
-    limits = config.limits
-    return Limits(
-        header_size=limits.header_size,
-        header_count=limits.header_count,
-        request_line=limits.request_line,
-        header_timeout=limits.header_timeout,
-        body_timeout=limits.body_timeout,
-        body_rate=limits.body_rate,
-        keep_alive=limits.keep_alive,
-        connections=limits.connections,
-    )
+    return Limits(**{field.name: getattr(config.limits, field.name) for field in fields(Limits)})

@@ -13,9 +13,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
 
@@ -31,8 +30,7 @@ from registry.held import Held
 from registry.storage_marker import driver_of
 from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
-from registry.transport.protocol import serving
-from registry.transport.reaper import Reaper
+from registry.transport.protocol import Service
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, AT_ONCE)
 
@@ -51,6 +49,7 @@ class Worker(uvicorn.Server):
     """uvicorn's server around one App. `supervised`: it has a parent, which says when the drain is to end."""
 
     def __init__(self, app: App, config: Config, *, supervised: bool) -> None:
+        self._service = Service(app)
         super().__init__(
             uvicorn.Config(
                 app.serve,  # which only the protocol calls
@@ -70,9 +69,7 @@ class Worker(uvicorn.Server):
             )
         )
         self._application = app
-        self._protocol: Callable[..., asyncio.Protocol] = serving(app)
         self._supervised = supervised
-        self._reaper: Reaper | None = None
         self._awake = asyncio.Event()
         """A connection has come, or the end."""
         self._ending = asyncio.Event()
@@ -81,12 +78,7 @@ class Worker(uvicorn.Server):
     def _connected(self, **parts: Any) -> asyncio.Protocol:  # noqa: ANN401 - uvicorn's own names, passed on
         if not self._awake.is_set():
             self._awake.set()
-            self._date()
-        return self._protocol(**parts)
-
-    def _date(self) -> None:
-        """Have uvicorn's default headers, the date among them, say the present second."""
-        self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        return self._service.protocol(**parts)
 
     async def main_loop(self) -> None:
         """Until the drain begins; wakes once a second while there are connections, and else not at all."""
@@ -97,21 +89,17 @@ class Worker(uvicorn.Server):
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._ending.wait()
-            self._date()
             if self._descriptors.look():
                 self._application.out_of_descriptors()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.start()
-        self._date()
         await super().startup(sockets)
-        self._reaper = Reaper(self.server_state.connections, asyncio.get_running_loop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.draining = True
         await super().shutdown(sockets)
-        if self._reaper is not None:
-            self._reaper.stop()
+        self._service.stop()
         await self._application.stop()
 
     @contextmanager

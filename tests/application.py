@@ -15,6 +15,7 @@ import httpx2
 from starlette.types import Message, Receive, Scope, Send
 
 from registry.app import App, build
+from registry.auth.identity import Identities
 from registry.config.load import load
 from registry.transport.application import Disconnected
 from storage.driver import Driver
@@ -93,6 +94,7 @@ class Registry:
         *,
         driver: Driver | None = None,
         client: str = "127.0.0.1",
+        identities: Identities | None = None,
     ) -> None:
         root.mkdir(exist_ok=True)
         given = {
@@ -105,7 +107,7 @@ class Registry:
         given |= dict(settings or {})
         self.root = root
         self.config = load(None, {}, given).config
-        self.app: App = build(self.config, driver=driver)
+        self.app: App = build(self.config, driver=driver, identities=identities)
         transport = httpx2.ASGITransport(self._asgi, client=(client, 4000))
         self.http = httpx2.AsyncClient(transport=transport, base_url="http://registry.test")
 

@@ -101,12 +101,13 @@ def build(services: Services, path: Path, method: str, located: Located) -> Fast
     """Of the fast answer; None for what the handler looks for, or sends from a file."""
     digest, content = Digest.parse(path.reference), services.content
     headers = [*_headers(digest), (b"content-type", OCTETS), (b"content-length", b"%d" % located.size)]
+    blob = path.name, path.reference
     if not content.local:
-        return FastAnswer(headers) if method == "HEAD" else None
+        return FastAnswer(headers, blob=blob) if method == "HEAD" else None
     if located.size > SMALL_BLOB_BYTES and method != "HEAD":
         return None
     file = content.local_path(digest, place=located.place)
-    return None if file is None else FastAnswer(headers, b"", file, located.size, path.reference)
+    return None if file is None else FastAnswer(headers, b"", file, located.size, blob)
 
 
 async def delete(request: Request, services: Services) -> Answer:

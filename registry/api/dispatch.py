@@ -32,7 +32,7 @@ from registry.oci.errors import MethodNotAllowed, NameInvalid, NotFound, Registr
 from registry.services.body import Disconnected
 from registry.telemetry.access_log import Line
 from registry.transport import application
-from registry.transport.whole import answer_of
+from registry.transport.response import answer_of
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ class Dispatcher:
                 return _redirect(request, elsewhere)
         fault = translate(error)
         if fault is None:
-            log.exception("request %s failed by a defect of the registry", request.request_id)
+            log.exception("request %s failed with an internal error", request.request_id)
             body = error_body("UNKNOWN", f"internal error; see the server log for request {request.request_id}")
             return Answer(500, [(b"content-type", b"application/json")], body)
         if not isinstance(error, RegistryFault):

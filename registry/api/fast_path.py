@@ -35,7 +35,7 @@ from registry.oci.errors import RegistryFault
 from registry.telemetry.access_log import Line
 from registry.transport.application import Answer, Client, Deferred
 from registry.transport.head import Head
-from registry.transport.whole import answer_of, lines
+from registry.transport.response import answer_of, lines
 
 LONG_WAY = frozenset(
     (
@@ -239,7 +239,12 @@ class FastPath:
                 body = _read(answer.path, answer.size)
                 if len(body) != answer.size:
                     return None
-                self._services.pull.read(answer.digest)
+        if answer.blob is not None:
+            noted = self._services.pull.noted
+            if request.method == "HEAD":
+                noted.confirm(answer.blob)
+            else:
+                noted.read(answer.blob[1])
         request_id = self._recorded(request, 200, len(body), started)
         return STATUS_OK, b"%b%b%b%b\r\n\r\n%b" % (answer.head, request.extra, _ID, request_id, body)
 

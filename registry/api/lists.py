@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from registry.api.answer import Answer, json_answer
 from registry.api.conditional import etag, not_modified, unchanged
 from registry.api.location import next_link
@@ -9,9 +11,8 @@ from registry.api.query import page_size, readable
 from registry.api.request import Request
 from registry.api.services import Services
 from registry.oci import mediatypes
-from registry.services.lists import repository_page, tag_page
-from registry.services.referrers import referrers as find_referrers
-from storage.digest import Digest
+from registry.services.lists import Page
+from registry.services.referrers import Asked
 
 
 async def base(request: Request, services: Services) -> Answer:
@@ -20,44 +21,46 @@ async def base(request: Request, services: Services) -> Answer:
 
 
 async def tags(request: Request, services: Services) -> Answer:
-    limit = page_size(request.query.get("n"), services.page_size)
-    page = await tag_page(services.database, request.name, readable("last", request.parameter("last")), limit)
-    answer = json_answer({"name": request.name, "tags": page.names})
-    if page.more:
-        query = [("n", str(limit)), ("last", page.names[-1])]
-        answer.headers.append(next_link(f"/v2/{request.name}/tags/list", query))
-    return _tagged(request, answer)
+    page = await services.lists.tags(request.name, _after(request), _limit(request, services))
+    return _answer(request, services, page, f"/v2/{request.name}/tags/list")
 
 
 async def catalog(request: Request, services: Services) -> Answer:
-    limit = page_size(request.query.get("n"), services.page_size)
-    page = await repository_page(services.database, readable("last", request.parameter("last")), limit)
-    answer = json_answer({"repositories": page.names})
-    if page.more:
-        answer.headers.append(next_link("/v2/_catalog", [("n", str(limit)), ("last", page.names[-1])]))
-    return _tagged(request, answer)
+    page = await services.lists.repositories(_after(request), _limit(request, services))
+    return _answer(request, services, page, "/v2/_catalog")
 
 
 async def referrers(request: Request, services: Services) -> Answer:
-    limit = page_size(request.query.get("n"), services.page_size)
-    artifact_type = readable("artifactType", request.parameter("artifactType")) or None
-    after = readable("last", request.parameter("last"))
-    found = await find_referrers(services.database, request.name, request.reference, artifact_type, after, limit)
-    index = {"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": found.descriptors}
-    answer = json_answer(index, media_type=mediatypes.OCI_INDEX.encode())
-    if artifact_type is not None:
+    kind = readable("artifactType", request.parameter("artifactType")) or None
+    asked = Asked(request.name, request.reference, kind, _after(request), _limit(request, services))
+    page = await services.lists.referrers(asked)
+    path = f"/v2/{request.name}/referrers/{request.reference}"
+    query = [] if kind is None else [("artifactType", kind)]
+    answer = _answer(request, services, page, path, query, mediatypes.OCI_INDEX.encode())
+    if kind is not None:
         answer.headers.append((b"oci-filters-applied", b"artifactType"))
-    if found.more and found.descriptors:
-        query = [("n", str(limit)), ("last", found.descriptors[-1]["digest"])]
-        if artifact_type is not None:
-            query.append(("artifactType", artifact_type))
-        answer.headers.append(next_link(f"/v2/{request.name}/referrers/{request.reference}", query))
-    return _tagged(request, answer)
+    return answer
 
 
-def _tagged(request: Request, answer: Answer) -> Answer:
-    """A list's entity tag is the digest of the list."""
-    assert isinstance(answer.body, bytes)
-    digest = str(Digest.of(answer.body))
-    answer.headers.append((b"etag", etag(digest)))
-    return unchanged(answer) if not_modified(request, digest) else answer
+def _after(request: Request) -> str:
+    return readable("last", request.parameter("last"))
+
+
+def _limit(request: Request, services: Services) -> int:
+    return page_size(request.query.get("n"), services.lists.page_size)
+
+
+def _answer(
+    request: Request,
+    services: Services,
+    page: Page,
+    path: str,
+    query: Sequence[tuple[str, str]] = (),
+    media_type: bytes = b"application/json",
+) -> Answer:
+    """The page with the link to the next; its entity tag is its digest."""
+    headers = [(b"content-type", media_type), (b"etag", etag(page.digest))]
+    if page.last:
+        headers.append(next_link(path, [("n", str(_limit(request, services))), ("last", page.last), *query]))
+    answer = Answer(200, headers, page.document)
+    return unchanged(answer) if not_modified(request, page.digest) else answer

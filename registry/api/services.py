@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from registry.api.redirects import Redirects
 from registry.metadata.database import Database
 from registry.services.health import Health
+from registry.services.lists import Lists
 from registry.services.manifests import Manifests
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
@@ -27,9 +28,9 @@ class Services:
     uploads: Uploads
     publisher: Publisher
     manifests: Manifests
+    lists: Lists
     manifest_size: int
     body_size: int
-    page_size: int
     ranges: int
     public_url: str
     absolute_locations: bool

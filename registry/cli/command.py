@@ -17,9 +17,9 @@ from registry.config import ConfigError
 
 VERBS = {
     "serve": "Start the registry.",
-    "migrate": "Bring the database to the form this version needs.",
-    "storage": "Copy the bytes of blobs to another storage.",
-    "db": "Copy the database to another, or let it be written to again.",
+    "migrate": "Upgrade the database to this version.",
+    "storage": "Copy the blobs to another storage.",
+    "db": "Copy the database to another, or make it writable again.",
     "config": "Show or check the configuration.",
     "version": "Print the version.",
 }
@@ -71,7 +71,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if os.environ.get("ENTREPOT_LOG_LEVEL") == "debug":
             raise
-        return _failed(f"{_told(error)} (ENTREPOT_LOG_LEVEL=debug shows where)", 1)
+        return _failed(f"{_told(error)} (ENTREPOT_LOG_LEVEL=debug shows the traceback)", 1)
     return result if isinstance(result, int) else 0
 
 

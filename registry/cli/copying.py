@@ -80,10 +80,16 @@ class Interrupted(click.ClickException):
 def of_blobs(verb: Callable[..., object]) -> Callable[..., object]:
     """Give `verb` the options of a copy of blobs: `threads`, `verify`, `skip_damaged`."""
     for option in (
-        click.option("--skip-damaged", is_flag=True, help="Leave out blobs that cannot be read; exit with 3 then."),
-        click.option("--verify", is_flag=True, help="Read again what the destination has already."),
         click.option(
-            "--threads", default=8, type=click.IntRange(1, 64), metavar="N", help="Blobs copied at the same time."
+            "--skip-damaged", is_flag=True, help="Leave out blobs that cannot be read; the exit code is then 3."
+        ),
+        click.option("--verify", is_flag=True, help="Verify what the destination has already."),
+        click.option(
+            "--threads",
+            default=8,
+            type=click.IntRange(1, 64),
+            metavar="N",
+            help="Blobs copied at the same time; 8 by default.",
         ),
     ):
         verb = option(verb)

@@ -10,12 +10,12 @@ from registry.config import SETTINGS, Loaded, file_from, load
 
 # The settings with a flag of their own, and what its value is called; the file and the environment have all of them.
 FLAGS = {
-    "listen": ("server.listen", "HOST:PORT", "Where to listen."),
-    "root": ("server.root", "DIR", "The folder everything is kept in."),
-    "workers": ("server.workers", "N", "How many processes answer requests."),
-    "anonymous": ("access.anonymous", "pull|push|full", "What anybody may do without a name."),
-    "log_level": ("log.level", "LEVEL", "debug, info, warning or error."),
-    "log_format": ("log.format", "FORMAT", "text or json."),
+    "listen": ("server.listen", "HOST:PORT", "The address to listen on."),
+    "root": ("server.root", "DIR", "The folder of all data."),
+    "workers": ("server.workers", "N", "The number of worker processes."),
+    "anonymous": ("access.anonymous", "pull|push|full", "What clients may do; full is pull, push and delete."),
+    "log_level": ("log.level", "LEVEL", "The least level that is logged: debug, info, warning or error."),
+    "log_format": ("log.format", "FORMAT", "The form of the log: text or json."),
 }
 
 

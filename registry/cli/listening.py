@@ -50,7 +50,7 @@ def greeting(config: Config) -> str:
         (
             f"entrepot {release()} listens on {scheme}://{server.listen}",
             f"  data:   {server.root}",
-            f"  access: anybody who reaches it may {_MAY[config.access.anonymous]}",
+            f"  access: every client that reaches it may {_MAY[config.access.anonymous]}",
             f"  push:   docker tag IMAGE {image} && docker push {image}",
         )
     )

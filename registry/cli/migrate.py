@@ -1,4 +1,4 @@
-"""`entrepot migrate`: brings the database to the form this version needs; `serve` does the same when it starts."""
+"""`entrepot migrate`: upgrades the database to this version; `serve` does the same when it starts."""
 
 import click
 
@@ -8,7 +8,7 @@ from registry.cli.tables import upgraded
 from registry.metadata.schema import HEAD
 
 
-@click.command(help="Bring the database to the form this version needs, as serve does when it starts.")
+@click.command(help="Upgrade the database to this version, as serve does when it starts.")
 @configured
 def command(given: tuple[str | None, dict[str, str]]) -> None:
     """Upgrade, and say to what."""

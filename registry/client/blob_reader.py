@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from registry.client.answer import Answer
 from registry.client.errors import Dropped, InvalidAnswer, SizeMismatch, Unreachable
+from registry.client.response import Response
 from registry.client.transport import RetryPolicy
 
 _PIECE = 1 << 20
@@ -41,12 +41,12 @@ class BlobReader:
     """`ask(offset)` sends the request and gives its answer; `what` begins error texts. Not for several threads."""
 
     def __init__(
-        self, ask: Callable[[int], Answer], what: str, retry: RetryPolicy, *, size: int | None, offset: int
+        self, ask: Callable[[int], Response], what: str, retry: RetryPolicy, *, size: int | None, offset: int
     ) -> None:
         self._ask = ask
         self._what = what
         self._retry = retry
-        self._answer: Answer | None = None
+        self._answer: Response | None = None
         self._resumes = 0
         self._fruitless = 0
         self._closed = False
@@ -127,7 +127,7 @@ class BlobReader:
             raise
         self._answer = answer
 
-    def _place(self, answer: Answer) -> tuple[int, int | None]:
+    def _place(self, answer: Response) -> tuple[int, int | None]:
         """The offset that an answer begins at, and the size of the whole blob if it says so."""
         if answer.status == 200:
             return 0, answer.length
@@ -146,7 +146,7 @@ class BlobReader:
             raise SizeMismatch(self._what, self.size, total)
         self.size = total
 
-    def _skip(self, answer: Answer, left: int) -> None:
+    def _skip(self, answer: Response, left: int) -> None:
         while left > 0:
             data = answer.read(min(left, _PIECE))
             if not data:

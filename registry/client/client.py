@@ -10,15 +10,15 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from registry.client import local_registry, manifests, names, referrers, trust
-from registry.client.answer import Answer
 from registry.client.authorizer import Authorizer
 from registry.client.blob_reader import BlobReader
 from registry.client.credentials import Credentials
 from registry.client.distribution import Fetched, Folder, Place
 from registry.client.errors import DigestMismatch, InvalidAnswer, NotFound
 from registry.client.pages import LONGEST, pages, strings
+from registry.client.requester import CATALOG, DELETE, PULL, PUSH, Requester, scope
+from registry.client.response import Response
 from registry.client.scheme_probe import candidates, choose
-from registry.client.session import CATALOG, DELETE, PULL, PUSH, Session, scope
 from registry.client.transport import RetryPolicy, Transport
 from registry.client.upload import Upload
 from registry.oci.descriptor import Descriptor
@@ -52,7 +52,7 @@ class Client:
         self._retry = retry or RetryPolicy()
         self._credentials = credentials
         self._candidates = candidates(host, plain_http, insecure=insecure)
-        self._made: Session | None = None
+        self._made: Requester | None = None
         self._lock = Lock()
         self._transport = Transport(
             lambda: trust.context(host, ca_file=ca_file, insecure=insecure, certs=certs),
@@ -62,7 +62,7 @@ class Client:
         )
 
     @property
-    def _session(self) -> Session:
+    def _requester(self) -> Requester:
         """Made with the first call, when the registry is there to say how it is reached."""
         with self._lock:
             if self._made is not None:
@@ -71,23 +71,23 @@ class Client:
             # When nobody answers, the likeliest way is gone once more, for what it fails with.
             origin = chosen or self._candidates[0]
             authorizer = Authorizer(origin, self._transport, self._credentials)
-            made = Session(origin, self._transport, authorizer, self._retry)
+            made = Requester(origin, self._transport, authorizer, self._retry)
             self._made = None if chosen is None else made
             return made
 
     def login(self) -> Credentials | None:
-        session = self._session
-        session.send("GET", "v2/", frozenset(), self.host).close()
-        return session.authorizer.identity() or self._credentials
+        requester = self._requester
+        requester.send("GET", "v2/", frozenset(), self.host).close()
+        return requester.authorizer.identity() or self._credentials
 
     def folder(self) -> Folder | None:
-        return local_registry.folder(self._session)
+        return local_registry.folder(self._requester)
 
     def manifest(self, name: str, reference: str) -> Fetched:
         asked = names.digest_in(reference)
         what = self._named(name, reference)
         url, headers = f"v2/{name}/manifests/{reference}", {"Accept": manifests.ACCEPT}
-        answer, payload = self._session.get(url, scope(name, PULL), what, manifests.LONGEST, headers)
+        answer, payload = self._requester.get(url, scope(name, PULL), what, manifests.LONGEST, headers)
         return manifests.fetched(answer, payload, asked, what)
 
     def head_manifest(self, name: str, reference: str) -> Descriptor:
@@ -95,7 +95,7 @@ class Client:
         what = self._named(name, reference)
         url = f"v2/{name}/manifests/{reference}"
         headers = {"Accept": manifests.ACCEPT}
-        with self._session.send("HEAD", url, scope(name, PULL), what, headers=headers) as answer:
+        with self._requester.send("HEAD", url, scope(name, PULL), what, headers=headers) as answer:
             described = manifests.described(answer, asked)
         if described is not None:
             return described
@@ -109,7 +109,7 @@ class Client:
         if asked and asked != digest:
             raise DigestMismatch(what, asked, digest)
         url, headers = f"v2/{name}/manifests/{reference}", {"Content-Type": media_type}
-        with self._session.send("PUT", url, scope(name, PUSH), what, headers=headers, body=payload) as answer:
+        with self._requester.send("PUT", url, scope(name, PUSH), what, headers=headers, body=payload) as answer:
             told = answer.header("Docker-Content-Digest")
         if told and told.startswith(digest.partition(":")[0]) and told != digest:
             raise DigestMismatch(what, digest, told)
@@ -132,7 +132,7 @@ class Client:
         url = f"v2/{name}/blobs/{names.digest(digest)}"
         what = self._named(name, digest)
         try:
-            with self._session.send("HEAD", url, scope(name, PULL), what) as answer:
+            with self._requester.send("HEAD", url, scope(name, PULL), what) as answer:
                 size = answer.length
         except NotFound:
             return None
@@ -190,15 +190,15 @@ class Client:
             return
         yield from referrers.of_type(referrers.index(found), artifact_type, self._named(name, digest))
 
-    def _bytes(self, url: str, name: str, what: str, start: int) -> Answer:
+    def _bytes(self, url: str, name: str, what: str, start: int) -> Response:
         headers = {"Range": f"bytes={start}-"} if start else {}
-        return self._session.send("GET", url, scope(name, PULL), what, headers=headers)
+        return self._requester.send("GET", url, scope(name, PULL), what, headers=headers)
 
     def _pages(self, url: str, scopes: frozenset[str], what: str) -> Iterator[dict[str, object]]:
-        return pages(lambda page: self._session.get(page, scopes, f"{self.host}/{what}", LONGEST), url)
+        return pages(lambda page: self._requester.get(page, scopes, f"{self.host}/{what}", LONGEST), url)
 
     def _delete(self, url: str, name: str, what: str) -> None:
-        self._session.send("DELETE", url, scope(name, DELETE), what, repeatable=False).close()
+        self._requester.send("DELETE", url, scope(name, DELETE), what, repeatable=False).close()
 
     def _upload(
         self,
@@ -213,7 +213,7 @@ class Client:
         if chunk is not None and chunk < 1:
             raise ValueError("a chunk has at least one byte")
         name, digest = names.repository(name), names.digest(digest)
-        return Upload(self._session, self._retry, name, digest, size, open_at, progress, chunk, place)
+        return Upload(self._requester, self._retry, name, digest, size, open_at, progress, chunk, place)
 
     def _named(self, name: str, reference: str) -> str:
         """How an error text names it. Raises InvalidName: it is no name at all."""

@@ -10,7 +10,7 @@ import socket
 from registry.client.distribution import Folder
 from registry.client.errors import ClientError
 from registry.client.proxies import proxy_for
-from registry.client.session import Session
+from registry.client.requester import Requester
 
 _URL = "v2/_entrepot/storage/folder"
 _LONGEST = 16 * 1024
@@ -18,16 +18,16 @@ _FILE = re.compile(r"/dev/shm/entrepot-[0-9a-f]{32}", re.ASCII)  # noqa: S108 - 
 _CONTENT = re.compile(rb"[0-9a-f]{64}", re.ASCII)
 
 
-def folder(session: Session) -> Folder | None:
+def folder(requester: Requester) -> Folder | None:
     """What it says; None when it is elsewhere, is another software, or does not tell."""
-    origin = session.origin
+    origin = requester.origin
     if proxy_for(origin) is not None or not is_here(origin.host):
         return None
     try:
-        told = json.loads(session.get(_URL, frozenset(), origin.netloc, _LONGEST).payload)
+        told = json.loads(requester.get(_URL, frozenset(), origin.netloc, _LONGEST).payload)
         if "read" in told:
             proof = {"entrepot-proof": _proof(told["read"])}
-            told = json.loads(session.get(_URL, frozenset(), origin.netloc, _LONGEST, proof).payload)
+            told = json.loads(requester.get(_URL, frozenset(), origin.netloc, _LONGEST, proof).payload)
         path, device, inode = told["path"], told["device"], told["inode"]
     except (ClientError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from registry.client.answer import Answer
 from registry.client.distribution import Fetched
 from registry.client.errors import DigestMismatch, InvalidAnswer
+from registry.client.response import Response
 from registry.oci import manifest, mediatypes
 from registry.oci.descriptor import Descriptor
 from registry.oci.errors import ManifestInvalid
@@ -20,7 +20,7 @@ LONGEST = 8 << 20
 _SPECIFIC = mediatypes.MANIFESTS | mediatypes.SCHEMA1
 
 
-def fetched(answer: Answer, payload: bytes, asked: str, what: str) -> Fetched:
+def fetched(answer: Response, payload: bytes, asked: str, what: str) -> Fetched:
     """The manifest of an answer; `asked` is the digest it was asked by, empty for a tag.
 
     Raises DigestMismatch, and InvalidAnswer: it is none, or its header and its body do not agree on the type.
@@ -35,7 +35,7 @@ def fetched(answer: Answer, payload: bytes, asked: str, what: str) -> Fetched:
     return Fetched(parsed.media_type, asked or told or str(Digest.of(payload)), payload)
 
 
-def described(answer: Answer, asked: str) -> Descriptor | None:
+def described(answer: Response, asked: str) -> Descriptor | None:
     """What a HEAD tells; None when it leaves out the digest, the length or the type. Raises InvalidAnswer."""
     told = answer.header("Docker-Content-Digest")
     digest, size, media_type = told or asked, answer.length, _content_type(answer)
@@ -46,7 +46,7 @@ def described(answer: Answer, asked: str) -> Descriptor | None:
     return Descriptor(media_type, str(_digest(digest, answer.origin.netloc)), size)
 
 
-def _content_type(answer: Answer) -> str | None:
+def _content_type(answer: Response) -> str | None:
     """The type of the header; None where it is one that servers give to any file."""
     media_type = mediatypes.essence(answer.header("Content-Type"))
     return media_type if media_type in _SPECIFIC else None

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import cast
 from urllib.parse import urljoin
 
-from registry.client.answer import Answer
 from registry.client.endpoint import origin_of
 from registry.client.errors import InvalidAnswer
-from registry.client.session import Page
+from registry.client.requester import Page
+from registry.client.response import Response
 
 LONGEST = 32 << 20
 """Bytes of a page; some registries give everything on one."""
@@ -34,7 +34,7 @@ def pages(ask: Callable[[str], Page], url: str) -> Iterator[dict[str, object]]:
             raise InvalidAnswer(f"{answer.origin.netloc} names a page as next that came before: {following[:200]!r}")
 
 
-def next_page(answer: Answer) -> str | None:
+def next_page(answer: Response) -> str | None:
     """The absolute URL of the next page, None on the last one. Raises InvalidAnswer: it is at another registry."""
     for header in answer.headers.getlist("Link"):
         for target, parameters in _LINK.findall(header[:_LONGEST_LINK]):
@@ -54,7 +54,7 @@ def strings(document: dict[str, object], name: str) -> list[str]:
     return cast("list[str]", value)
 
 
-def _object(answer: Answer, payload: bytes) -> dict[str, object]:
+def _object(answer: Response, payload: bytes) -> dict[str, object]:
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from registry.client.answer import Answer
 from registry.client.errors import (
     ClientError,
     Denied,
@@ -17,6 +16,7 @@ from registry.client.errors import (
     Unauthorized,
     Unavailable,
 )
+from registry.client.response import Response
 from registry.client.transport import retry_after
 
 _KINDS: dict[int, type[RegistryError]] = {
@@ -31,7 +31,7 @@ _LONGEST_TEXT = 300
 _MOST_ITEMS = 16
 
 
-def refusal(answer: Answer, what: str) -> RegistryError:
+def refusal(answer: Response, what: str) -> RegistryError:
     """The error; `what` names what was asked for. Reads the body and closes the answer."""
     with answer:
         items = _items(answer)
@@ -40,7 +40,7 @@ def refusal(answer: Answer, what: str) -> RegistryError:
     return kind(f"{what}: {said} ({answer.status})", answer.status, items, retry_after(answer))
 
 
-def _items(answer: Answer) -> tuple[ErrorItem, ...]:
+def _items(answer: Response) -> tuple[ErrorItem, ...]:
     """The errors of the body; a body of another form has none, and so has HEAD."""
     try:
         document = json.loads(answer.body(_LONGEST_BODY))

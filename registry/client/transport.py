@@ -23,11 +23,11 @@ from urllib.parse import urljoin
 import urllib3
 from urllib3.exceptions import InsecureRequestWarning
 
-from registry.client.answer import Answer
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import InvalidAnswer, NoTls, UnknownHost, Unreachable, Untrusted
 from registry.client.head import POOLS
 from registry.client.proxies import proxy_for, proxy_headers
+from registry.client.response import Response
 from registry.client.translate import translating
 
 Body: TypeAlias = bytes | Callable[[], Generator[bytes, None, None]]
@@ -100,7 +100,7 @@ class Transport:
         if insecure:
             urllib3.disable_warnings(InsecureRequestWarning)
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         """The answer, whatever its status; its body is not read yet. Raises Unreachable, InvalidAnswer."""
         for attempt in range(1, self._retry.attempts):
             asked: float | None = None
@@ -124,7 +124,7 @@ class Transport:
         for pool in pools.values():
             pool.clear()
 
-    def once(self, request: Request) -> Answer:
+    def once(self, request: Request) -> Response:
         """As `send`, without trying again."""
         for _ in range(_MOST_REDIRECTS + 1):
             answer = self._exchange(request)
@@ -134,7 +134,7 @@ class Transport:
             request = _redirected(request, urljoin(request.url, answer.header("Location")), answer.status)
         raise InvalidAnswer(f"{origin_of(request.url).netloc} redirects more than {_MOST_REDIRECTS} times")
 
-    def _exchange(self, request: Request) -> Answer:
+    def _exchange(self, request: Request) -> Response:
         origin = origin_of(request.url)
         pool = self._pool(origin)
         made = request.body() if callable(request.body) else None
@@ -151,7 +151,7 @@ class Transport:
                 decode_content=False,
                 timeout=self._timeout,
             )
-        return Answer(response, request.url)
+        return Response(response, request.url)
 
     def _pool(self, origin: Origin) -> urllib3.PoolManager:
         proxy = proxy_for(origin)
@@ -180,7 +180,7 @@ class Transport:
         return made
 
 
-def retry_after(answer: Answer) -> float | None:
+def retry_after(answer: Response) -> float | None:
     """Seconds that the Retry-After header asks to wait, None when it does not (RFC 9110, 10.2.3)."""
     text = answer.header("Retry-After").strip()
     if text.isascii() and text.isdigit():
@@ -207,7 +207,7 @@ def _again(request: Request, error: Unreachable) -> bool:
     return request.repeatable or type(error) is Unreachable
 
 
-def _troubled(request: Request, answer: Answer) -> bool:
+def _troubled(request: Request, answer: Response) -> bool:
     return answer.status == _BUSY or (request.repeatable and answer.status in _TROUBLED)
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Generator
 from typing import BinaryIO
 from urllib.parse import quote, urljoin, urlsplit
 
-from registry.client.answer import Answer
 from registry.client.distribution import Place
 from registry.client.endpoint import origin_of
 from registry.client.errors import (
@@ -30,7 +29,8 @@ from registry.client.errors import (
     Unauthorized,
     Unreachable,
 )
-from registry.client.session import PULL, PUSH, Session, scope
+from registry.client.requester import PULL, PUSH, Requester, scope
+from registry.client.response import Response
 from registry.client.transport import RetryPolicy
 
 _PIECE = 1 << 18
@@ -60,7 +60,7 @@ class Upload:
 
     def __init__(
         self,
-        session: Session,
+        requester: Requester,
         retry: RetryPolicy,
         name: str,
         digest: str,
@@ -70,7 +70,7 @@ class Upload:
         chunk: int | None,
         place: Place | None = None,
     ) -> None:
-        self._session = session
+        self._requester = requester
         self._retry = retry
         self._uploads = f"v2/{name}/blobs/uploads/"
         self._blob = f"v2/{name}/blobs/{digest}"
@@ -82,7 +82,7 @@ class Upload:
         self._chunk = chunk
         self._place = place if size > _SMALL else None
         self._scopes = scope(name, PUSH)
-        self._what = f"{session.origin.netloc}/{name}: blob {digest}"
+        self._what = f"{requester.origin.netloc}/{name}: blob {digest}"
         self._location = ""
         self._offset = 0
         self._resumed = False
@@ -139,7 +139,7 @@ class Upload:
             url += f"?mount={quote(self._digest, safe=':')}&from={quote(source, safe='')}"
             scopes = scopes | scope(source, PULL)
         try:
-            opened = self._session.send("POST", url, scopes, self._what, headers={"Content-Length": "0"})
+            opened = self._requester.send("POST", url, scopes, self._what, headers={"Content-Length": "0"})
         except (Unauthorized, Denied):
             # It may be the source that may not be read.
             if not source:
@@ -230,7 +230,7 @@ class Upload:
 
     def _is_there(self) -> bool:
         try:
-            with self._session.send("HEAD", self._blob, self._scopes, self._what) as answer:
+            with self._requester.send("HEAD", self._blob, self._scopes, self._what) as answer:
                 if answer.length != self._size:
                     return False
         except NotFound:
@@ -245,13 +245,13 @@ class Upload:
         *,
         headers: dict[str, str] | None = None,
         body: Callable[[], Generator[bytes, None, None]] | None = None,
-    ) -> Answer:
+    ) -> Response:
         repeatable = method == "GET"
-        return self._session.send(
+        return self._requester.send(
             method, url, self._scopes, self._what, headers=headers, body=body, repeatable=repeatable
         )
 
-    def _take(self, answer: Answer, offset: int) -> None:
+    def _take(self, answer: Response, offset: int) -> None:
         """Where to go on and from which offset, `offset` where the answer does not say."""
         location = answer.header("Location")
         if location:
@@ -271,7 +271,7 @@ class Upload:
 
     def _elsewhere(self, url: str) -> None:
         """Refuse a location to which the same host's credentials would have to go in the clear."""
-        there, here = origin_of(url), self._session.origin
+        there, here = origin_of(url), self._requester.origin
         if there.scheme == "http" and here.scheme == "https" and there.host == here.host:
             raise InvalidAnswer(
                 f"{self._what}: the registry names {there} to upload to; it does not know that it is reached by "

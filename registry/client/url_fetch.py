@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from registry.client import trust
-from registry.client.answer import Answer
 from registry.client.blob_reader import BlobReader
 from registry.client.endpoint import origin_of
 from registry.client.errors import InvalidAnswer
 from registry.client.refusal import refusal
+from registry.client.response import Response
 from registry.client.transport import Request, RetryPolicy, Transport
 
 
@@ -30,7 +30,7 @@ def blob_at(
         lambda: trust.context(origin.netloc, insecure=insecure), timeout=timeout, insecure=insecure, retry=retry
     )
 
-    def ask(start: int) -> Answer:
+    def ask(start: int) -> Response:
         headers = {"Range": f"bytes={start}-"} if start else {}
         answer = transport.send(Request("GET", url, headers))
         if answer.status >= 400:

@@ -32,7 +32,7 @@ def _access(config: Config) -> Iterator[_Refusal]:
         yield _Refusal(
             "access.anonymous",
             "",
-            f"server.listen = {config.server.listen} can be reached from other machines; choose what anybody may do: "
+            f"server.listen = {config.server.listen} can be reached from other machines; choose what clients may do: "
             '"pull", "push" (pull and push) or "full" (pull, push and delete); or listen on 127.0.0.1',
         )
 

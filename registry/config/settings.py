@@ -149,6 +149,7 @@ class Manifests(Section, frozen=True, kw_only=True):
     """What is taken as a manifest."""
 
     sparse: Annotated[bool, Flag()] = True
+    prune_deleted_after: Annotated[float, Duration(0, 3650 * _DAY)] = 7 * _DAY
 
 
 class Uploads(Section, frozen=True, kw_only=True):

@@ -110,7 +110,7 @@ class GenerationQuery(Protocol):
 class Pipelines(Protocol):
     """A backend whose reads need not be waited for by a thread."""
 
-    def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: "Observe") -> Reads:
+    def reads(self, loop: asyncio.AbstractEventLoop, connections: int, observe: "Observe") -> Reads:
         """Reads on so many connections at most."""
 
     def generations(self, loop: asyncio.AbstractEventLoop) -> GenerationQuery:

@@ -50,7 +50,7 @@ def backend_for(url: str, *, readers: int = READERS) -> Backend:
     """The backend that a URL names; ValueError lists the known ones, or says what has to be installed."""
     kind, _, rest = url.partition("://")  # the rest may hold a password
     if kind not in BACKENDS or not rest:
-        raise ValueError(f"database url {kind}:// is of no known kind: known are {', '.join(sorted(BACKENDS))}")
+        raise ValueError(f"database url {kind}:// is not supported, use one of {', '.join(sorted(BACKENDS))}")
     module, name, extra = BACKENDS[kind]
     try:
         factory: BackendFactory = getattr(importlib.import_module(module), name)
@@ -209,8 +209,8 @@ class Database:
             if self._closed:
                 raise DatabaseUnavailable("database is closed")
             assert isinstance(self._backend, Pipelines)
-            lanes = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
-            self._reads = self._backend.reads(loop, lanes, self._observe)
+            connections = max(1, self._backend.readers - self._blocking - 1)  # one is for the generation
+            self._reads = self._backend.reads(loop, connections, self._observe)
         return self._reads
 
     def _shared(self) -> GenerationQuery:

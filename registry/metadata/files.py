@@ -51,7 +51,7 @@ def lost_log(path: str) -> str:
     if os.path.exists(f"{path}-wal") or not os.path.exists(path):
         return ""
     return (
-        f"database {path} was not closed by its server, and its log {path}-wal is gone: if it was removed or left "
-        "behind, the last changes that were acknowledged are lost; stop the server and restore the log, or a backup of both "
-        "(nothing is lost if another program has opened and closed the database since)"
+        f"database {path} was not closed by its server, and its log {path}-wal is gone: if it was removed, the last "
+        "changes that were acknowledged are lost; stop the server and restore the log, or a backup of both (nothing is "
+        "lost if another program has opened and closed the database since)"
     )

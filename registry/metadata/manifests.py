@@ -1,17 +1,27 @@
-"""Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it."""
+"""Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it.
 
-import json
+A deleted manifest is moved to a table of its own, so that nothing here but `oldest_deleted_at` and `prune_deleted` can
+meet it.
+"""
+
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Dialect, Select, bindparam, func, insert, select
+from sqlalchemy import bindparam, insert, literal_column, select
 
 from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
-from registry.metadata.models import manifest_references, manifests, repositories, tags
+from registry.metadata.models import (
+    deleted_manifests,
+    deleted_references,
+    manifest_references,
+    manifests,
+    repositories,
+    tags,
+)
 from registry.metadata.session import Ask, Session
-from registry.metadata.statement import Statement, limited, named
+from registry.metadata.statement import ONE, Statement, limited, named
 
 
 class ManifestRow(NamedTuple):
@@ -29,7 +39,8 @@ class ReferrerRow(NamedTuple):
     media_type: str
     size: int
     artifact_type: str
-    annotations_json: str
+    annotations_json: str | None
+    """None where the manifest has over 4 KiB, as its annotations may: see ask_annotations."""
 
 
 _BY_NAME = repositories.c.name == bindparam("repository")
@@ -82,13 +93,51 @@ _REFER = Statement(
     )
 )
 _TAGS_ON = Statement(select(tags.c.name).where(tags.c.manifest_id == bindparam("manifest_id")).order_by(tags.c.name))
+_KEPT = ("digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at", "payload")
+_KEEP = Statement(
+    insert(deleted_manifests)
+    .from_select(
+        ["repository", *_KEPT, "deleted_at", "actor"],
+        select(repositories.c.name, *(manifests.c[name] for name in _KEPT))
+        .add_columns(
+            bindparam("at", type_=deleted_manifests.c.deleted_at.type),
+            bindparam("actor", type_=deleted_manifests.c.actor.type),
+        )
+        .select_from(manifests)
+        .join(repositories, _IN_REPOSITORY)
+        .where(manifests.c.id == bindparam("manifest_id")),
+    )
+    .returning(deleted_manifests.c.id)
+)
+_KEEP_REFERENCES = Statement(
+    insert(deleted_references).from_select(
+        ["manifest_id", "kind", "digest"],
+        select(bindparam("deleted_id", type_=deleted_references.c.manifest_id.type))
+        .add_columns(manifest_references.c.kind, manifest_references.c.digest)
+        .where(manifest_references.c.manifest_id == bindparam("manifest_id")),
+    )
+)
+_OLDEST_DELETED = Statement(
+    limited(select(deleted_manifests.c.deleted_at).order_by(deleted_manifests.c.deleted_at), ONE)
+)
+_PRUNE = Statement(
+    sa.delete(deleted_manifests).where(
+        deleted_manifests.c.id.in_(
+            limited(
+                select(deleted_manifests.c.id)
+                .where(deleted_manifests.c.deleted_at < bindparam("before"))
+                .order_by(deleted_manifests.c.deleted_at)
+            )
+        )
+    )
+)
 _DELETE = Statement(sa.delete(manifests).where(manifests.c.id == bindparam("manifest_id")))
 _DESCRIBED = (
     manifests.c.digest,
     manifests.c.media_type,
     manifests.c.size,
     manifests.c.artifact_type,
-    manifests.c.annotations,
+    sa.case((manifests.c.size <= literal_column("4096"), manifests.c.annotations)),
 )
 _OF_SUBJECT = limited(
     select(*_DESCRIBED)
@@ -99,25 +148,26 @@ _OF_SUBJECT = limited(
 )
 
 
-def _given(dialect: Dialect) -> Select[Any]:
-    """The digests of the parameter `digests`, a JSON array: there may be more than a statement has parameters."""
-    digests = bindparam("digests", type_=manifests.c.digest.type)
-    if dialect.name == "postgresql":
-        return select(func.json_array_elements_text(sa.cast(digests, sa.JSON)).column_valued("given").collate("C"))
-    return select(func.json_each(digests).table_valued("value").c.value)
-
-
-_WITHOUT_SUBJECT = (
+_LISTED_AT = limited(
     select(*_DESCRIBED)
     .select_from(repositories)
-    .join(manifests, _IN_REPOSITORY)
-    .where(_BY_NAME, manifests.c.subject.is_(None))
-    .order_by(manifests.c.digest)
+    .join(tags, tags.c.repository_id == repositories.c.id)
+    .join(manifest_references, manifest_references.c.manifest_id == tags.c.manifest_id)
+    .join(manifests, sa.and_(_IN_REPOSITORY, manifests.c.digest == manifest_references.c.digest))
+    .where(
+        _BY_NAME,
+        tags.c.name == bindparam("tag"),
+        manifest_references.c.kind == literal_column("'manifest'"),
+        manifest_references.c.digest > bindparam("after"),
+        manifests.c.subject.is_(None),
+    )
+    .order_by(manifest_references.c.digest)
 )
 _OF_TYPE = manifests.c.artifact_type == bindparam("artifact_type")
-_AMONG = Statement(lambda dialect: limited(_WITHOUT_SUBJECT.where(manifests.c.digest.in_(_given(dialect)))))
-_AMONG_OF_TYPE = Statement(
-    lambda dialect: limited(_WITHOUT_SUBJECT.where(manifests.c.digest.in_(_given(dialect)), _OF_TYPE))
+_LISTED = Statement(_LISTED_AT)
+_LISTED_OF_TYPE = Statement(_LISTED_AT.where(_OF_TYPE))
+_ANNOTATIONS = Statement(
+    select(manifests.c.annotations).select_from(repositories).join(manifests, _IN_REPOSITORY).where(_BY_NAME, _DIGEST)
 )
 _REFERRERS = Statement(_OF_SUBJECT)
 _REFERRERS_OF_TYPE = Statement(_OF_SUBJECT.where(_OF_TYPE))
@@ -190,17 +240,33 @@ def put(
 
 
 def delete(s: Session, repository: str, digest: str, at: int | None = None, actor: str = "") -> list[str] | None:
-    """Remove the manifest and every tag on it; those tags, or None when the manifest is unknown."""
+    """Take the manifest out, and every tag on it; those tags, or None when the manifest is unknown.
+
+    It is kept among the deleted ones, with what it refers to, until it is pruned.
+    """
     row = s.one(_FIND, repository=repository, digest=digest)
     if row is None:
         return None
     manifest_id = row[0]
     gone = [name for (name,) in s.all(_TAGS_ON, manifest_id=manifest_id)]
-    s.run(_DELETE, manifest_id=manifest_id)
     when = now_ms() if at is None else at
+    deleted_id = s.insert(_KEEP, manifest_id=manifest_id, at=when, actor=actor)
+    s.run(_KEEP_REFERENCES, deleted_id=deleted_id, manifest_id=manifest_id)
+    s.run(_DELETE, manifest_id=manifest_id)
     for tag in gone:
         tag_store.record(s, repository, tag, "", digest, when, actor)
     return gone
+
+
+def oldest_deleted_at(s: Session) -> int | None:
+    """When the first of the deleted manifests that are still kept was deleted (ms)."""
+    row = s.one(_OLDEST_DELETED)
+    return None if row is None else int(row[0])
+
+
+def prune_deleted(s: Session, before: int, limit: int) -> int:
+    """Remove manifests for good that were deleted before then (ms), the first of them; how many."""
+    return s.run(_PRUNE, before=before, limit=limit)
 
 
 def referrers(
@@ -221,18 +287,18 @@ def referrers(
     return [ReferrerRow._make(row) for row in rows]
 
 
-def without_subject(
-    s: Session, repository: str, digests: Sequence[str], artifact_type: str | None, limit: int
+def listed(
+    s: Session, repository: str, tag: str, artifact_type: str | None, after: str, limit: int
 ) -> list[ReferrerRow]:
-    """Those of these manifests that name no subject, as they would be listed if another said that they refer to one.
-
-    In the order of their digests.
-    """
-    if not digests:
-        return []
-    given = {"repository": repository, "digests": json.dumps(digests), "limit": limit}
+    """Those manifests that the index at this tag lists and that name no subject, in order of their digests."""
+    given = {"repository": repository, "tag": tag, "after": after, "limit": limit}
     if artifact_type is None:
-        rows = s.all(_AMONG, **given)
+        rows = s.all(_LISTED, **given)
     else:
-        rows = s.all(_AMONG_OF_TYPE, artifact_type=artifact_type, **given)
+        rows = s.all(_LISTED_OF_TYPE, artifact_type=artifact_type, **given)
     return [ReferrerRow._make(row) for row in rows]
+
+
+def ask_annotations(repository: str, digest: str) -> Ask:
+    """One row if the repository holds the manifest: its annotations as JSON, empty where it has none."""
+    return _ANNOTATIONS, {"repository": repository, "digest": digest}

@@ -73,13 +73,13 @@ class ReadOnlyWindow:
         first = self._database.read_now(read_only.until)
         while now_ms() < (until := self._database.read_now(read_only.until)) < read_only.FOR_GOOD:
             if until > first:
-                raise Refused("another copy of this database is going on; wait for its end")
+                raise Refused("another copy of this database is running; wait until it has ended")
             time.sleep(POLL_SECONDS)
 
     def _begin(self, s: Session) -> int:
         self._before = read_only.until(s)
         if now_ms() < self._before < read_only.FOR_GOOD:
-            raise Refused("another copy of this database is going on; wait for its end")
+            raise Refused("another copy of this database is running; wait until it has ended")
         if self._before != read_only.FOR_GOOD:
             read_only.open_until(s, now_ms() + int(LEASE_SECONDS * 1000))
         self._begun = True

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import re
+import sys
 from typing import NamedTuple
 
 LONGEST_LINE = 4096
@@ -28,6 +29,8 @@ WORTH = 4096
 """Bytes of a chunk below which guessing the next one gains nothing."""
 
 _BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
+
+_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
@@ -74,6 +77,11 @@ class Chunked:
         return self.state is State.DONE
 
     @property
+    def large(self) -> bool:
+        """Whether chunks are such that many bytes come with few lines between them."""
+        return len(self._size) >= len(b"%x" % WORTH)
+
+    @property
     def frame(self) -> Frame | None:
         """What comes next, if chunks go on as the last two were; None when that is not worth a guess."""
         inside = self.state is State.DATA or (self.state is State.END and not self._line)
@@ -86,14 +94,14 @@ class Chunked:
         self._left = max(0, -beyond)
         self.state = State.DATA if self._left else State.END
 
-    def decode(self, buffer: memoryview, start: int, end: int) -> tuple[int, int]:
+    def decode(self, buffer: memoryview, start: int, end: int, most: int = sys.maxsize) -> tuple[int, int]:
         """Move the body bytes in `buffer[start:end]` to `start`.
 
-        Answers where they end now, and up to where the input was used: short of `end` only when the body is done, what
-        follows being the next request. Raises InvalidChunk.
+        Answers where they end now, and up to where the input was used: short of `end` when the body is done, what
+        follows being the next request, or after `most` chunks. Raises InvalidChunk.
         """
         read = write = start
-        while read < end and self.state is not State.DONE:
+        while read < end and most > 0 and self.state is not State.DONE:
             if self.state is State.DATA:
                 count = min(self._left, end - read)
                 if read != write:
@@ -101,6 +109,7 @@ class Chunked:
                 read, write, self._left = read + count, write + count, self._left - count
                 if not self._left:
                     self.state = State.END
+                    most -= 1
             elif self.state is State.END and not self._line and (size := _between(buffer[read:end])):
                 self._size_is(size)
                 read += len(size) + 4
@@ -143,6 +152,8 @@ class Chunked:
             self._trailers += 1
             if self._trailers > MOST_TRAILERS:
                 raise TooMuchBetween("there are too many trailer fields")
+            if not _TRAILER.fullmatch(line):
+                raise InvalidChunk("a line of the trailer is not of the form `name: value`")
         else:
             self.state = State.DONE
 

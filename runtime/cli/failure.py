@@ -51,4 +51,4 @@ def told(error: Exception) -> str:
         return f"{name}{error.strerror.lower()}"
     if type(error).__module__.partition(".")[0] in _PACKAGES or isinstance(error, RuntimeError):
         return str(error)
-    return f"unexpected {type(error).__name__}: {error} (ENTREPOT_LOG_LEVEL=debug shows where)"
+    return f"unexpected {type(error).__name__}: {error} (ENTREPOT_LOG_LEVEL=debug shows the traceback)"

@@ -59,7 +59,7 @@ def _foreground(here: Machine, record: Record, asked: Asked) -> int:
         ),
     )
     if connection is None:
-        raise StartFailed(f"container {record.id[:12]} was started by somebody else", 125)
+        raise StartFailed(f"container {record.id[:12]} was started by another command", 125)
     with connection:
         streams = Streams(
             tty=config.tty,

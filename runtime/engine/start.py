@@ -70,7 +70,9 @@ def start(machine: Machine, id: str, attach: Attach | None = None) -> Connection
             raise WrongState("cannot start a paused container, try unpause instead")
         lifecycle.move(now.status, "start")
         if not locks.until_free(of.monitor, LAST_WORDS):
-            raise WrongState(f"container {id[:12]} has ended, but somebody still reads its output; try again later")
+            raise WrongState(
+                f"container {id[:12]} has ended, but another command still reads its output; try again later"
+            )
         if os.path.exists(of.run):  # of a start whose command was killed
             clearing.clear(machine, id)
         os.makedirs(of.run, mode=0o700)

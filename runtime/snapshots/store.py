@@ -146,7 +146,7 @@ class Store:
         path = f"{self.paths.aside}/{os.urandom(8).hex()}"
         os.mkdir(path, 0o700)
         descriptor = try_folder(path)
-        assert descriptor is not None, "nobody else knows of it"
+        assert descriptor is not None, "known here alone"
         return Aside(self, path, descriptor)
 
     def _sweep(self) -> None:

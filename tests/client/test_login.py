@@ -14,7 +14,7 @@ from registry.client.client import Client
 from registry.client.credentials import Basic, Credentials, IdentityToken, RegistryToken
 from registry.client.endpoint import endpoint
 from registry.client.errors import InvalidAnswer, NotFound, Unauthorized, UnsafeRealm
-from registry.client.session import PULL, PUSH, scope
+from registry.client.requester import PULL, PUSH, scope
 from registry.client.transport import Transport
 from registry.client.trust import context
 from tests.client.certificates import Pair

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from registry.client.answer import Answer
 from registry.client.client import Client
 from registry.client.errors import (
     Denied,
@@ -19,6 +18,7 @@ from registry.client.errors import (
     Unavailable,
     Unreachable,
 )
+from registry.client.response import Response
 from registry.client.transport import Request, RetryPolicy, Transport, user_agent
 from registry.client.trust import context
 from tests.client.pushed import QUICK, opener
@@ -35,7 +35,7 @@ def transport() -> Iterator[Transport]:
     made.close()
 
 
-def ask(transport: Transport, method: str, url: str, *, repeatable: bool = True, **headers: str) -> Answer:
+def ask(transport: Transport, method: str, url: str, *, repeatable: bool = True, **headers: str) -> Response:
     with transport.send(Request(method, url, headers, repeatable=repeatable)) as answer:
         return answer
 

@@ -62,7 +62,7 @@ def test_it_does_not_go_without_a_choice(tmp_path: Path) -> None:
     env = clean_environment(tmp_path)
     done = run([system_tool("docker-compose"), "-f", COMPOSE, "config"], env=env, check=False)
     assert done.code != 0
-    assert "say what anybody may do" in done.err
+    assert "say what clients may do" in done.err
 
 
 def test_every_secret_is_one_that_is_made_and_there_is_no_other(tmp_path: Path, secrets: Path) -> None:

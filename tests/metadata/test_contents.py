@@ -28,9 +28,10 @@ def add_manifest(
     subject: str | None = None,
     artifact_type: str = "",
     references: tuple[tuple[str, str], ...] = (),
+    payload: bytes = b"",
 ) -> bool:
     repository_id = repositories.ensure(s, repository, 1)
-    payload = b'{"n":%d}' % number
+    payload = payload or b'{"n":%d}' % number
     new = not manifests.exists(s, repository, digest(number))
     if new:
         manifests.put(
@@ -260,6 +261,36 @@ def test_referrers_are_those_of_the_repository_in_order_of_digest(database: Data
     assert numbers("none") == []
     first = database.read_now(lambda s: manifests.referrers(s, "app", digest(1), "sig", "", 1))
     assert first == [ReferrerRow(digest(3), "text/m", 7, "sig", '{"a":"b"}')]
+
+
+def test_what_an_index_at_a_tag_lists_is_found_without_reading_it(database: Database) -> None:
+    def fill(s: Session) -> None:
+        for number, kind in ((5, "sbom"), (3, "sig"), (4, "sbom")):
+            add_manifest(s, "app", number, artifact_type=kind)
+        add_manifest(s, "app", 6, subject=digest(2), artifact_type="sig")
+        add_manifest(s, "other", 7, artifact_type="sig")
+        named = (("layer", digest(9)), *(("manifest", digest(number)) for number in (3, 4, 5, 6, 7, 8)))
+        add_manifest(s, "app", 9, references=named)
+        add_tag(s, "app", "list", 9)
+
+    database.write_now(fill)
+
+    def numbers(kind: str | None, after: str = "", limit: int = 9) -> list[str]:
+        rows = database.read_now(lambda s: manifests.listed(s, "app", "list", kind, after, limit))
+        return [row.digest for row in rows]
+
+    assert numbers(None) == [digest(3), digest(4), digest(5)]
+    assert numbers("sbom", digest(4)) == [digest(5)]
+    assert numbers(None, digest(3), 1) == [digest(4)]
+    assert database.read_now(lambda s: manifests.listed(s, "app", "no list", None, "", 9)) == []
+
+
+def test_annotations_of_long_manifests_are_asked_for(database: Database) -> None:
+    database.write_now(lambda s: add_manifest(s, "app", 3, subject=digest(1), payload=b"x" * 4097))
+    (row,) = database.read_now(lambda s: manifests.referrers(s, "app", digest(1), None, "", 9))
+    assert (row.size, row.annotations_json) == (4097, None)
+    asked = [manifests.ask_annotations("app", digest(3)), manifests.ask_annotations("app", digest(4))]
+    assert database.read_now(lambda s: s.batch(asked)) == [[('{"a":"b"}',)], []]
 
 
 def test_a_tag_moves_and_its_history_says_so(database: Database) -> None:

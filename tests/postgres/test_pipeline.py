@@ -61,7 +61,7 @@ async def test_many_reads_share_a_connection_and_each_has_its_own_answer(databas
 
     found = await asyncio.gather(*(database.read(lambda s, n=n: both(s, n)) for n in range(19) for _ in range(20)))  # type: ignore[misc]
     assert found == [(ids[n], ids[n + 1]) for n in range(19) for _ in range(20)]
-    assert connections(url) <= 3  # the writer, and lanes that came while the first was new
+    assert connections(url) <= 3  # the writer, and connections that came while the first was new
 
 
 async def test_whoever_fails_when_told_takes_nobody_along(
@@ -71,14 +71,14 @@ async def test_whoever_fails_when_told_takes_nobody_along(
     await generation(database)
 
     def fails(*_: object) -> None:
-        raise LookupError("a defect of whoever waits")
+        raise LookupError("a defect of the callback")
 
     database.read_soon(backend, fails)
     database.generation_soon(fails)
     async with asyncio.timeout(5):
         assert await generation(database) is not None
         assert await database.read(backend) == first  # on the connection there was
-    assert caplog.text.count("LookupError: a defect of whoever waits") == 2
+    assert caplog.text.count("LookupError: a defect of the callback") == 2
 
 
 async def test_a_connection_that_is_reset_is_missed_at_once(url: str) -> None:

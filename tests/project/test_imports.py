@@ -29,8 +29,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "registry.moving": ("storage", "registry.metadata"),
     "registry.held": ("registry.config",),
     "registry.storage_marker": ("storage", "registry.config", "registry.held", "registry.metadata"),
+    "registry.background": ("storage", "registry.metadata", "registry.services", "registry.config"),
     "registry.app": (
         "storage",
+        "registry.background",
         "registry.cores",
         "registry.storage_marker",
         "registry.oci",

@@ -11,28 +11,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 
 from registry.transport.limits import Limits
-from registry.transport.protocol import serving
-from registry.transport.reaper import Reaper
+from registry.transport.protocol import Service
 from tests.protocol.client import Connection, Response
 from tests.transport.application import Application
 
 
 class Served(uvicorn.Server):
+    """Ends what it serves with."""
+
     app: Application
-
-    """Looks at its connections often, so that tests of time are short."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.reaper = Reaper(self.server_state.connections, asyncio.get_running_loop(), every=0.05)
+    service: Service
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        self.reaper.stop()
+        self.service.stop()
         await asyncio.get_running_loop().run_in_executor(None, self.app.close)
 
 
@@ -92,10 +89,11 @@ def running(
     folder: Path, loop: str, limits: Limits | None = None, *, tls: bool = False, drain: int = 10
 ) -> Iterator[Server]:
     app = Application(limits or Limits(), folder)
+    service = Service(app, look_every=0.05)  # so that tests of time are short
     key, cert = certificate(folder) if tls else (None, None)
     config = uvicorn.Config(
         app.serve,
-        http=serving(app),
+        http=cast("type[asyncio.Protocol]", service.protocol),
         ws="none",
         lifespan="off",
         loop=loop,
@@ -111,7 +109,7 @@ def running(
     listener = socket.create_server(("127.0.0.1", 0), backlog=200)
     address = listener.getsockname()
     served = Served(config)
-    served.app = app
+    served.app, served.service = app, service
     thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not served.started:

@@ -57,7 +57,31 @@ MALFORMED = [
     head("Transfer-Encoding: gzip, chunked", body="0\r\n\r\n"),
     head("Transfer-Encoding: xchunked", body="0\r\n\r\n"),
     head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body="0\r\n\r\n"),
-    head("Transfer-Encoding: chunked", "Connection: upgrade", "Upgrade: h2c", body="0\r\n\r\n"),
+    b"POST /take HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: http://x/\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x@y\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x:port\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x, y\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: [x]\r\n\r\n",
+    b"GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET\t/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b" GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / http/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+    b"GET a HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET * HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"G(T / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET http://u:p@x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n",
+    head("Transfer-Encoding: chunked", body="0\r\nno colon\r\n\r\n"),
+    head("Transfer-Encoding: chunked", body="0\r\na b: c\r\n\r\n"),
+    head("Transfer-Encoding: chunked", body="0\r\na: b\x00\r\n\r\n"),
+    head("Transfer-Encoding: chunked", body="0\r\n folded: c\r\n\r\n"),
     head("A: b", " folded: x"),
     head("A: b\x00c"),
     head("A b: c"),
@@ -74,6 +98,24 @@ MALFORMED = [
 @pytest.mark.parametrize("wire", MALFORMED)
 def test_malformed(plain: Server, wire: bytes) -> None:
     refused(plain, wire, 400, 505)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"GET /slow/a?seconds=0 HTTP/1.1\r\nHost: \r\n\r\n",
+        b"GET /slow/a?seconds=0 HTTP/1.1\r\nHost: [::1]:5000\r\n\r\n",
+        b"GET /slow/a?seconds=0 HTTP/1.1\r\nHost: 127.0.0.1:\r\n\r\n",
+        b"GET /slow/a?seconds=0 HTTP/1.1\r\nHost:\t x_y.example:5000 \t\r\n\r\n",
+        b"GET http://other:5000/slow/a?seconds=0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /slow/a?seconds=0 HTTP/1.1\r\nHost: x\r\nEmpty:\r\nText: \xff\t\xe9\r\n\r\n",
+        b"\r\nGET /slow/a?seconds=0 HTTP/1.1\r\nhOST: x\r\n\r\n",
+    ],
+)
+def test_well_formed(plain: Server, wire: bytes) -> None:
+    with plain.connect() as connection:
+        connection.send(wire)
+        assert connection.read().body == b"/slow/a"
 
 
 @pytest.mark.parametrize("wire", MALFORMED[:8])

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from registry.transport.response import lines
 from tests.protocol.client import chunks, encode
 from tests.transport.content import arrived, data
 from tests.transport.server import Server
@@ -165,9 +166,26 @@ def test_upgrades_are_ignored(server: Server, protocol: str) -> None:
     }
     body = data(100_000)
     with server.connect() as connection:
-        wire = encode("GET", "/slow?seconds=0", headers) * 3 + encode("POST", "/take", headers, body)
+        chunked = encode("POST", "/take", {**headers, "Transfer-Encoding": "chunked"}) + chunks(body, 30_000)
+        wire = encode("GET", "/slow?seconds=0", headers) * 3 + encode("POST", "/take", headers, body) + chunked
         connection.send(wire + encode("GET", "/express/2"))
         for _ in range(3):
             assert connection.read().status == 200
         arrived(connection.read(), body)
+        arrived(connection.read(), body)
         assert connection.read().body == b"ee"
+
+
+def test_names_of_headers_are_written_as_the_specifications_print_them() -> None:
+    names = b"Content-Type Docker-Content-Digest Docker-Upload-UUID Docker-Distribution-API-Version ETag OCI-Subject"
+    names += b" OCI-Filters-Applied OCI-Tag OCI-Chunk-Min-Length WWW-Authenticate Location Range X-Request-Id"
+    written = lines([(name.lower(), b"x") for name in names.split()])
+    assert written == b"".join(name + b": x\r\n" for name in names.split())
+
+
+def test_what_is_sent_is_never_guessed_to_be_a_page(server: Server) -> None:
+    for target in ("/express/1", "/slow?seconds=0", "/early", "/short/now/a"):
+        assert server.get(target).header("x-content-type-options") == "nosniff"
+    with server.connect() as connection:
+        connection.send(b"nonsense\r\n\r\n")
+        assert connection.read().header("x-content-type-options") == "nosniff"

@@ -5,7 +5,7 @@ import click
 from registry.config import load
 
 
-@click.command(help="Check a configuration file by itself, without flags and environment.")
+@click.command(help="Check a configuration file alone, without flags and environment.")
 @click.argument("file")
 def command(file: str) -> None:
     """Load the file and say that it is right."""

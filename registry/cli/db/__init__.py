@@ -3,8 +3,8 @@
 from registry.cli.verbs import Verbs
 
 VERBS = {
-    "copy": "Copy the database to another, while the registry takes no changes; it takes none afterwards.",
-    "writable": "Let a registry that was copied take changes again.",
+    "copy": "Copy the database to another; this one is read-only afterwards.",
+    "writable": "Make a registry that was copied writable again.",
 }
 
-command = Verbs("db", "registry.cli.db", VERBS, "Copy the database to another, or let it be written to again.")
+command = Verbs("db", "registry.cli.db", VERBS, "Copy the database to another, or make it writable again.")

@@ -19,11 +19,9 @@ SHORT = 5.0
 """How often, at most, what came meanwhile is copied before changes are refused, and seconds that are short enough."""
 
 
-@click.command(
-    help="Copy the database to that of another configuration, the last blobs too; then this one is read-only."
-)
+@click.command(help="Copy the last blobs and the database to another configuration; this one is read-only afterwards.")
 @click.option("--to", required=True, metavar="FILE", help="The configuration file of the destination.")
-@click.option("--replace", is_flag=True, help="Remove what the destination's database holds.")
+@click.option("--replace", is_flag=True, help="Replace what the destination's database holds.")
 @of_blobs
 @configured
 def command(

@@ -9,7 +9,7 @@ from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 
 
-@click.command(help="Let a registry that was copied take changes again; what is pushed to it is not at the copy.")
+@click.command(help="Make a registry that was copied writable again; what is pushed to it does not reach the copy.")
 @configured
 def command(given: tuple[str | None, dict[str, str]]) -> None:
     """Remove what keeps it from being written to."""

@@ -3,7 +3,7 @@
 from registry.cli.verbs import Verbs
 
 VERBS = {
-    "copy": "Copy the bytes of all blobs to another storage; the registry may be running.",
+    "copy": "Copy all blobs to another storage; the registry may be running.",
 }
 
-command = Verbs("storage", "registry.cli.storage", VERBS, "Copy the bytes of blobs to another storage.")
+command = Verbs("storage", "registry.cli.storage", VERBS, "Copy the blobs to another storage.")

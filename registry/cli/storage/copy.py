@@ -6,9 +6,7 @@ from registry.cli.copying import copied, ends, of_blobs, tell_skipped
 from registry.cli.flags import configured
 
 
-@click.command(
-    help="Copy the bytes of all blobs to the storage of another configuration, each verified; go on if ended."
-)
+@click.command(help="Copy all blobs to the storage of another configuration and verify each; may be run again.")
 @click.option("--to", required=True, metavar="FILE", help="The configuration file of the destination.")
 @of_blobs
 @configured

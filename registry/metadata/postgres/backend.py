@@ -100,10 +100,10 @@ class Postgres:
         session = WireSession(wire, self._dialect, self._assumption)
         return PostgresConnection(wire, session, {} if wire.prepares else self._settings)
 
-    def reads(self, loop: asyncio.AbstractEventLoop, lanes: int, observe: Observe) -> Pipeline:
+    def reads(self, loop: asyncio.AbstractEventLoop, connections: int, observe: Observe) -> Pipeline:
         """Reads on so many connections at most."""
         connect = partial(self._wire, writer=False)
-        return Pipeline(loop, connect, self._lost_to_reads, self._dialect, lanes, self._answer_within, observe)
+        return Pipeline(loop, connect, self._lost_to_reads, self._dialect, connections, self._answer_within, observe)
 
     def generations(self, loop: asyncio.AbstractEventLoop) -> Generations:
         """What was committed so far, on a connection of its own."""

@@ -23,7 +23,7 @@ class Generations:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """`pipeline` has one lane, and no other use."""
+        """`pipeline` has one connection, and no other use."""
         self._pipeline = pipeline
         self._waiting: list[Told] = []
         self._asking = False

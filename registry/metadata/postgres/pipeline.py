@@ -1,11 +1,11 @@
-"""Reads of one event loop, many on one connection: nobody blocks, no thread is woken, and round trips are shared.
+"""Reads of one event loop, many on one connection: no thread blocks or is woken, and round trips are shared.
 
 A read is run on the answers that are there (see `replay`); where it asks for one more, its statement goes out with
 those of all other reads of the moment, and when the answer has come it is run again.
 
-    queue --turn of the loop--> a lane that waits for nothing, a new one, or the one that waits for least
-          --answer--> run again: done, or the next statement on the same lane
-          --lane lost--> once more from the beginning, on another lane
+    queue --turn of the loop--> a connection that waits for nothing, a new one, or the one that waits for least
+          --answer--> run again: done, or the next statement on the same connection
+          --connection lost--> once more from the beginning, on another connection
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from sqlalchemy import Dialect
 from registry.metadata.backend import Observe
 from registry.metadata.errors import DatabaseUnavailable
 from registry.metadata.postgres.replay import Done, Read
-from registry.metadata.postgres.wire import Answer, Wire
+from registry.metadata.postgres.wire import Result, Wire
 from registry.metadata.session import Session
 
-LOOK = 0.5
-"""Seconds between two looks for lanes that do not answer."""
+LOOK_SECONDS = 0.5
+"""Between two looks for connections that do not answer."""
 
-SLOW = 0.005
-"""Seconds after which a lane that has not answered is not given more, if there can be another."""
+SLOW_SECONDS = 0.005
+"""After which a connection that has not answered is not given more, if there can be another."""
 
 
-class Lane:
+class ReadConnection:
     """One connection, and the reads that wait for it in order."""
 
     def __init__(self, wire: Wire, owner: "Pipeline") -> None:
@@ -39,12 +39,12 @@ class Lane:
         self.reads: deque[Read] = deque()
         self.waits_since = 0.0
         self._owner = owner
-        self._answers: list[Answer] = []
+        self._answers: list[Result] = []
         self._writing = False
         owner.loop.add_reader(wire.fileno, self._readable)
 
     def send(self, reads: list[Read]) -> None:
-        """Send the next statement of each. They are the lane's from here on, whatever comes of it."""
+        """Send the next statement of each. They are the connection's from here on, whatever comes of it."""
         if not self.reads:
             self.waits_since = perf_counter()
         self.reads.extend(reads)
@@ -94,7 +94,7 @@ class Lane:
             self.reads.extendleft(reversed(again))
             self._owner.lost(self, error)
 
-    def _answered(self, answer: Answer) -> bool:
+    def _answered(self, answer: Result) -> bool:
         read = self.reads[0]
         if answer.error is not None:
             if self._owner.is_lost(answer.error):
@@ -114,7 +114,7 @@ class Pipeline:
         connect: Callable[[], Wire],
         is_lost: Callable[[BaseException], bool],
         dialect: Dialect,
-        lanes: int,
+        connections: int,
         within: float,
         observe: Observe,
     ) -> None:
@@ -122,17 +122,17 @@ class Pipeline:
         self.is_lost = is_lost
         self.dialect = dialect
         self._connect = connect
-        self._most = lanes
+        self._most = connections
         self._within = within
         self._observe = observe
-        self._lanes: list[Lane] = []
+        self._connections: list[ReadConnection] = []
         self._connecting = 0
         self._not_before = 0.0
         self.joined = 0
-        """How many connections there have been; with one lane, it tells the connection of now from all before."""
+        """How many connections there have been; where one is allowed at a time, it tells this one from those before."""
         self._queue: list[Read] = []
         self._closed = False
-        self._look = loop.call_later(LOOK, self._look_for_silence)
+        self._look = loop.call_later(LOOK_SECONDS, self._look_for_silence)
 
     def read(self, fn: Callable[[Session], Any]) -> "asyncio.Future[Any]":
         """The outcome of a read, with errors as the driver raises them."""
@@ -151,17 +151,17 @@ class Pipeline:
         self._queue.append(read)
 
     def resume(self) -> None:
-        """A lane has answered: there may be a place for what waits for a new one."""
+        """A connection has answered: there may be a place for what waits for a new one."""
         if self._queue and self._connecting:
             self._turn()
 
-    def lost(self, lane: Lane, error: BaseException) -> None:
-        """The lane is of no more use; what it has not answered is tried once more."""
-        if lane not in self._lanes:
+    def lost(self, connection: ReadConnection, error: BaseException) -> None:
+        """The connection is of no more use; what it has not answered is tried once more."""
+        if connection not in self._connections:
             return
-        self._lanes.remove(lane)
+        self._connections.remove(connection)
         waiting = bool(self._queue)
-        for read in lane.close():
+        for read in connection.close():
             if read.tried or not self.is_lost(error):
                 read.fail(error)
             else:
@@ -190,9 +190,9 @@ class Pipeline:
         self._look.cancel()
         error = DatabaseUnavailable("database is closed")
         reads, self._queue = self._queue, []
-        for lane in self._lanes:
-            reads.extend(lane.close())
-        self._lanes.clear()
+        for connection in self._connections:
+            reads.extend(connection.close())
+        self._connections.clear()
         for read in reads:
             read.fail(error)
 
@@ -202,30 +202,30 @@ class Pipeline:
         self._queue = queue
         if not queue:
             return
-        lane = self._quickest()
-        if lane is None:
+        connection = self._quickest()
+        if connection is None:
             return  # they wait in the queue until one is connected
         self._queue = []
-        self._send(lane, queue)
+        self._send(connection, queue)
 
-    def _quickest(self) -> Lane | None:
-        """Of the lanes that are not held up by a slow statement the one with least to do; or None while one is made."""
+    def _quickest(self) -> ReadConnection | None:
+        """Of the connections that no slow statement holds up the one with least to do; or None while one is made."""
         now = perf_counter()
-        quick = [lane for lane in self._lanes if not lane.reads or now - lane.waits_since < SLOW]
-        # Where there is no lane at all nobody else would ever look at the queue again: that cannot be put off.
-        may = now > self._not_before or not self._lanes
-        if not quick and may and len(self._lanes) + self._connecting < self._most:
+        quick = [each for each in self._connections if not each.reads or now - each.waits_since < SLOW_SECONDS]
+        # Where there is no connection at all, nothing else would ever look at the queue again: that cannot wait.
+        may = now > self._not_before or not self._connections
+        if not quick and may and len(self._connections) + self._connecting < self._most:
             self._connecting += 1
             self.loop.run_in_executor(None, self._connected)
         if not quick and self._connecting:
             return None
-        return min(quick or self._lanes, key=lambda lane: len(lane.reads), default=None)
+        return min(quick or self._connections, key=lambda each: len(each.reads), default=None)
 
-    def _send(self, lane: Lane, reads: list[Read]) -> None:
+    def _send(self, connection: ReadConnection, reads: list[Read]) -> None:
         try:
-            lane.send(reads)
+            connection.send(reads)
         except Exception as error:
-            self.lost(lane, error)
+            self.lost(connection, error)
 
     def _connected(self) -> None:
         wire, error = None, None
@@ -246,9 +246,9 @@ class Pipeline:
                 wire.close()
                 return
             self.joined += 1
-            self._lanes.append(Lane(wire, self))
-        elif self._lanes or self._connecting:
-            self._not_before = perf_counter() + LOOK
+            self._connections.append(ReadConnection(wire, self))
+        elif self._connections or self._connecting:
+            self._not_before = perf_counter() + LOOK_SECONDS
         elif error is not None:
             reads, self._queue = self._queue, []
             for read in reads:
@@ -258,11 +258,12 @@ class Pipeline:
 
     def _look_for_silence(self) -> None:
         now = perf_counter()
-        for lane in [lane for lane in self._lanes if lane.reads and now - lane.waits_since > self._within]:
-            for read in lane.reads:
+        silent = [each for each in self._connections if each.reads and now - each.waits_since > self._within]
+        for connection in silent:
+            for read in connection.reads:
                 read.tried = True  # it has waited long enough
-            self.lost(lane, DatabaseUnavailable(f"database does not answer within {self._within:g} seconds"))
-        self._look = self.loop.call_later(LOOK, self._look_for_silence)
+            self.lost(connection, DatabaseUnavailable(f"database does not answer within {self._within:g} seconds"))
+        self._look = self.loop.call_later(LOOK_SECONDS, self._look_for_silence)
 
     def _observed(self, done: Done, started: float) -> Done:
         observe = self._observe

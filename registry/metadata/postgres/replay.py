@@ -25,7 +25,7 @@ def tell(who: Callable[..., None], *what: object) -> None:
     try:
         who(*what)
     except Exception:
-        log.exception("whoever waited for a read failed when it was told")
+        log.exception("a callback of a read failed")
 
 
 class Wanted(BaseException):

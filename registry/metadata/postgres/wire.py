@@ -48,7 +48,7 @@ class NotRun(psycopg.DatabaseError):
     """A statement before this one failed."""
 
 
-class Answer(NamedTuple):
+class Result(NamedTuple):
     """What a statement came to: rows, how many it touched, what the server says it did, or what went wrong."""
 
     rows: list[Row]
@@ -133,10 +133,10 @@ class Wire:
         """Give to the socket what it takes now; whether there is more."""
         return bool(self._pg.flush())
 
-    def receive(self) -> list[Answer]:
+    def receive(self) -> list[Result]:
         """Wait for the answers to all that was sent up to one `finish`, in order."""
         within = self._within
-        answers: list[Answer] = []
+        answers: list[Result] = []
         deadline = time.monotonic() + within
         poll = select.poll()
         poll.register(self.fileno, _BOTH if self.flush() else _READ)
@@ -156,7 +156,7 @@ class Wire:
         while self._gone.poll(0):
             self._pg.consume_input()
 
-    def collect(self, answers: list[Answer]) -> bool:
+    def collect(self, answers: list[Result]) -> bool:
         """Add what has been read to `answers`; True when that was all up to one `finish`."""
         pg = self._pg
         while not pg.is_busy():
@@ -184,20 +184,20 @@ class Wire:
             os.close(fileno)
         self.connection.close()
 
-    def _answer(self, result: PGresult) -> Answer:
+    def _answer(self, result: PGresult) -> Result:
         status = result.status
         if status == _FATAL:
             if self._pg.status == pq.ConnStatus.BAD:
                 raise psycopg.OperationalError(self._pg.get_error_message())
-            return Answer([], 0, None, error_from_result(result))
+            return Result([], 0, None, error_from_result(result))
         if status == _ABORTED:
             error, self._unprepared = self._unprepared, None
-            return Answer([], 0, None, error or NotRun("not run, as a statement before it failed"))
+            return Result([], 0, None, error or NotRun("not run, as a statement before it failed"))
         rows: list[Row] = []
         if result.nfields:
             self._transformer.set_pgresult(result, format=_BINARY)
             rows = self._transformer.load_rows(0, result.ntuples, tuple)
-        return Answer(rows, result.command_tuples or 0, result.command_status, None)
+        return Result(rows, result.command_tuples or 0, result.command_status, None)
 
 
 class WireSession(Session):
@@ -248,7 +248,7 @@ class WireSession(Session):
         self._waiting = True
         self._wire.send(text, params)
 
-    def ask(self, text: str, params: Iterable[object] = ()) -> Answer:
+    def ask(self, text: str, params: Iterable[object] = ()) -> Result:
         """The answer to this statement; raises the error of the first that failed of those that went with it."""
         self._wire.send(text, params)
         return self._checked(self._settled())[-1]
@@ -258,11 +258,11 @@ class WireSession(Session):
         if self._waiting:
             self._settled()
 
-    def _ask(self, statement: Statement, params: dict[str, object]) -> Answer:
+    def _ask(self, statement: Statement, params: dict[str, object]) -> Result:
         text, names = statement.numbered(self.dialect)
         return self.ask(text, [params[name] for name in names])
 
-    def _checked(self, answers: list[Answer]) -> list[Answer]:
+    def _checked(self, answers: list[Result]) -> list[Result]:
         for answer in answers:
             if answer.error is not None:
                 if answer.error.sqlstate == NOT_SO:
@@ -270,7 +270,7 @@ class WireSession(Session):
                 raise answer.error
         return answers
 
-    def _settled(self) -> list[Answer]:
+    def _settled(self) -> list[Result]:
         self._waiting = False
         self._wire.finish()
         return self._wire.receive()

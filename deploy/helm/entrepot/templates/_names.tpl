@@ -32,7 +32,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- /* What cannot work is refused here, in one sentence, and not by a pod that does not start. */ -}}
 {{- define "entrepot.check" -}}
-{{- if not .Values.anonymous }}{{ fail "anonymous must be chosen: what may anybody do, pull, push or full" }}{{ end }}
+{{- if not .Values.anonymous }}{{ fail "anonymous must be chosen, what clients may do: pull, push or full" }}{{ end }}
 {{- $driver := dig "storage" "driver" "filesystem" .Values.config }}
 {{- if include "entrepot.several" . }}
 {{- if ne $driver "s3" }}{{ fail "several replicas need a bucket: set config.storage.driver to s3, and config.s3.bucket" }}{{ end }}

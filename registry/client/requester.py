@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-from registry.client.answer import Answer
 from registry.client.authorizer import Authorizer
 from registry.client.challenge import parse
 from registry.client.endpoint import Origin, origin_of
 from registry.client.errors import InvalidAnswer, Unreachable
 from registry.client.refusal import refusal
+from registry.client.response import Response
 from registry.client.transport import Body, Request, RetryPolicy, Transport
 
 PULL = "pull"
@@ -28,11 +28,11 @@ def scope(name: str, actions: str) -> frozenset[str]:
 class Page(NamedTuple):
     """An answer, closed by now, and all its bytes."""
 
-    answer: Answer
+    answer: Response
     payload: bytes
 
 
-class Session:
+class Requester:
     """`origin` is the registry; Authorization goes nowhere else."""
 
     def __init__(self, origin: Origin, transport: Transport, authorizer: Authorizer, retry: RetryPolicy) -> None:
@@ -51,7 +51,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         repeatable: bool = True,
-    ) -> Answer:
+    ) -> Response:
         """The answer, of status 2xx; to be closed. `url` may be relative to the registry, `what` begins error texts.
 
         Raises RegistryError for 400 and more, InvalidAnswer for the rest, Unreachable.

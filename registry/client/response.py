@@ -18,7 +18,7 @@ _DRAINED = 1 << 16
 """Bytes that are worth reading to keep a connection; with more left it is closed."""
 
 
-class Answer:
+class Response:
     """Closed by whoever asked; the connection is used again when all bytes were read."""
 
     def __init__(self, response: BaseHTTPResponse, url: str) -> None:
