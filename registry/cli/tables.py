@@ -11,7 +11,7 @@ from registry.metadata.errors import DatabaseError, DatabaseUnavailable
 from registry.metadata.files import lost_log
 from registry.metadata.schema import upgrade
 
-WAIT = 30.0
+WAIT_SECONDS = 30.0
 """Seconds that a database may take to come up, as when both are started together."""
 
 PAUSE = 0.5
@@ -22,7 +22,7 @@ def upgraded(config: Config) -> str:
     shown = hide_passwords(config.database.url)
     if config.database.url.startswith("sqlite:") and (lost := lost_log(config.database.url.partition("///")[2])):
         click.echo(f"entrepot: {lost}", err=True)
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + WAIT_SECONDS
     told = False
     while True:
         try:
