@@ -17,7 +17,7 @@ from registry.config.types import hide_passwords
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.schema import HEAD, current
-from registry.moving.blob_copy import BlobCopy, Failure, CopyProgress
+from registry.moving.blob_copy import BlobCopy, CopyProgress, Failure
 from registry.storage_marker import described, driver_of
 from storage.checked import Checked
 from storage.content import ContentStore
