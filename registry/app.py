@@ -97,6 +97,7 @@ class App:
         self.fast, self.cached = fast_path.fast, fast_path.cached
         work = recurring(config, database, checked, content, pool, uploads, quarantine, self._noted)
         self._jobs = Jobs(database, work)
+        uploads.used = self._jobs.wake
 
     def _lags(self) -> list[Lag]:
         """None where the database says nothing: the other metrics are wanted then more than ever."""

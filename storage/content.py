@@ -7,7 +7,7 @@ file is as long and was last changed when the state says, and the machine has no
 power cut may take back bytes that were hashed). Otherwise the file is read and hashed once, at the end.
 
 Where the driver is not local, the state is the truth about what has come in. Bytes that storage cannot rename lie at a
-`place` of their own for good: whoever keeps the index keeps it with the digest, and gives it back with every call.
+`place` of their own for good: the index keeps it with the digest, and gives it back with every call.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class ContentStore:
     def resume(self, upload_path: str, state: IngestState, algorithm: str = "sha256") -> Ingest:
         """Go on where the partial file ends, whatever `state` says; a `state` that fits saves reading it again.
 
-        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, Busy while somebody else
-        writes to it, InvalidDigest.
+        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, InvalidDigest, Busy while
+        another request writes to it.
         """
         running = hasher(algorithm)
         writer = self._driver.resume(upload_path, None, state.writer)

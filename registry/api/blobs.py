@@ -24,7 +24,7 @@ SMALL_BLOB_BYTES = 64 * 1024
 """Blobs up to this size are read and sent in one go."""
 
 FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
-"""A digest's bytes never change; `private`, as not everybody may have them."""
+"""A digest's bytes never change; `private`, as not every client may have them."""
 
 
 async def get(request: Request, services: Services) -> Answer:

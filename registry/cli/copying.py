@@ -118,7 +118,7 @@ def ends(given: tuple[str | None, dict[str, str]], to: str) -> Iterator[Ends]:
     except (DatabaseError, StorageError) as error:
         raise click.ClickException(str(error)) from None
     finally:
-        destination.close()  # first: its thread reads the source, also when nobody waits for it any more
+        destination.close()  # first: its thread reads the source, also when no caller waits for it any more
         source.close()
 
 

@@ -26,7 +26,7 @@ _MARGIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token with what it was asked for; `until` is by the clock of whoever read it, in seconds."""
+    """A bearer token with what it was asked for; `until` is by the clock of its reader, in seconds."""
 
     value: str
     scopes: frozenset[str]

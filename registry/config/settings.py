@@ -69,7 +69,7 @@ class Server(Section, frozen=True, kw_only=True):
 
 
 class Access(Section, frozen=True, kw_only=True):
-    """What somebody without a name may do."""
+    """What clients may do without a name."""
 
     anonymous: Annotated[str, Choice(("", "pull", "push", "full"))] = ""
 

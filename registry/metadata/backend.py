@@ -80,7 +80,7 @@ class Backend(Protocol):
 
 
 class Reads(Protocol):
-    """Reads of one event loop that block nobody; called on that loop."""
+    """Reads of one event loop that block no thread; called on that loop."""
 
     loop: asyncio.AbstractEventLoop
 

@@ -163,6 +163,15 @@ class Database:
         self._writer.submit(fn, durable, None, future, always)
         return future.result()
 
+    @property
+    def durable_writes(self) -> int:
+        """How many this process has asked for: while it stays the same, no client's push or delete came here."""
+        return self._writer.durable_writes
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each commit of this process, on another thread; it must be quick and not raise."""
+        self._writer.after_commit = call
+
     def check(self) -> None:
         """Write and read a row; raises DatabaseError when the database does not do both. Blocks: not for the loop."""
         at = now_ms()

@@ -2,7 +2,7 @@
 
 A job is free when no one holds it or when its lease has lapsed, and due when its time has come. `finish`, `fail` and
 `renew` answer False to an owner that has lost its lease: what it did must then not be counted. A time that is further
-ahead than anybody could mean was written by a clock that was wrong, and is not waited for.
+ahead than is plausible was written by a clock that was wrong, and is not waited for.
 """
 
 from typing import NamedTuple
@@ -63,6 +63,11 @@ _TAKE = Statement(
     .where(jobs.c.id == bindparam("job_id"), jobs.c.run_at <= bindparam("at"), _IS_FREE)
     .values(owner=bindparam("holder"), leased_until=bindparam("until"), attempts=jobs.c.attempts + ONE)
 )
+_RECURRING = Statement(
+    select(jobs.c.run_at, jobs.c.owner, jobs.c.leased_until, jobs.c.every_ms).where(
+        jobs.c.kind == bindparam("kind"), jobs.c.every_ms.is_not(None)
+    )
+)
 _RENEW = Statement(update(jobs).where(_OWN).values(leased_until=bindparam("until")))
 _AGAIN = Statement(
     update(jobs).where(_OWN).values(run_at=bindparam("next_run_at"), attempts=_ZERO, error=_NOBODY, **_FREED)
@@ -75,6 +80,16 @@ _FAIL = Statement(update(jobs).where(_OWN).values(run_at=bindparam("retry_at"), 
 def ensure(s: Session, kind: str, every_ms: int, at: int) -> None:
     """Have one recurring job of this kind, first due at this time; an existing one takes the new interval."""
     s.defer(_ENSURE, kind=kind, every_ms=every_ms, at=at, latest=at + every_ms)
+
+
+def may_lease(s: Session, kind: str, every_ms: int, at: int, lease_ms: int) -> bool:
+    """Whether `ensure` and `lease` would do anything: for a look that writes nothing."""
+    row = s.one(_RECURRING, kind=kind)
+    if row is None:
+        return True
+    run_at, owner, leased_until, kept = row
+    is_due = run_at <= at or run_at > at + every_ms or kept != every_ms
+    return is_due and (not owner or leased_until <= at or leased_until > at + 2 * lease_ms)
 
 
 def enqueue(s: Session, kind: str, payload: str, run_at: int) -> int:

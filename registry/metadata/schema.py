@@ -69,7 +69,7 @@ def _migrate(url: str, step: "Callable[[Config], None]") -> None:
             connection.exec_driver_sql("BEGIN EXCLUSIVE")
         else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
-            # Whoever serves meanwhile waits behind a change of a table that waits itself: not for long.
+            # A process that serves meanwhile waits behind a change of a table that waits itself: not for long.
             connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         step(config)
         connection.commit()

@@ -1,9 +1,9 @@
 """SQLite's write-ahead log made durable after the commit, and not within it.
 
 SQLite's own way, `synchronous = FULL`, waits for the disk under the write lock: writers of other processes wait along
-with it. Here a commit only writes to the log; then the lock is free, and whoever must wait for the disk syncs the log,
-with all that stands before in it, whoever wrote that. Others may see a commit a moment before it is durable; what they
-commit on the strength of it stands behind it in the same log.
+with it. Here a commit only writes to the log; then the lock is free, and a writer that must wait for the disk syncs the
+log, with all that stands before in it. Others may see a commit a moment before it is durable;
+what they commit on the strength of it stands behind it in the same log.
 
 A sync that fails leaves nothing to trust: the system may forget the bytes and say nothing the next time. Then nothing
 is begun before a checkpoint has copied the log into the database and synced that.

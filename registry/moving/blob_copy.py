@@ -2,7 +2,7 @@
 
 What the destination has with the right size is left, so a copy that was ended in any way goes on where it was. What is
 copied is written aside and seen under its digest whole or not at all, as with a push. What cannot be read, or is not
-what its digest says, is named, and left out if whoever copies says so.
+what its digest says, is named, and left out if asked for.
 """
 
 from __future__ import annotations

@@ -64,6 +64,11 @@ class Scrubber:
         self._rate = rate
         self._again_after = again_after
 
+    async def is_due(self) -> bool:
+        """Whether any blob is."""
+        before = now_ms() - int(self._again_after * 1000)
+        return bool(await self._database.read(lambda session: blobs.to_verify(session, before, 1)))
+
     async def run(self, turn: float) -> int:
         """How many blobs were checked. Raises StorageError when some could not be read, after the others."""
         before = now_ms() - int(self._again_after * 1000)

@@ -108,7 +108,7 @@ class Pump:
             data = os.read(fd, PIECE)
         except BlockingIOError:
             return
-        except OSError:  # a terminal that nobody has open
+        except OSError:  # a terminal that no process has open
             data = b""
         if not data:
             del self._outputs[fd]

@@ -44,7 +44,7 @@ _INITS = ("docker-init", "tini", "catatonit")
 
 
 class Attach(NamedTuple):
-    """The streams that whoever starts a container wants, from its first byte on."""
+    """The streams for the command that starts a container, from its first byte on."""
 
     stdin: bool = False
     stdout: bool = False

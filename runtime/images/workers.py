@@ -15,7 +15,7 @@ _PATIENCE: Final = 0.2
 
 
 class Stopped(Exception):
-    """Somebody else failed, or the user has had enough."""
+    """Other work failed, or the user has had enough."""
 
 
 class Workers:

@@ -1,8 +1,8 @@
 """Statements on a connection to PostgreSQL, by libpq itself.
 
 A round trip costs more than what the server does in it, and a cursor of psycopg costs as much again. So statements are
-prepared once, sent in libpq's pipeline mode, several in one go where nobody waits for the first, and what comes back is
-read from the socket with a deadline: a server that is frozen, or gone without a word, is noticed by nobody else.
+prepared once, sent in libpq's pipeline mode, several in one go where no caller waits for the first, and the results
+are read from the socket with a deadline: a server that is frozen, or gone without a word, is noticed by nothing else.
 """
 
 import os

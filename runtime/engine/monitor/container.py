@@ -24,7 +24,7 @@ from runtime.engine.monitor.streams import Streams
 from runtime.engine.paths import Paths
 
 LINGER = 2.0
-"""Seconds after the end within which output that somebody else holds open must come."""
+"""Seconds after the end within which output that another process holds open must come."""
 
 
 class Container:
@@ -210,7 +210,7 @@ class Container:
     def _signal(self, number: int) -> None:
         if self._code is None:
             try:
-                os.kill(self.state.pid, number)  # nobody else has this pid: only this process can reap it
+                os.kill(self.state.pid, number)  # no other process has this pid: only this process can reap it
             except ProcessLookupError:
                 return
 

@@ -1,4 +1,4 @@
-"""The monitor as a program, `PLAN FD`, or as a fork of whoever starts the container; FD is the connection to them."""
+"""The monitor as a program, `PLAN FD`, or as a fork of the starting command; FD is the connection to them."""
 
 from __future__ import annotations
 

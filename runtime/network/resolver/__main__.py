@@ -1,4 +1,4 @@
-"""The resolver's program: `python -m runtime.network.resolver RUNNING`, started by `client` and by nobody else.
+"""The resolver's program: `python -m runtime.network.resolver RUNNING`, started by `client` and by no other process.
 
 It leaves its parent, takes the lock, puts its socket where `client` looks for it, says so with one byte on standard
 output, and serves until the last container has gone.
