@@ -16,6 +16,7 @@ from registry.api.dispatch import Dispatcher
 from registry.api.fast_deferred import FastDeferred
 from registry.api.fast_path import FastPath
 from registry.api.origin import Origins
+from registry.api.proxy_files import ProxyFiles
 from registry.api.record import Recorder
 from registry.api.redirects import Redirects
 from registry.api.services import Services
@@ -207,6 +208,7 @@ def _services(
         public_url=config.server.public_url,
         absolute_locations=config.server.absolute_locations,
         redirects=_redirects(config),
+        proxy_files=ProxyFiles(config.server.proxy_sends_files, config.storage.path),
     )
 
 
