@@ -10,7 +10,7 @@ from registry.config.types import hide_passwords
 from registry.metadata.errors import DatabaseError, DatabaseUnavailable
 from registry.metadata.schema import upgrade
 
-WAIT = 30.0
+WAIT_SECONDS = 30.0
 """Seconds that a database may take to come up, as when both are started together."""
 
 PAUSE = 0.5
@@ -19,7 +19,7 @@ PAUSE = 0.5
 def upgraded(config: Config) -> str:
     """Upgrade; the URL, without its password. Raises ClickException with what stands in the way."""
     shown = hide_passwords(config.database.url)
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + WAIT_SECONDS
     told = False
     while True:
         try:

@@ -53,7 +53,7 @@ class Sqlite:
     """The embedded database in one file."""
 
     inline_reads = True
-    patience = 0.0
+    retry_seconds = 0.0
 
     def __init__(self, url: str, *, readers: int = 0, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self.readers = readers
