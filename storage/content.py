@@ -49,8 +49,25 @@ class ContentStore:
             return False
         return True
 
-    def write_marker(self) -> None:
-        self._driver.put(paths.MARK, b"the blobs of an entrepot registry\n")
+    def marker(self) -> str | None:
+        """The number in its marker, "" where it has none, None where there is no marker."""
+        try:
+            text = self._driver.read(paths.MARK, _LONGEST_NOTE).decode("ascii", "replace")
+        except NotFound:
+            return None
+        return text.partition("\n")[2].strip()
+
+    def write_marker(self, number: str = "") -> None:
+        self._driver.put(paths.MARK, f"the blobs of an entrepot registry\n{number}".rstrip("\n").encode() + b"\n")
+
+    def has_blobs(self) -> bool:
+        """Whether there are any bytes of blobs; looks no further than the first."""
+        driver = self._driver
+        for algorithm in driver.list(paths.BLOBS):
+            for two in driver.list(f"{paths.BLOBS}/{algorithm}"):
+                if next(driver.list(f"{paths.BLOBS}/{algorithm}/{two}"), None) is not None:
+                    return True
+        return any(True for _ in driver.list(paths.PLACED))
 
     def begin(self, upload_path: str, algorithm: str = "sha256") -> Ingest:
         """A new partial file, hashed with `algorithm`. Raises Exists when it was begun already, InvalidDigest."""

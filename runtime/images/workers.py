@@ -10,7 +10,7 @@ from typing import Any, Final, Self, TypeVar
 
 _Result = TypeVar("_Result")
 
-_PATIENCE: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 """Seconds between two looks whether to stop."""
 
 
@@ -52,7 +52,7 @@ class Workers:
         """
         while not future.done():
             self.check()
-            futures.wait([future], _PATIENCE)
+            futures.wait([future], _POLL_SECONDS)
         return future.result()
 
     def _run(self) -> None:

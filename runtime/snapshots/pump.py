@@ -11,7 +11,7 @@ from storage.digest import Hash
 _AHEAD = 32
 """Pieces."""
 
-_PATIENCE = 0.2
+_POLL_SECONDS = 0.2
 """Seconds between two looks of who waits: a signal that another thread was given interrupts no wait."""
 
 
@@ -32,7 +32,7 @@ class Pump:
         while True:
             with self._changed:
                 while not self._queue and not self._ended:
-                    self._changed.wait(_PATIENCE)
+                    self._changed.wait(_POLL_SECONDS)
                 if not self._queue:
                     if self._error is not None:
                         raise self._error

@@ -23,7 +23,7 @@ from runtime.engine.monitor.ports import Held
 from runtime.engine.monitor.streams import Streams
 from runtime.engine.paths import Paths
 
-LINGER = 2.0
+LINGER_SECONDS = 2.0
 """Seconds after the end within which output that another process holds open must come."""
 
 
@@ -247,13 +247,13 @@ class Container:
             self._health = None
         self.state.oom_killed = oom.happened(self._counter)
         if self._streams.open:
-            self._timer = self.loop.after(LINGER, self._linger)
+            self._timer = self.loop.after(LINGER_SECONDS, self._linger)
         else:
             self._drained()
 
     def _linger(self) -> None:
         if self.clients.slow:
-            self._timer = self.loop.after(LINGER, self._linger)
+            self._timer = self.loop.after(LINGER_SECONDS, self._linger)
         else:
             self._drained()
 
