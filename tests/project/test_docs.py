@@ -20,7 +20,7 @@ from runtime.cli.group import Verbs as RuntimeVerbs
 from runtime.cli.group import module_of
 from runtime.cli.home import ROOT_VARIABLE, RUN_VARIABLE
 from runtime.cli.settings import VARIABLE
-from tests.project.source import ROOT
+from tests.project.source import ROOT, modules
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -205,6 +205,28 @@ def test_make_targets_named_anywhere_exist() -> None:
     for page in PAGES:
         assert set(re.findall(r"(?:`|^|&& )make ([a-z0-9]+)\b", page.read_text(), re.MULTILINE)) <= targets
     assert set(re.findall(r"^make ([a-z0-9]+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)) <= targets
+
+
+def test_files_named_anywhere_exist() -> None:
+    """By their path, or by its end where the room is clear."""
+    places = [*modules().values(), *(ROOT / "tests").rglob("*.py")]
+    files = [f"/{path.relative_to(ROOT)}" for path in places]
+    for page in PAGES:
+        if page.name == "CHANGELOG.md":
+            continue
+        for named in re.findall(r"`([\w/]+\.py)`|\(([\w/]+\.py)\)", page.read_text()):
+            name = "".join(named)
+            assert any(file.endswith(f"/{name}") for file in files), f"{page.name} names {name}"
+
+
+def test_the_rooms_of_the_architecture_are_the_folders() -> None:
+    drawn = re.search(r"## Rooms\n\n```\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), re.DOTALL)
+    assert drawn is not None
+    for package in ("storage", "registry", "runtime"):
+        part = re.search(rf"^{package}/(.*?)(?=^\S|\Z)", drawn[1], re.DOTALL | re.MULTILINE)
+        assert part is not None
+        folders = {path.name for path in (ROOT / package).iterdir() if (path / "__init__.py").exists()}
+        assert folders - set(re.findall(r"\b(\w+)/", part[1])) == set()
 
 
 def test_the_readme_opens_with_two_commands() -> None:
