@@ -16,6 +16,7 @@ from registry.api.dispatch import Dispatcher
 from registry.api.fast_deferred import FastDeferred
 from registry.api.fast_path import FastPath
 from registry.api.origin import Origins
+from registry.api.proxy_files import ProxyFiles
 from registry.api.record import Recorder
 from registry.api.redirects import Redirects
 from registry.api.services import Services
@@ -41,6 +42,7 @@ from registry.telemetry import logs
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.flusher import Flusher
 from registry.telemetry.metrics import Metrics
+from registry.transport import peer_proof
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage.checked import Checked
@@ -136,6 +138,7 @@ class App:
         self.database.close()
         self._metrics.flush(now=True)
         self._access_log.close()
+        peer_proof.remove()
 
 
 def build(
@@ -207,6 +210,7 @@ def _services(
         public_url=config.server.public_url,
         absolute_locations=config.server.absolute_locations,
         redirects=_redirects(config),
+        proxy_files=ProxyFiles(config.server.proxy_sends_files, config.storage.path),
     )
 
 

@@ -24,7 +24,7 @@ SMALL_BLOB_BYTES = 64 * 1024
 """Blobs up to this size are read and sent in one go."""
 
 FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
-"""A digest's bytes never change; `private`, as not everybody may have them."""
+"""A digest's bytes never change; `private`, as not every client may have them."""
 
 
 async def get(request: Request, services: Services) -> Answer:
@@ -39,6 +39,11 @@ async def get(request: Request, services: Services) -> Answer:
         away = await _away(request, services, blob)
         if away is not None:
             return away
+        file = services.content.local_path(digest, place=blob.where.place)
+        by_proxy = services.proxy_files.of(request, file, blob.size)
+        if by_proxy is not None:
+            blob.close()
+            return Answer(200, [*_headers(digest), (b"content-type", OCTETS), *by_proxy])
         first, last = (spans[0][0], max(end for _, end in spans)) if spans else (0, blob.size - 1)
         reader = await services.pull.opened(blob, first, last - first + 1, request.actor)
     except BaseException:

@@ -211,7 +211,7 @@ def linked_after(s: Session, repository: str, after: int, limit: int) -> list[tu
 
 
 def present(s: Session, digest: str) -> Located | None:
-    """A blob that is there and not quarantined, whoever sees it, or None."""
+    """A blob that is there and not quarantined, in any repository, or None."""
     row = s.one(_PRESENT, digest=digest)
     return None if row is None else Located._make(row)
 

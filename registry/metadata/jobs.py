@@ -2,7 +2,7 @@
 
 A job is free when no one holds it or when its lease has lapsed, and due when its time has come. `finish`, `fail` and
 `renew` answer False to an owner that has lost its lease: what it did must then not be counted. A time that is further
-ahead than anybody could mean was written by a clock that was wrong, and is not waited for.
+ahead than is plausible was written by a clock that was wrong, and is not waited for.
 """
 
 from typing import NamedTuple

@@ -87,7 +87,7 @@ Index(
 )
 STATE_PRESENT = text("state = 'present'")
 Index("ix_blobs_verified", blobs.c.verified_at, sqlite_where=STATE_PRESENT, postgresql_where=STATE_PRESENT)
-HAS_PLACE = text("place != ''")  # whose bytes lie there: asked before bytes that nobody knows are removed
+HAS_PLACE = text("place != ''")  # whose bytes lie there: asked before bytes without a row are removed
 Index("ix_blobs_place", blobs.c.place, sqlite_where=HAS_PLACE, postgresql_where=HAS_PLACE)
 
 repository_blobs = Table(

@@ -7,8 +7,8 @@ Rules:
    So a write may run more than once, and only what its last run did and returned counts.
 3. An error of the database itself, or a commit that fails, fails every write of the batch: nothing of it is there.
 4. A batch commits durably when any write in it asks for that.
-5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for as
-   long as the backend is patient. One lost in the commit may have done all, which nobody can say: that is an error.
+5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for
+   the backend's `retry_seconds`. One lost in the commit may have done all, which cannot be known: that is an error.
 6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
 7. While the read-only window is open, only writes that are made `always` are run; it is looked at in their transaction.
 """
@@ -132,7 +132,7 @@ class GroupWriter:
         return batch, False
 
     def _settle(self, batch: list[_Write]) -> list[_Outcome]:
-        deadline = monotonic() + self._backend.patience
+        deadline = monotonic() + self._backend.retry_seconds
         pause = FIRST_PAUSE
         while True:
             self._committing = False
@@ -231,7 +231,7 @@ def _deliver(outcomes: list[_Outcome]) -> None:
         else:
             by_loop.setdefault(outcome.write.loop, []).append(outcome)
     for loop, theirs in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop was closed: no caller waits any more
             loop.call_soon_threadsafe(_hand_over_all, theirs)
 
 

@@ -1,4 +1,4 @@
-"""`entrepot network prune`: networks that nobody is connected to."""
+"""`entrepot network prune`: networks that no container is connected to."""
 
 import click
 
