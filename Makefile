@@ -8,14 +8,15 @@ FUZZ_STAMP := $(VENV)/.setup-fuzz
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := registry storage runtime migrations tests
 
-# Two processes of tests, each with whole files: most of a test's time is spent waiting.
-TWO := --numprocesses 2 --dist loadfile
+# Several processes of tests, each with whole files: most of a test's time is spent waiting, not computing.
+PROCESSES ?= 4
+SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile
 
 # What follows the verb or the test runner, as in: make serve ARGS="--listen 127.0.0.1:6000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test slow check fmt bench conformance e2e fuzz lock clean
+.PHONY: help setup serve test slow check fmt bench conformance conformance-sqlite conformance-postgresql e2e fuzz lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -27,8 +28,9 @@ serve: $(STAMP) ## start a registry on 127.0.0.1:5000 that keeps its data in ent
 
 test: $(STAMP) ## run the tests, all but those of make e2e, conformance, bench
 	@tests/install-system-packages test
-	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO) tests/protocol
-	$(BIN)/python -m pytest $(TWO) --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
+	@echo "running some 6,000 tests in $(PROCESSES) processes: under ten minutes on two cores"
+	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/protocol
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
 
 check: $(STAMP) ## check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check $(CODE)
@@ -46,7 +48,12 @@ bench: $(STAMP) ## measure against other registries on this machine
 
 conformance: $(STAMP) ## run the official conformance suite of the distribution spec
 	@tests/install-system-packages conformance
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target conformance-sqlite conformance-postgresql
+
+conformance-sqlite: $(STAMP)
 	$(BIN)/python -m tests.conformance $(ARGS)
+
+conformance-postgresql: $(STAMP)
 	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m tests.conformance $(ARGS)
 
 e2e: $(STAMP) ## push and pull real images with real clients
@@ -72,8 +79,9 @@ $(STAMP): requirements.lock pyproject.toml
 		{ echo "make: entrepot needs Python 3.11 or newer; name one with make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "make: no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(PIP) install --require-hashes -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "installing the Python packages of requirements.lock into $(VENV): about a minute"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(FUZZ_STAMP): requirements-fuzz.lock $(STAMP)

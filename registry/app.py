@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from registry.api.dispatch import Dispatcher
 from registry.api.fast_deferred import FastDeferred
 from registry.api.fast_path import FastPath
 from registry.api.origin import Origins
+from registry.api.proxy_files import ProxyFiles
 from registry.api.record import Recorder
 from registry.api.redirects import Redirects
 from registry.api.services import Services
@@ -30,6 +32,7 @@ from registry.services.health import Health
 from registry.services.jobs import Jobs
 from registry.services.lists import Lists
 from registry.services.manifests import Manifests
+from registry.services.noted import Noted
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
@@ -39,6 +42,7 @@ from registry.telemetry import logs
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.flusher import Flusher
 from registry.telemetry.metrics import Metrics
+from registry.transport import peer_proof
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage.checked import Checked
@@ -73,9 +77,11 @@ class App:
         content = ContentStore(checked)
         ensure_marker(content, database, config)
         quarantine = Quarantine(database, content, pool, metrics.damaged)
-        pull = Pull(database, content, quarantine, pool)
+        lease_seconds = config.uploads.expire_after
+        self._noted = Noted(database, lease_seconds)
+        pull = Pull(database, content, quarantine, pool, self._noted)
         self._group = GroupPut(content)
-        publisher = Publisher(database, content, pool, self._group)
+        publisher = Publisher(database, content, pool, self._group, lease_seconds)
         self._uploads = uploads = _uploads(config, database, content, publisher, pool, metrics)
         health = Health(database, checked, pool, lambda: self.draining)
         services = _services(config, database, content, health, metrics, pull, uploads, publisher)
@@ -91,8 +97,9 @@ class App:
         fast_path = FastPath(*answering) if database.inline_reads else FastDeferred(*answering)
         self.serve, self.inline, self.refused = dispatcher.serve, dispatcher.inline, dispatcher.refused
         self.fast, self.cached = fast_path.fast, fast_path.cached
-        work = recurring(config, database, checked, content, pool, uploads, quarantine, pull)
+        work = recurring(config, database, checked, content, pool, uploads, quarantine, self._noted)
         self._jobs = Jobs(database, work)
+        uploads.used = self._jobs.wake
 
     def _lags(self) -> list[Lag]:
         """None where the database says nothing: the other metrics are wanted then more than ever."""
@@ -120,6 +127,8 @@ class App:
         self._flusher.stop()
         await self._jobs.stop()
         await self._uploads.flush()
+        with contextlib.suppress(DatabaseError):
+            await self._noted.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
@@ -129,6 +138,7 @@ class App:
         self.database.close()
         self._metrics.flush(now=True)
         self._access_log.close()
+        peer_proof.remove()
 
 
 def build(
@@ -200,6 +210,7 @@ def _services(
         public_url=config.server.public_url,
         absolute_locations=config.server.absolute_locations,
         redirects=_redirects(config),
+        proxy_files=ProxyFiles(config.server.proxy_sends_files, config.storage.path),
     )
 
 

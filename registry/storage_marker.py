@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from msgspec.structs import asdict, replace
 
 from registry.config import Config
+from registry.config.types import hide_passwords
 from registry.held import Held, StorageMissing
-from registry.metadata import blobs
+from registry.metadata import blobs, pairing
 from registry.metadata.database import Database
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver
 from storage.drivers import load
 from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 OF_CLIENTS = ("redirect", "redirect_expires", "redirect_except_networks", "redirect_except_agents")
 """Settings of the section s3 that are not the driver's."""
@@ -56,13 +60,36 @@ def check_marker(config: Config, held: Held | None = None) -> None:
 
 
 def ensure_marker(content: ContentStore, database: Database, config: Config) -> None:
-    """Mark a new storage, or find it marked; an unmarked one should not be without its bytes."""
-    if content.has_marker():
+    """Mark a new storage with the number of its index, or find it so marked. Raises StorageMissing.
+
+    An unmarked storage should not be without its bytes, and an index that knows of nothing should not be beside bytes.
+    """
+    marker = content.marker()
+    number = database.read_now(pairing.find)
+    if marker and marker == str(number):
         return
-    if config.storage.driver != "memory" and database.read_now(blobs.any_known):
-        what = "is it the right bucket and prefix?" if config.storage.driver == "s3" else "is its disk mounted?"
-        raise StorageMissing(f"{described(config)} is empty, but the database knows of blobs in it; {what}")
-    content.write_marker()
+    is_known = database.read_now(blobs.any_known)
+    if marker is None:
+        if config.storage.driver != "memory" and is_known:
+            what = "is it the right bucket and prefix?" if config.storage.driver == "s3" else "is its disk mounted?"
+            raise StorageMissing(f"{described(config)} is empty, but the database knows of blobs in it; {what}")
+    elif not is_known and content.has_blobs():
+        raise StorageMissing(
+            f"{described(config)} holds blobs, but the database {hide_passwords(config.database.url)} knows of none: "
+            "it is new, or another; restore it from its backup (tags and manifests are nowhere else), or name an empty "
+            "storage to begin anew"
+        )
+    if marker and number is not None:
+        log.warning(
+            "%s was last used with another database than %s: if one of the two was restored or exchanged, see that "
+            "they belong together",
+            described(config),
+            hide_passwords(config.database.url),
+        )
+    elif marker and marker.isdecimal():
+        database.write_now(lambda session: pairing.ensure(session, int(marker)))
+    else:
+        content.write_marker(str(database.write_now(pairing.ensure)))
 
 
 def described(config: Config) -> str:

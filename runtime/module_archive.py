@@ -42,7 +42,7 @@ class _Loader(_importing.SourceFileLoader):
 class ModuleArchive:
     """A finder of modules, asked before all others.
 
-    With `whole` the file is read at once and closed: nobody who comes by this process's descriptors finds it there.
+    With `whole` the file is read at once and closed: who gets hold of this process's descriptors does not find it.
     """
 
     def __init__(self, path: str, *, whole: bool = False) -> None:

@@ -7,7 +7,7 @@ file is as long and was last changed when the state says, and the machine has no
 power cut may take back bytes that were hashed). Otherwise the file is read and hashed once, at the end.
 
 Where the driver is not local, the state is the truth about what has come in. Bytes that storage cannot rename lie at a
-`place` of their own for good: whoever keeps the index keeps it with the digest, and gives it back with every call.
+`place` of their own for good: the index keeps it with the digest, and gives it back with every call.
 """
 
 from __future__ import annotations
@@ -49,8 +49,25 @@ class ContentStore:
             return False
         return True
 
-    def write_marker(self) -> None:
-        self._driver.put(paths.MARK, b"the blobs of an entrepot registry\n")
+    def marker(self) -> str | None:
+        """The number in its marker, "" where it has none, None where there is no marker."""
+        try:
+            text = self._driver.read(paths.MARK, _LONGEST_NOTE).decode("ascii", "replace")
+        except NotFound:
+            return None
+        return text.partition("\n")[2].strip()
+
+    def write_marker(self, number: str = "") -> None:
+        self._driver.put(paths.MARK, f"the blobs of an entrepot registry\n{number}".rstrip("\n").encode() + b"\n")
+
+    def has_blobs(self) -> bool:
+        """Whether there are any bytes of blobs; looks no further than the first."""
+        driver = self._driver
+        for algorithm in driver.list(paths.BLOBS):
+            for two in driver.list(f"{paths.BLOBS}/{algorithm}"):
+                if next(driver.list(f"{paths.BLOBS}/{algorithm}/{two}"), None) is not None:
+                    return True
+        return any(True for _ in driver.list(paths.PLACED))
 
     def begin(self, upload_path: str, algorithm: str = "sha256") -> Ingest:
         """A new partial file, hashed with `algorithm`. Raises Exists when it was begun already, InvalidDigest."""
@@ -60,8 +77,8 @@ class ContentStore:
     def resume(self, upload_path: str, state: IngestState, algorithm: str = "sha256") -> Ingest:
         """Go on where the partial file ends, whatever `state` says; a `state` that fits saves reading it again.
 
-        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, Busy while somebody else
-        writes to it, InvalidDigest.
+        Where the driver is not local, it is gone on with where `state` ends. Raises NotFound, InvalidDigest, Busy while
+        another request writes to it.
         """
         running = hasher(algorithm)
         writer = self._driver.resume(upload_path, None, state.writer)

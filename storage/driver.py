@@ -38,7 +38,7 @@ class Writer(Protocol):
         """Whether `commit` found bytes published as if by it, and cannot tell that they are those written."""
 
     def stat(self) -> Stat:
-        """As `Driver.stat` of a local driver will say until somebody writes to it again."""
+        """As `Driver.stat` of a local driver will say until it is written to again."""
 
     def write(self, data: Buffer) -> None:
         """Append all of it, or raise and leave `size` and the bytes as they were."""
@@ -75,7 +75,7 @@ class Driver(Protocol):
     def local(self) -> bool:
         """Whether operations are calls of this machine: cheap, partial files locked, and telling all about themselves.
 
-        Where it is False, whoever serves sessions keeps the state that `suspend` gives, sees to it that a partial file
+        Where it is False, the caller keeps the state that `suspend` gives, sees to it that a partial file
         has one writer at a time, and asks the storage for nothing that the index knows.
         """
 
@@ -167,7 +167,7 @@ class Adopts(LocalFiles, Protocol):
 
 @runtime_checkable
 class Presigns(Protocol):
-    """A driver whose files can be fetched by anybody who has a URL made for it."""
+    """A driver whose files can be fetched by any client that has a URL made for it."""
 
     def presign(self, path: str, seconds: int, headers: Mapping[str, str]) -> str:
         """A URL good for so many seconds; `headers` are those the answer is to have. The file is not looked at."""
@@ -175,10 +175,10 @@ class Presigns(Protocol):
 
 @runtime_checkable
 class Multipart(Protocol):
-    """A driver whose partial files are hidden in the storage, and stay there when nobody remembers them."""
+    """A driver whose partial files are hidden in the storage, and stay there when they are forgotten."""
 
     def abandoned(self, before: float) -> Iterator[str]:
-        """Partial files begun before that time (seconds since the epoch), whoever began them: "<place> <id>".
+        """Partial files begun before that time (seconds since the epoch), by any process: "<place> <id>".
 
         `paths.mark_of(place)` tells of which upload path each is. One that is still written to may be among them.
         """

@@ -20,7 +20,7 @@ class Exists(StorageError):
 
 
 class Busy(StorageError):
-    """Somebody else is writing to this partial file."""
+    """Another process is writing to this partial file."""
 
 
 class Unfit(StorageError):

@@ -175,11 +175,11 @@ class Ingest:
     # Ends
 
     def suspend(self) -> IngestState:
-        """Close it and keep the bytes; whoever resumes wants the state. Again, or after another end: the same state."""
+        """Close it and keep the bytes; to resume takes the state. Again, or after another end: the same state."""
         if self._end is None:
             try:
                 self.settle()
-                # Before the lock is let go: afterwards the file may be somebody else's.
+                # Before the lock is let go: afterwards the file may belong to another request.
                 state = self._state()
             finally:
                 writer = self._writer.suspend()

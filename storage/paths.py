@@ -46,7 +46,7 @@ def placed(name: str) -> str:
 
 
 def placed_name(upload_path: str) -> str:
-    """A new name for bytes that come in at this upload path: its mark, and digits that nobody has used."""
+    """A new name for bytes that come in at this upload path: its mark, and digits never used before."""
     return upload_mark(upload_path) + os.urandom(_MARK // 2).hex()
 
 

@@ -24,7 +24,7 @@ SMALL_BLOB_BYTES = 64 * 1024
 """Blobs up to this size are read and sent in one go."""
 
 FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
-"""A digest's bytes never change; `private`, as not everybody may have them."""
+"""A digest's bytes never change; `private`, as not every client may have them."""
 
 
 async def get(request: Request, services: Services) -> Answer:
@@ -39,6 +39,11 @@ async def get(request: Request, services: Services) -> Answer:
         away = await _away(request, services, blob)
         if away is not None:
             return away
+        file = services.content.local_path(digest, place=blob.where.place)
+        by_proxy = services.proxy_files.of(request, file, blob.size)
+        if by_proxy is not None:
+            blob.close()
+            return Answer(200, [*_headers(digest), (b"content-type", OCTETS), *by_proxy])
         first, last = (spans[0][0], max(end for _, end in spans)) if spans else (0, blob.size - 1)
         reader = await services.pull.opened(blob, first, last - first + 1, request.actor)
     except BaseException:
@@ -101,12 +106,13 @@ def build(services: Services, path: Path, method: str, located: Located) -> Fast
     """Of the fast answer; None for what the handler looks for, or sends from a file."""
     digest, content = Digest.parse(path.reference), services.content
     headers = [*_headers(digest), (b"content-type", OCTETS), (b"content-length", b"%d" % located.size)]
+    blob = path.name, path.reference
     if not content.local:
-        return FastAnswer(headers) if method == "HEAD" else None
+        return FastAnswer(headers, blob=blob) if method == "HEAD" else None
     if located.size > SMALL_BLOB_BYTES and method != "HEAD":
         return None
     file = content.local_path(digest, place=located.place)
-    return None if file is None else FastAnswer(headers, b"", file, located.size, path.reference)
+    return None if file is None else FastAnswer(headers, b"", file, located.size, blob)
 
 
 async def delete(request: Request, services: Services) -> Answer:

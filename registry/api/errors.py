@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from registry.api.answer import Answer
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, InReadOnlyWindow
+from registry.metadata.errors import DatabaseDamaged, DatabaseError, DatabaseFull, DatabaseReadOnly, InReadOnlyWindow
 from registry.oci import errors as fault
 from storage import errors as stored
 
@@ -58,6 +58,8 @@ def translate(error: Exception) -> fault.RegistryFault | None:
         )
     if isinstance(error, (stored.ReadOnly, DatabaseReadOnly)):
         return fault.ReadOnlyStorage("the registry's disk is read-only, nothing was stored", headers=retry)
+    if isinstance(error, DatabaseDamaged):
+        return fault.Unavailable("the registry's database is damaged, its operator has to restore it", headers=retry)
     if isinstance(error, (stored.StorageError, DatabaseError)):
         return fault.Unavailable("the registry's disk or database does not answer, try again", headers=retry)
     return None

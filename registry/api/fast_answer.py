@@ -16,15 +16,15 @@ from registry.metadata.session import Session
 class FastAnswer:
     """A whole 200, but for what is new in each: the request's id, and the bytes of a blob.
 
-    `headers` are all of its own, the length among them. Of a blob in a file, `path`, `size` and `digest` are given
-    instead of `body`.
+    `headers` are all of its own, the length among them. Of a blob in a file, `path` and `size` are given
+    instead of `body`; `blob` is its repository and digest.
     """
 
     headers: Headers
     body: bytes = b""
     path: str = ""
     size: int = 0
-    digest: str = ""
+    blob: tuple[str, str] | None = None
     head: bytes = b""
     """The headers as they are written, made once."""
     looked: float = -1e9

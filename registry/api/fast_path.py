@@ -239,7 +239,12 @@ class FastPath:
                 body = _read(answer.path, answer.size)
                 if len(body) != answer.size:
                     return None
-                self._services.pull.read(answer.digest)
+        if answer.blob is not None:
+            noted = self._services.pull.noted
+            if request.method == "HEAD":
+                noted.confirm(answer.blob)
+            else:
+                noted.read(answer.blob[1])
         request_id = self._recorded(request, 200, len(body), started)
         return STATUS_OK, b"%b%b%b%b\r\n\r\n%b" % (answer.head, request.extra, _ID, request_id, body)
 
@@ -284,7 +289,7 @@ def is_of(request: FastRequest, client: Client) -> bool:
 
 def _read(path: str, size: int) -> bytes:
     """A small file, and one byte more if it has more."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         return os.read(fd, size + 1)
     finally:

@@ -27,6 +27,8 @@ class Origin:
     client: str
     scheme: str
     host: str
+    by_proxy: bool = False
+    """Whether a trusted proxy says so."""
 
 
 class Origins:
@@ -56,6 +58,7 @@ class Origins:
             self.client(peer, chain),
             forwarded if forwarded in ("http", "https") else scheme,
             host if HOST.fullmatch(host) else "",
+            by_proxy=bool(chain),
         )
 
     def client(self, peer: str, chain: str) -> str:

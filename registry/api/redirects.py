@@ -25,5 +25,5 @@ class Redirects:
         try:
             address = ipaddress.ip_address(client)
         except ValueError:
-            return False  # nobody knows where it is
+            return False  # its address is not known
         return not any(address in network for network in self.except_networks)

@@ -113,7 +113,7 @@ class RequestBody:
         if length is not None:
             try:
                 self.length = _length(length)
-            except SizeInvalid as fault:  # for whoever asks for the body
+            except SizeInvalid as fault:  # raised to the handler that asks for the body
                 self.length, self._fault = 0, fault
         elif b"transfer-encoding" in headers:
             self.length = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.api.proxy_files import ProxyFiles
 from registry.api.redirects import Redirects
 from registry.metadata.database import Database
 from registry.services.health import Health
@@ -35,3 +36,4 @@ class Services:
     public_url: str
     absolute_locations: bool
     redirects: Redirects
+    proxy_files: ProxyFiles

@@ -17,7 +17,7 @@ from registry.config.types import hide_passwords
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.metadata.schema import HEAD, current
-from registry.moving.blob_copy import BlobCopy, Failure, Tally
+from registry.moving.blob_copy import BlobCopy, CopyProgress, Failure
 from registry.storage_marker import described, driver_of
 from storage.checked import Checked
 from storage.content import ContentStore
@@ -118,7 +118,7 @@ def ends(given: tuple[str | None, dict[str, str]], to: str) -> Iterator[Ends]:
     except (DatabaseError, StorageError) as error:
         raise click.ClickException(str(error)) from None
     finally:
-        destination.close()  # first: its thread reads the source, also when nobody waits for it any more
+        destination.close()  # first: its thread reads the source, also when no caller waits for it any more
         source.close()
 
 
@@ -127,15 +127,15 @@ def copied(copy: BlobCopy) -> None:
     count, size = copy.total()
     before = set(copy.skipped)
     try:
-        with _telling(copy.tally, count, size):
+        with _telling(copy.progress, count, size):
             failures = copy.run()
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; {_there(copy.tally)}; the same command goes on from there") from None
+        raise Interrupted(f"interrupted; {_there(copy.progress)}; the same command goes on from there") from None
     except NoSpace as error:
         raise click.ClickException(
-            f"the destination is full; {_there(copy.tally)}; make room and go on with the same command ({error})"
+            f"the destination is full; {_there(copy.progress)}; make room and go on with the same command ({error})"
         ) from None
-    click.echo(f"{_there(copy.tally)}, {copy.tally.copied} of them were copied now")
+    click.echo(f"{_there(copy.progress)}, {copy.progress.copied} of them were copied now")
     for digest in copy.skipped.keys() - before:
         click.echo(f"blob {digest} was skipped: {copy.skipped[digest]}", err=True)
     for digest, reason, _ in failures:
@@ -153,8 +153,8 @@ def tell_skipped(copy: BlobCopy | None) -> None:
         )
 
 
-def _there(tally: Tally) -> str:
-    return f"{tally.blobs} blobs are at the destination"
+def _there(progress: CopyProgress) -> str:
+    return f"{progress.blobs} blobs are at the destination"
 
 
 def _advice(failures: list[Failure]) -> str:
@@ -165,15 +165,15 @@ def _advice(failures: list[Failure]) -> str:
 
 
 @contextmanager
-def _telling(tally: Tally, count: int, size: int) -> Iterator[None]:
+def _telling(progress: CopyProgress, count: int, size: int) -> Iterator[None]:
     stop = threading.Event()
     terminal = sys.stdout.isatty()
     started = time.monotonic()
 
     def tell() -> None:
         while not stop.wait(TERMINAL if terminal else PLAIN):
-            rate = tally.bytes / (time.monotonic() - started)
-            line = f"{tally.blobs} of {count} blobs, {_size(tally.bytes)} of {_size(size)} read, {_size(rate)}/s"
+            rate = progress.bytes / (time.monotonic() - started)
+            line = f"{progress.blobs} of {count} blobs, {_size(progress.bytes)} of {_size(size)} read, {_size(rate)}/s"
             click.echo(f"\r\x1b[K{line}" if terminal else line, nl=not terminal)
 
     thread = threading.Thread(target=tell, name="telling", daemon=True)

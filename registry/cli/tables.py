@@ -8,9 +8,10 @@ import click
 from registry.config import Config
 from registry.config.types import hide_passwords
 from registry.metadata.errors import DatabaseError, DatabaseUnavailable
+from registry.metadata.files import lost_log
 from registry.metadata.schema import upgrade
 
-WAIT = 30.0
+WAIT_SECONDS = 30.0
 """Seconds that a database may take to come up, as when both are started together."""
 
 PAUSE = 0.5
@@ -19,7 +20,9 @@ PAUSE = 0.5
 def upgraded(config: Config) -> str:
     """Upgrade; the URL, without its password. Raises ClickException with what stands in the way."""
     shown = hide_passwords(config.database.url)
-    deadline = time.monotonic() + WAIT
+    if config.database.url.startswith("sqlite:") and (lost := lost_log(config.database.url.partition("///")[2])):
+        click.echo(f"entrepot: {lost}", err=True)
+    deadline = time.monotonic() + WAIT_SECONDS
     told = False
     while True:
         try:

@@ -24,7 +24,7 @@ _LONGEST_ANSWER = 1 << 20
 
 
 class Authorizer:
-    """Of one registry and one user (or nobody)."""
+    """Of one registry and one user (or none)."""
 
     def __init__(
         self,

@@ -68,7 +68,7 @@ class Client:
             if self._made is not None:
                 return self._made
             chosen = choose(self._candidates, self._transport)
-            # When nobody answers, the likeliest way is gone once more, for what it fails with.
+            # When neither answers, the likeliest is tried once more, for what it fails with.
             origin = chosen or self._candidates[0]
             authorizer = Authorizer(origin, self._transport, self._credentials)
             made = Requester(origin, self._transport, authorizer, self._retry)

@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine, so that nobody can listen on the way."""
+        """Whether it is this machine, so that no other machine can listen on the way."""
         return is_loopback(self.host)
 
     @property

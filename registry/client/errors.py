@@ -1,7 +1,7 @@
 """What a client of a registry can fail with.
 
 ClientError
-├── Unreachable                  no whole answer: nobody listens, a proxy fails
+├── Unreachable                  no whole answer: no listener, a proxy fails
 │   ├── UnknownHost              no such name in the DNS
 │   ├── TimedOut                 nothing came for the time allowed
 │   ├── Dropped                  the connection ended in the middle of a request or an answer

@@ -19,7 +19,7 @@ _DRAINED = 1 << 16
 
 
 class Response:
-    """Closed by whoever asked; the connection is used again when all bytes were read."""
+    """Closed by the caller; the connection is used again when all bytes were read."""
 
     def __init__(self, response: BaseHTTPResponse, url: str) -> None:
         self._response = response

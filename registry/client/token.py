@@ -20,13 +20,13 @@ CLIENT_ID = "entrepot"
 
 _SHORTEST = 60.0
 _LONGEST = 86_400.0
-_MARGIN = 5.0
+_MARGIN_SECONDS = 5.0
 """Seconds before its end in which a token is not begun with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token with what it was asked for; `until` is by the clock of whoever read it, in seconds."""
+    """A bearer token with what it was asked for; `until` is by the clock of its reader, in seconds."""
 
     value: str
     scopes: frozenset[str]
@@ -78,7 +78,7 @@ def read(payload: bytes, scopes: frozenset[str], now: float) -> Token:
     seconds = document.get("expires_in")
     life = float(seconds) if isinstance(seconds, (int, float)) and 0 < seconds < _LONGEST else _SHORTEST
     refresh = document.get("refresh_token")
-    until = now + max(life, _SHORTEST) - _MARGIN
+    until = now + max(life, _SHORTEST) - _MARGIN_SECONDS
     return Token(value, scopes, until, refresh if isinstance(refresh, str) else "")
 
 

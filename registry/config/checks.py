@@ -101,6 +101,15 @@ def _database(config: Config) -> Iterator[_Refusal]:
 
 
 def _web(config: Config) -> Iterator[_Refusal]:
+    header = config.server.proxy_sends_files
+    if header and not config.server.trusted_proxies:
+        yield _Refusal(
+            "server.proxy_sends_files", header, "has no effect without server.trusted_proxies; name the proxy there"
+        )
+    if header and config.storage.driver != "filesystem":
+        yield _Refusal(
+            "server.proxy_sends_files", header, 'has no effect without storage.driver = "filesystem"; leave it out'
+        )
     if config.cors.allow_credentials and "*" in config.cors.allow_origins:
         yield _Refusal(
             "cors.allow_credentials",

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from registry.config.settings import Config
 
 MOST_WORKERS = 4
-"""Workers that nobody asked for."""
+"""Workers by default, at most."""
 
 S3_VERIFY_AFTER = 30 * 86400.0
 """Seconds after which a blob is read again where reading may be paid for by the byte."""
@@ -49,7 +49,7 @@ def default_workers() -> int:
 
 
 def default_root(environ: Mapping[str, str]) -> str:
-    """Return the folder everything is kept in when nobody chose one."""
+    """Return the folder everything is kept in by default."""
     if os.geteuid() == 0:
         return "/var/lib/entrepot"
     data = environ.get("XDG_DATA_HOME", "")

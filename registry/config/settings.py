@@ -47,6 +47,7 @@ class Server(Section, frozen=True, kw_only=True):
     public_url: Annotated[str, Url()] = ""
     absolute_locations: Annotated[bool, Flag()] = False
     trusted_proxies: Annotated[tuple[str, ...], Networks()] = ()
+    proxy_sends_files: Annotated[str, Choice(("", "x-accel-redirect", "x-sendfile"))] = ""
     backlog: Annotated[int, Integer(1, 65535)] = 1024
 
     @property
@@ -69,7 +70,7 @@ class Server(Section, frozen=True, kw_only=True):
 
 
 class Access(Section, frozen=True, kw_only=True):
-    """What somebody without a name may do."""
+    """What clients may do without a name."""
 
     anonymous: Annotated[str, Choice(("", "pull", "push", "full"))] = ""
 
@@ -151,6 +152,7 @@ class Manifests(Section, frozen=True, kw_only=True):
     """What is taken as a manifest."""
 
     sparse: Annotated[bool, Flag()] = True
+    prune_deleted_after: Annotated[float, Duration(0, 3650 * _DAY)] = 7 * _DAY
 
 
 class Uploads(Section, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ class Backend(Protocol):
     readers: int
     """Connections that read, at most, where reads are not inline; otherwise each thread has its own."""
 
-    patience: float
+    retry_seconds: float
     """Seconds for which a write that found its connection lost is tried again on others."""
 
     def connect(self, *, writer: bool) -> Connection:
@@ -80,7 +80,7 @@ class Backend(Protocol):
 
 
 class Reads(Protocol):
-    """Reads of one event loop that block nobody; called on that loop."""
+    """Reads of one event loop that block no thread; called on that loop."""
 
     loop: asyncio.AbstractEventLoop
 

@@ -121,13 +121,25 @@ _LINK = Statement(
     lambda dialect: (
         insert_into(dialect, repository_blobs)
         .from_select(
-            ["repository_id", "blob_id", "linked_at"],
+            ["repository_id", "blob_id", "linked_at", "leased_until"],
             select(bindparam("repository_id", type_=repository_blobs.c.repository_id.type), blobs.c.id)
-            .add_columns(bindparam("at", type_=repository_blobs.c.linked_at.type))
+            .add_columns(
+                bindparam("at", type_=repository_blobs.c.linked_at.type),
+                bindparam("until", type_=repository_blobs.c.leased_until.type),
+            )
             .where(_DIGEST),
         )
         .on_conflict_do_nothing()
     )
+)
+_LEASE = Statement(
+    update(repository_blobs)
+    .where(
+        repository_blobs.c.repository_id == _REPOSITORY_ID,
+        repository_blobs.c.blob_id == select(blobs.c.id).where(_DIGEST).scalar_subquery(),
+        repository_blobs.c.leased_until < bindparam("enough"),
+    )
+    .values(leased_until=bindparam("until"))
 )
 _UNLINK = Statement(
     delete(repository_blobs).where(
@@ -199,7 +211,7 @@ def linked_after(s: Session, repository: str, after: int, limit: int) -> list[tu
 
 
 def present(s: Session, digest: str) -> Located | None:
-    """A blob that is there and not quarantined, whoever sees it, or None."""
+    """A blob that is there and not quarantined, in any repository, or None."""
     row = s.one(_PRESENT, digest=digest)
     return None if row is None else Located._make(row)
 
@@ -252,9 +264,17 @@ def publish(s: Session, digest: str, size: int, at: int, place: str = "") -> Non
     s.defer(_PUBLISH, digest=digest, size=size, at=at, place=place)
 
 
-def link(s: Session, repository_id: int, digest: str, at: int) -> None:
-    """Let the repository see a published blob; nothing where it does already, or the blob is unknown."""
-    s.defer(_LINK, repository_id=repository_id, digest=digest, at=at)
+def link(s: Session, repository_id: int, digest: str, at: int, leased_until: int = 0) -> None:
+    """Let the repository see a published blob that a push relies on until then (ms).
+
+    Nothing is done where it does already, or the blob is unknown.
+    """
+    s.defer(_LINK, repository_id=repository_id, digest=digest, at=at, until=leased_until)
+
+
+def lease(s: Session, repository: str, digest: str, at: int, until: int) -> None:
+    """A push relies until then (ms) on the blob in the repository; nothing is written while half of that is left."""
+    s.defer(_LEASE, repository=repository, digest=digest, until=until, enough=(at + until) // 2)
 
 
 def unlink(s: Session, repository: str, digest: str) -> bool:

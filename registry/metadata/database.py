@@ -7,14 +7,14 @@ import asyncio
 import importlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TypeVar
 
 from sqlalchemy import bindparam, select
 
 from registry.metadata.backend import Backend, BackendFactory, GenerationQuery, Observe, Pipelines, Reads
 from registry.metadata.clock import now_ms
-from registry.metadata.errors import DatabaseError, DatabaseUnavailable
+from registry.metadata.errors import DatabaseError, DatabaseLocked, DatabaseUnavailable
 from registry.metadata.models import probes
 from registry.metadata.readers import Pool, Readers, ThreadLocal
 from registry.metadata.session import Generation, Session
@@ -32,6 +32,9 @@ BACKENDS = {
 """By the scheme of their URL: module, class, and the extra of the package that brings what the module needs."""
 
 READERS = 8
+
+LOCKED_SECONDS, LOCKED_PAUSE_SECONDS = 10.0, 0.01
+"""How long a read off the event loop waits for a database that another program has locked, and between two tries."""
 
 _TOUCH = Statement(
     lambda dialect: (
@@ -87,12 +90,28 @@ class Database:
             result = self._readers.run(fn)
         except Exception as error:
             ours = self._backend.translate(error)
+            if isinstance(ours, DatabaseLocked) and not _on_a_loop():
+                return self._read_patiently(fn)
             if ours is None or isinstance(error, DatabaseError):
                 raise
             raise ours from error
         if observe is not None:
             observe("read", perf_counter() - started)
         return result
+
+    def _read_patiently(self, fn: Callable[[Session], T]) -> T:
+        deadline = perf_counter() + LOCKED_SECONDS
+        while True:
+            sleep(LOCKED_PAUSE_SECONDS)
+            try:
+                return self._readers.run(fn)
+            except Exception as error:
+                ours = self._backend.translate(error)
+                if isinstance(ours, DatabaseLocked) and perf_counter() < deadline:
+                    continue
+                if ours is None:
+                    raise
+                raise ours from error
 
     def generation(self) -> Generation | None:
         """What this thread's reads see now: while it stays the same, nothing was committed, by any process.
@@ -109,7 +128,10 @@ class Database:
     async def read(self, fn: Callable[[Session], T]) -> T:
         """Run a read without blocking the event loop for longer than an indexed read takes."""
         if self.inline_reads:
-            return self.read_now(fn)
+            try:
+                return self.read_now(fn)
+            except DatabaseLocked:
+                return await asyncio.to_thread(self.read_now, fn)
         try:
             result: T = await self._pipelined().read(fn)
         except Exception as error:
@@ -163,10 +185,19 @@ class Database:
         self._writer.submit(fn, durable, None, future, always)
         return future.result()
 
+    @property
+    def durable_writes(self) -> int:
+        """How many this process has asked for: while it stays the same, no client's push or delete came here."""
+        return self._writer.durable_writes
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each commit of this process, on another thread; it must be quick and not raise."""
+        self._writer.after_commit = call
+
     def check(self) -> None:
         """Write and read a row; raises DatabaseError when the database does not do both. Blocks: not for the loop."""
         at = now_ms()
-        self.write_now(lambda s: s.run(_TOUCH, name="ready", at=at), durable=False, always=True)
+        self.write_now(lambda s: s.run(_TOUCH, name="ready", at=at), durable=True, always=True)
         self.read_now(lambda s: s.one(_TOUCHED, name="ready"))
 
     def close(self) -> None:
@@ -202,3 +233,11 @@ class Database:
     def _named(self, error: BaseException) -> BaseException:
         ours = None if isinstance(error, DatabaseError) else self._backend.translate(error)
         return error if ours is None else ours
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

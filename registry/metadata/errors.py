@@ -19,6 +19,14 @@ class DatabaseUnavailable(DatabaseError):
     """The database cannot be reached, stays locked, or fails to read or write."""
 
 
+class DatabaseLocked(DatabaseUnavailable):
+    """Another program keeps the database locked."""
+
+
+class DatabaseDamaged(DatabaseUnavailable):
+    """What the database holds cannot be read."""
+
+
 class DatabaseFull(DatabaseError):
     """The database has no space left to write."""
 

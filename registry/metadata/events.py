@@ -55,6 +55,13 @@ _AFTER = Statement(
 )
 
 
+class Oldest(NamedTuple):
+    """Of an event: its id, and when it was (ms)."""
+
+    id: int
+    at: int
+
+
 class Position(NamedTuple):
     """How far a follower is."""
 
@@ -168,10 +175,10 @@ def passed(s: Session) -> int:
     return 0 if row is None or row[0] is None else int(row[0])
 
 
-def oldest_at(s: Session) -> int | None:
-    """When the first event that is still there was."""
+def oldest(s: Session) -> Oldest | None:
+    """The first event that is still there."""
     row = s.one(_FIRST, after=0)
-    return None if row is None else int(row[1])
+    return None if row is None else Oldest._make(row)
 
 
 def prune(s: Session, through: int, before: int, limit: int) -> int:

@@ -1,27 +1,26 @@
-"""Work to be done later, once or every so often, by whichever process leases it.
+"""Work to be done every so often, by the process that leases it.
 
 A job is free when no one holds it or when its lease has lapsed, and due when its time has come. `finish`, `fail` and
 `renew` answer False to an owner that has lost its lease: what it did must then not be counted. A time that is further
-ahead than anybody could mean was written by a clock that was wrong, and is not waited for.
+ahead than is plausible was written by a clock that was wrong, and is not waited for.
 """
 
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from registry.metadata.models import IS_RECURRING, jobs
 from registry.metadata.session import Session
-from registry.metadata.statement import ONE, Statement, insert_into, limited, named
+from registry.metadata.statement import ONE, Statement, insert_into, limited
 
 
 class JobRow(NamedTuple):
-    """A job as its owner sees it; `every_ms` is None for one that runs once."""
+    """A job as its owner sees it."""
 
     id: int
     kind: str
-    payload: str
-    every_ms: int | None
+    every_ms: int
     run_at: int
     attempts: int
     error: str
@@ -49,7 +48,6 @@ _ENSURE = Statement(
         )
     )
 )
-_ENQUEUE = Statement(insert(jobs).values(named(("kind", "payload", "run_at"))).returning(jobs.c.id))
 _NEXT = Statement(
     limited(
         select(*(jobs.c[name] for name in JobRow._fields))
@@ -63,11 +61,15 @@ _TAKE = Statement(
     .where(jobs.c.id == bindparam("job_id"), jobs.c.run_at <= bindparam("at"), _IS_FREE)
     .values(owner=bindparam("holder"), leased_until=bindparam("until"), attempts=jobs.c.attempts + ONE)
 )
+_RECURRING = Statement(
+    select(jobs.c.run_at, jobs.c.owner, jobs.c.leased_until, jobs.c.every_ms).where(
+        jobs.c.kind == bindparam("kind"), jobs.c.every_ms.is_not(None)
+    )
+)
 _RENEW = Statement(update(jobs).where(_OWN).values(leased_until=bindparam("until")))
 _AGAIN = Statement(
     update(jobs).where(_OWN).values(run_at=bindparam("next_run_at"), attempts=_ZERO, error=_NOBODY, **_FREED)
 )
-_DONE = Statement(sa.delete(jobs).where(_OWN))
 _RELEASE = Statement(update(jobs).where(jobs.c.owner == bindparam("holder")).values(**_FREED))
 _FAIL = Statement(update(jobs).where(_OWN).values(run_at=bindparam("retry_at"), error=bindparam("why"), **_FREED))
 
@@ -77,9 +79,14 @@ def ensure(s: Session, kind: str, every_ms: int, at: int) -> None:
     s.defer(_ENSURE, kind=kind, every_ms=every_ms, at=at, latest=at + every_ms)
 
 
-def enqueue(s: Session, kind: str, payload: str, run_at: int) -> int:
-    """Add a job that runs once; its id."""
-    return s.insert(_ENQUEUE, kind=kind, payload=payload, run_at=run_at)
+def may_lease(s: Session, kind: str, every_ms: int, at: int, lease_ms: int) -> bool:
+    """Whether `ensure` and `lease` would do anything: for a look that writes nothing."""
+    row = s.one(_RECURRING, kind=kind)
+    if row is None:
+        return True
+    run_at, owner, leased_until, kept = row
+    is_due = run_at <= at or run_at > at + every_ms or kept != every_ms
+    return is_due and (not owner or leased_until <= at or leased_until > at + 2 * lease_ms)
 
 
 def lease(s: Session, kind: str, owner: str, at: int, lease_ms: int) -> JobRow | None:
@@ -97,10 +104,8 @@ def renew(s: Session, id: int, owner: str, until: int) -> bool:
     return s.run(_RENEW, job_id=id, holder=owner, until=until) > 0
 
 
-def finish(s: Session, id: int, owner: str, next_run_at: int | None) -> bool:
-    """Free the job until its next time, or remove it when there is none; False when the lease was lost."""
-    if next_run_at is None:
-        return s.run(_DONE, job_id=id, holder=owner) > 0
+def finish(s: Session, id: int, owner: str, next_run_at: int) -> bool:
+    """Free the job until its next time; False when the lease was lost."""
     return s.run(_AGAIN, job_id=id, holder=owner, next_run_at=next_run_at) > 0
 
 

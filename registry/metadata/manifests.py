@@ -1,4 +1,8 @@
-"""Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it."""
+"""Manifests with their bytes, what they refer to, and who refers to them. A tag on a manifest goes with it.
+
+A deleted manifest is moved to a table of its own, so that nothing here but `oldest_deleted_at` and `prune_deleted` can
+meet it.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,9 +12,16 @@ from sqlalchemy import bindparam, insert, literal_column, select
 
 from registry.metadata import tags as tag_store
 from registry.metadata.clock import now_ms
-from registry.metadata.models import manifest_references, manifests, repositories, tags
+from registry.metadata.models import (
+    deleted_manifests,
+    deleted_references,
+    manifest_references,
+    manifests,
+    repositories,
+    tags,
+)
 from registry.metadata.session import Ask, Session
-from registry.metadata.statement import Statement, limited, named
+from registry.metadata.statement import ONE, Statement, limited, named
 
 
 class ManifestRow(NamedTuple):
@@ -82,6 +93,44 @@ _REFER = Statement(
     )
 )
 _TAGS_ON = Statement(select(tags.c.name).where(tags.c.manifest_id == bindparam("manifest_id")).order_by(tags.c.name))
+_KEPT = ("digest", "media_type", "size", "subject", "artifact_type", "annotations", "created_at", "payload")
+_KEEP = Statement(
+    insert(deleted_manifests)
+    .from_select(
+        ["repository", *_KEPT, "deleted_at", "actor"],
+        select(repositories.c.name, *(manifests.c[name] for name in _KEPT))
+        .add_columns(
+            bindparam("at", type_=deleted_manifests.c.deleted_at.type),
+            bindparam("actor", type_=deleted_manifests.c.actor.type),
+        )
+        .select_from(manifests)
+        .join(repositories, _IN_REPOSITORY)
+        .where(manifests.c.id == bindparam("manifest_id")),
+    )
+    .returning(deleted_manifests.c.id)
+)
+_KEEP_REFERENCES = Statement(
+    insert(deleted_references).from_select(
+        ["manifest_id", "kind", "digest"],
+        select(bindparam("deleted_id", type_=deleted_references.c.manifest_id.type))
+        .add_columns(manifest_references.c.kind, manifest_references.c.digest)
+        .where(manifest_references.c.manifest_id == bindparam("manifest_id")),
+    )
+)
+_OLDEST_DELETED = Statement(
+    limited(select(deleted_manifests.c.deleted_at).order_by(deleted_manifests.c.deleted_at), ONE)
+)
+_PRUNE = Statement(
+    sa.delete(deleted_manifests).where(
+        deleted_manifests.c.id.in_(
+            limited(
+                select(deleted_manifests.c.id)
+                .where(deleted_manifests.c.deleted_at < bindparam("before"))
+                .order_by(deleted_manifests.c.deleted_at)
+            )
+        )
+    )
+)
 _DELETE = Statement(sa.delete(manifests).where(manifests.c.id == bindparam("manifest_id")))
 _DESCRIBED = (
     manifests.c.digest,
@@ -191,17 +240,33 @@ def put(
 
 
 def delete(s: Session, repository: str, digest: str, at: int | None = None, actor: str = "") -> list[str] | None:
-    """Remove the manifest and every tag on it; those tags, or None when the manifest is unknown."""
+    """Take the manifest out, and every tag on it; those tags, or None when the manifest is unknown.
+
+    It is kept among the deleted ones, with what it refers to, until it is pruned.
+    """
     row = s.one(_FIND, repository=repository, digest=digest)
     if row is None:
         return None
     manifest_id = row[0]
     gone = [name for (name,) in s.all(_TAGS_ON, manifest_id=manifest_id)]
-    s.run(_DELETE, manifest_id=manifest_id)
     when = now_ms() if at is None else at
+    deleted_id = s.insert(_KEEP, manifest_id=manifest_id, at=when, actor=actor)
+    s.run(_KEEP_REFERENCES, deleted_id=deleted_id, manifest_id=manifest_id)
+    s.run(_DELETE, manifest_id=manifest_id)
     for tag in gone:
         tag_store.record(s, repository, tag, "", digest, when, actor)
     return gone
+
+
+def oldest_deleted_at(s: Session) -> int | None:
+    """When the first of the deleted manifests that are still kept was deleted (ms)."""
+    row = s.one(_OLDEST_DELETED)
+    return None if row is None else int(row[0])
+
+
+def prune_deleted(s: Session, before: int, limit: int) -> int:
+    """Remove manifests for good that were deleted before then (ms), the first of them; how many."""
+    return s.run(_PRUNE, before=before, limit=limit)
 
 
 def referrers(

@@ -3,9 +3,15 @@
     repositories --< manifests --< manifest_references     manifests keep their bytes; references name digests
          |     `---< tags >-- manifests                     a tag goes with the manifest it points at
          `---< repository_blobs >-- blobs                   a repository sees a blob because this row exists
+    deleted_manifests --< deleted_references               what was deleted, for a while; by its repository's name
     tag_history  uploads  events  event_cursors  jobs  probes
 
-A blob is visible in a repository when its row in `repository_blobs` is there and the blob's state is 'present'.
+A blob is visible in a repository when its row in `repository_blobs` is there and the blob's state is 'present'. That
+row also says until when a push may rely on it (`leased_until`).
+
+What is deleted is moved to tables of its own, where no query of what is served can meet it: the name and the digest are
+free again at once, lists are not longer for it, and the version before, which shares these tables during an upgrade,
+does not see it either. A deleted tag needs none: `tag_history` says when it went, and from which digest.
 Times are whole milliseconds since the epoch. Text compares byte by byte in every database, because the order of names
 in pages is the byte order. Rows that are small and have a natural key live in the tree of that key (WITHOUT ROWID on
 SQLite); the payload of a manifest is the last column of its row, so that reading the others does not touch it.
@@ -81,7 +87,7 @@ Index(
 )
 STATE_PRESENT = text("state = 'present'")
 Index("ix_blobs_verified", blobs.c.verified_at, sqlite_where=STATE_PRESENT, postgresql_where=STATE_PRESENT)
-HAS_PLACE = text("place != ''")  # whose bytes lie there: asked before bytes that nobody knows are removed
+HAS_PLACE = text("place != ''")  # whose bytes lie there: asked before bytes without a row are removed
 Index("ix_blobs_place", blobs.c.place, sqlite_where=HAS_PLACE, postgresql_where=HAS_PLACE)
 
 repository_blobs = Table(
@@ -90,6 +96,7 @@ repository_blobs = Table(
     Column("repository_id", Key, ForeignKey("repositories.id"), primary_key=True),
     Column("blob_id", Key, ForeignKey("blobs.id"), primary_key=True),
     Column("linked_at", BigInteger, nullable=False),
+    Column("leased_until", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "blob_id"),  # mount from anywhere
     sqlite_with_rowid=False,
 )
@@ -126,6 +133,36 @@ manifest_references = Table(
     Column("kind", Words, primary_key=True),
     Column("digest", Words, primary_key=True),
     Index(None, "digest"),  # who refers to this child
+    sqlite_with_rowid=False,
+)
+
+deleted_manifests = Table(  # by the repository's name: it outlives the repository
+    "deleted_manifests",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("repository", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("media_type", Words, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("subject", Words),
+    Column("artifact_type", Words, nullable=False),
+    Column("annotations", Words, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Index(None, "repository", "digest"),  # to bring one back
+    Index(None, "deleted_at"),  # to prune
+    sqlite_autoincrement=True,
+)
+
+deleted_references = Table(
+    "deleted_references",
+    metadata,
+    Column("manifest_id", Key, ForeignKey("deleted_manifests.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Words, primary_key=True),
+    Column("digest", Words, primary_key=True),
+    Index(None, "digest"),  # what a deleted manifest still needs
     sqlite_with_rowid=False,
 )
 

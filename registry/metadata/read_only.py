@@ -1,6 +1,6 @@
 """The read-only window, in which a registry takes no changes: a row that every writer looks at in its own transaction.
 
-So what was copied after the row was committed is all there is, whoever serves. The row has a time at which it lapses,
+So what was copied after the row was committed is all there is, on every worker. The row has a time at which it lapses,
 so that a copy that is killed does not leave a registry that can only be read; one that has been moved stays so.
 """
 

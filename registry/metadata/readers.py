@@ -11,7 +11,7 @@ from registry.metadata.session import Generation, Session
 
 T = TypeVar("T")
 
-WAIT = 10.0
+WAIT_SECONDS = 10.0
 """Seconds that a read waits for a connection when all are in use."""
 
 
@@ -95,7 +95,7 @@ class Pool:
         self._closed = False
 
     def run(self, fn: Callable[[Session], T]) -> T:
-        if not self._free.acquire(timeout=WAIT):
+        if not self._free.acquire(timeout=WAIT_SECONDS):
             raise DatabaseUnavailable(f"all {self._most} connections to the database that may block are in use")
         try:
             try:

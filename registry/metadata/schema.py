@@ -18,11 +18,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from registry.metadata.database import backend_for
+from registry.metadata.errors import DatabaseError
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 
 _LOCK_NUMBER = 0x656E7472  # any number, the same in every process
 
@@ -41,8 +42,15 @@ def current(url: str) -> str | None:
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the tables up to this version, making them when there are none."""
-    if revision == "head" and current(url) == HEAD:
-        return
+    if revision == "head":
+        found = current(url)
+        if found == HEAD:
+            return
+        if found is not None and found > HEAD:
+            raise DatabaseError(
+                f"the database is of a newer version (revision {found}; this version knows {HEAD}): start the version "
+                "that upgraded it, or restore the backup from before the upgrade"
+            )
     from alembic import command  # slow to import, and not needed at an ordinary start
 
     _migrate(url, lambda config: command.upgrade(config, revision))
@@ -69,7 +77,7 @@ def _migrate(url: str, step: "Callable[[Config], None]") -> None:
             connection.exec_driver_sql("BEGIN EXCLUSIVE")
         else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
-            # Whoever serves meanwhile waits behind a change of a table that waits itself: not for long.
+            # A process that serves meanwhile waits behind a change of a table that waits itself: not for long.
             connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         step(config)
         connection.commit()
@@ -85,6 +93,8 @@ def _turn(url: str) -> Iterator[None]:
     lock = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # SQLite would let everybody read it, as the umask has it; its log gets the mode of the database.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
         yield
     finally:
         os.close(lock)

@@ -12,6 +12,7 @@ _NUMBERED = (
     models.repositories,
     models.blobs,
     models.manifests,
+    models.deleted_manifests,
     models.tag_history,
     models.events,
     models.jobs,

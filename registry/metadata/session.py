@@ -52,7 +52,7 @@ class Session(ABC):
         """Run a text without parameters; its rows."""
 
     def defer(self, statement: Statement, **params: object) -> None:
-        """Run a change whose outcome nobody asks for: in its order, but maybe only with the next statement."""
+        """Run a change whose outcome the caller does not need: in its order, but maybe only with the next statement."""
         self.run(statement, **params)
 
     def assume(self, statement: Statement, **params: object) -> bool:

@@ -10,17 +10,29 @@ import contextlib
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from urllib.parse import quote
 
 from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from registry import cores
-from registry.metadata.errors import DatabaseError, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+from registry.metadata.errors import (
+    DatabaseDamaged,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseLocked,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+)
+from registry.metadata.files import DatabaseFile
 from registry.metadata.session import CursorSession
 from registry.metadata.wal import WriteAheadLog
 
 BUSY_TIMEOUT = 10.0
+READ_TIMEOUT = 0.005
+"""Seconds that a read waits for a lock in SQLite itself, where it may hold up an event loop (see Database.read)."""
 MIGRATION_TIMEOUT = 60.0
 CACHE_KIB = 16 * 1024
 CHECKPOINT_WRITES = 500
@@ -37,23 +49,26 @@ _OUTSIDE = {
     sqlite3.SQLITE_FULL: DatabaseFull,
     sqlite3.SQLITE_READONLY: DatabaseReadOnly,
     sqlite3.SQLITE_PERM: DatabaseReadOnly,
-    sqlite3.SQLITE_BUSY: DatabaseUnavailable,
-    sqlite3.SQLITE_LOCKED: DatabaseUnavailable,
+    sqlite3.SQLITE_BUSY: DatabaseLocked,
+    sqlite3.SQLITE_LOCKED: DatabaseLocked,
     sqlite3.SQLITE_IOERR: DatabaseUnavailable,
-    sqlite3.SQLITE_CORRUPT: DatabaseUnavailable,
+    sqlite3.SQLITE_CORRUPT: DatabaseDamaged,
     sqlite3.SQLITE_CANTOPEN: DatabaseUnavailable,
     sqlite3.SQLITE_PROTOCOL: DatabaseUnavailable,
-    sqlite3.SQLITE_NOTADB: DatabaseUnavailable,
+    sqlite3.SQLITE_NOTADB: DatabaseDamaged,
     sqlite3.SQLITE_NOMEM: DatabaseUnavailable,
     sqlite3.SQLITE_INTERRUPT: DatabaseUnavailable,
 }
+
+_DAMAGE = ("no such table", "Could not decode to UTF-8")
+"""How errors begin that have no code of their own, and are no mistake of this program."""
 
 
 class Sqlite:
     """The embedded database in one file."""
 
     inline_reads = True
-    patience = 0.0
+    retry_seconds = 0.0
 
     def __init__(self, url: str, *, readers: int = 0, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self.readers = readers
@@ -66,29 +81,53 @@ class Sqlite:
             parsed,
             poolclass=NullPool,
             paramstyle="named",
-            connect_args={
-                "isolation_level": None,
-                "timeout": busy_timeout,
-                "cached_statements": 256,
-                "check_same_thread": False,
-            },
+            creator=self._opened,
         )
         event.listen(self._engine, "connect", _prepare)
         self._busy_timeout = busy_timeout
+        self._file = DatabaseFile(parsed.database or "")
         self._log = WriteAheadLog(parsed.database or "")
         self._writes = 0
         self._checkpointer: _Checkpointer | None = None
 
+    def _opened(self) -> sqlite3.Connection:
+        """Never makes a database: `engine` does, for the migrations, before anything is served."""
+        connection = sqlite3.connect(
+            f"file:{quote(self._file.path)}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            timeout=min(READ_TIMEOUT, self._busy_timeout),
+            cached_statements=256,
+            check_same_thread=False,
+        )
+        try:
+            self._file.check()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def connect(self, *, writer: bool) -> "SqliteConnection":
         """A new connection in autocommit; one that is not for the writer refuses to write."""
         kind = _Writer if writer else SqliteConnection
-        connection = kind(self._engine.raw_connection(), self._engine.dialect, self._busy_timeout, self._log)
+        opened = self._patiently(self._engine.raw_connection) if writer else self._engine.raw_connection()
+        connection = kind(opened, self._engine.dialect, self._busy_timeout, self._file, self._log)
         if writer:
             connection.session.sql("PRAGMA busy_timeout = 0")
             connection.session.sql("PRAGMA synchronous = NORMAL")
         else:
             connection.session.sql("PRAGMA query_only = ON")
         return connection
+
+    def _patiently(self, connect: Callable[[], PoolProxiedConnection]) -> PoolProxiedConnection:
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                return connect()
+            except sqlite3.OperationalError as error:
+                if not isinstance(self.translate(error), DatabaseLocked) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_LONGEST_PAUSE)
 
     def engine(self) -> Engine:
         """SQLAlchemy's own way to connect, for migrations alone."""
@@ -104,8 +143,11 @@ class Sqlite:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         kind = DatabaseFull if code == _SHM_FULL else _OUTSIDE.get(code & 0xFF)
         if kind is None:
-            return None
-        return kind(f"database {self._engine.url.database}: {error} ({error.sqlite_errorname})")
+            if not str(error).startswith(_DAMAGE):
+                return None
+            kind = DatabaseDamaged
+        name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+        return kind(f"database {self._file.path}: {error} ({name})")
 
     def lost(self, error: BaseException) -> bool:
         """Never: what a file does not do on one connection it does not do on another."""
@@ -129,6 +171,7 @@ class Sqlite:
         """Stop what runs in the background."""
         if self._checkpointer is not None:
             self._checkpointer.stop()
+        self._log.end()
         self._engine.dispose()
 
 
@@ -136,18 +179,27 @@ class SqliteConnection:
     """One connection to the file."""
 
     def __init__(
-        self, connection: PoolProxiedConnection, dialect: Dialect, busy_timeout: float, log: WriteAheadLog
+        self,
+        connection: PoolProxiedConnection,
+        dialect: Dialect,
+        busy_timeout: float,
+        file: DatabaseFile,
+        log: WriteAheadLog,
     ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._busy_timeout = busy_timeout
+        self._file = file
         self._log = log
         self._durable = False
         self.session = CursorSession(self._cursor, dialect)
 
     def begin(self, *, durable: bool) -> None:
         """Begin a write transaction at once, so that it cannot fail half-way for another's lock."""
-        if self._log.doubtful:
+        self._file.check()
+        if self._log.gone:
+            raise self._removed()
+        if self._log.doubtful or self._log.is_gone():
             self._mend()
         cursor = self._cursor
         self._durable = durable
@@ -167,6 +219,7 @@ class SqliteConnection:
         self._cursor.execute("COMMIT")
         if self._durable:
             self._log.sync()
+            self._file.check()
 
     def _mend(self) -> None:
         """Have all of a log that could not be synced in the database, on the disk. Raises DatabaseUnavailable."""
@@ -176,6 +229,14 @@ class SqliteConnection:
             raise DatabaseUnavailable("the database's log could not be synced, and is not copied yet; try again")
         self.session.sql("PRAGMA synchronous = NORMAL")
         self._log.doubtful = False
+        if self._log.is_gone():
+            raise self._removed()
+
+    def _removed(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"database {self._file.path}: its log {self._file.path}-wal was removed; what was in it is in the database "
+            "now, restart the server"
+        )
 
     def rollback(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError):  # a failed COMMIT may have done it

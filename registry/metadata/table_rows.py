@@ -22,7 +22,7 @@ class TableRows:
 
     def __init__(self, table: Table) -> None:
         self.name = table.name
-        self.page = MANIFEST_PAGE if table is models.manifests else PAGE
+        self.page = MANIFEST_PAGE if table in (models.manifests, models.deleted_manifests) else PAGE
         self.columns = [column.name for column in table.columns]
         keys = list(table.primary_key.columns)
         self.keys = [self.columns.index(key.name) for key in keys]

@@ -79,9 +79,9 @@ _NAMES = Statement(
 
 
 def create(s: Session, row: UploadRow, me: str = "") -> None:
-    """Open the session. It may be there already, when nobody was told what came of that.
+    """Open the session. It may be there already, when the answer to that was lost.
 
-    It is then brought up to date, unless somebody else than `me` has written to it since.
+    It is then brought up to date, unless another process than `me` has written to it since.
     """
     s.defer(_CREATE, me=me, **row._asdict())
 
@@ -119,7 +119,7 @@ def delete(s: Session, id: str) -> bool:
 
 
 def end(s: Session, id: str) -> None:
-    """Close the session where nobody asks whether it was there."""
+    """Close the session, whether it was there or not."""
     s.defer(_DELETE, upload_id=id)
 
 

@@ -7,8 +7,8 @@ Rules:
    So a write may run more than once, and only what its last run did and returned counts.
 3. An error of the database itself, or a commit that fails, fails every write of the batch: nothing of it is there.
 4. A batch commits durably when any write in it asks for that.
-5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for as
-   long as the backend is patient. One lost in the commit may have done all, which nobody can say: that is an error.
+5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for
+   the backend's `retry_seconds`. One lost in the commit may have done all, which cannot be known: that is an error.
 6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
 7. While the read-only window is open, only writes that are made `always` are run; it is looked at in their transaction.
 """
@@ -66,6 +66,10 @@ class GroupWriter:
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
         self._committing = False
+        self.durable_writes = 0
+        """How many were asked for."""
+        self.after_commit: Callable[[], None] = _nothing
+        """Is called after each batch, on the writer's thread."""
 
     def submit(
         self,
@@ -82,6 +86,7 @@ class GroupWriter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
                 self._thread.start()
+            self.durable_writes += durable
             self._queue.put(_Write(run, durable, loop, future, always))
 
     def close(self) -> None:
@@ -104,6 +109,7 @@ class GroupWriter:
                 self._observe("write", perf_counter() - started)
             _deliver(outcomes)
             self._backend.committed(len(batch))
+            self.after_commit()
             del first, batch, outcomes  # what a write holds is not kept until the next one
             if last:
                 break
@@ -126,7 +132,7 @@ class GroupWriter:
         return batch, False
 
     def _settle(self, batch: list[_Write]) -> list[_Outcome]:
-        deadline = monotonic() + self._backend.patience
+        deadline = monotonic() + self._backend.retry_seconds
         pause = FIRST_PAUSE
         while True:
             self._committing = False
@@ -200,6 +206,10 @@ class GroupWriter:
                 connection.close()
 
 
+def _nothing() -> None:
+    """What follows a commit where nothing does."""
+
+
 def _admitted(session: Session, batch: list[_Write]) -> tuple[list[_Write], list[_Outcome]]:
     """The writes to be run, and what came of those that are not."""
     if all(write.always for write in batch) or read_only.until_for_write(session) <= now_ms():
@@ -221,7 +231,7 @@ def _deliver(outcomes: list[_Outcome]) -> None:
         else:
             by_loop.setdefault(outcome.write.loop, []).append(outcome)
     for loop, theirs in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop was closed: no caller waits any more
             loop.call_soon_threadsafe(_hand_over_all, theirs)
 
 

@@ -2,7 +2,7 @@
 
 What the destination has with the right size is left, so a copy that was ended in any way goes on where it was. What is
 copied is written aside and seen under its digest whole or not at all, as with a push. What cannot be read, or is not
-what its digest says, is named, and left out if whoever copies says so.
+what its digest says, is named, and left out if asked for.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Stopped(Exception):
     """The copy is being ended: what is half copied is given up."""
 
 
-class Tally:
+class CopyProgress:
     """What was done so far; `bytes` counts while a blob is copied. Safe to change from several threads."""
 
     def __init__(self) -> None:
@@ -100,11 +100,11 @@ class BlobCopy:
         verify: bool,
         skip_damaged: bool = False,
     ) -> None:
-        self.tally = Tally()
+        self.progress = CopyProgress()
         self.skipped: dict[str, str] = {}
         self._database = database
         self._source = source
-        self._shelf = Shelf(destination)
+        self._listing = DestinationListing(destination)
         self._content = ContentStore(destination)
         self._threads = threads
         self._verify = verify
@@ -129,21 +129,21 @@ class BlobCopy:
         """
         if not self._content.has_marker():
             self._content.write_marker()
-        self._shelf.look()
-        self.tally.failures.clear()
+        self._listing.look()
+        self.progress.failures.clear()
         self._stop.clear()
         missing = ((digest, where) for digest, where in self._known() if digest not in self._places)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="copy") as pool:
             try:
                 for _ in _windowed(pool, 4 * self._threads, self._one, missing):
-                    if len(self.tally.failures) >= MOST_FAILURES:
+                    if len(self.progress.failures) >= MOST_FAILURES:
                         break
             except BaseException:
                 self._stop.set()
                 raise
             finally:
                 pool.shutdown(cancel_futures=True)
-        return list(self.tally.failures)
+        return list(self.progress.failures)
 
     def _known(self) -> Iterator[tuple[str, Located]]:
         after, last = 0, self._database.read_now(blobs.present_total)[2]
@@ -168,7 +168,7 @@ class BlobCopy:
             return
         self.skipped.pop(digest, None)
         self._places[digest] = place
-        self.tally.finished(copied=copied)
+        self.progress.finished(copied=copied)
 
     def _failed(self, failure: Failure) -> None:
         if not self._source.has_marker():
@@ -176,7 +176,7 @@ class BlobCopy:
         if self._skip_damaged and failure.damaged:
             self.skipped[failure.digest] = failure.reason
         else:
-            self.tally.failed(failure)
+            self.progress.failed(failure)
 
     def _is_damage(self, error: StorageError) -> bool:
         """Whether it says something of the blob; another machine that does not answer says nothing of it."""
@@ -186,7 +186,7 @@ class BlobCopy:
 
     def _settle(self, digest: Digest, where: Located) -> tuple[str, bool]:
         """Have the bytes at the destination: where, and whether they had to be copied."""
-        place = self._shelf.find(digest, where.size)
+        place = self._listing.find(digest, where.size)
         if place is not None and self._verify:
             try:
                 self._content.verify(digest, where.size, self._passed, place=place)
@@ -211,7 +211,7 @@ class BlobCopy:
                 raise
 
     def _passed(self, count: int) -> None:
-        self.tally.passed(count)
+        self.progress.passed(count)
         if self._stop.is_set():
             raise Stopped
 
@@ -224,7 +224,7 @@ class BlobCopy:
         return self._content.begin(path, digest.algorithm)
 
 
-class Shelf:
+class DestinationListing:
     """What the destination has. Where a look is a request to another machine, its files are listed, many at a time."""
 
     def __init__(self, driver: Driver) -> None:

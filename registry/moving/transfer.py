@@ -1,6 +1,6 @@
 """Copies a whole index into another, of any kind, in one transaction, and reads it again there.
 
-What is told to nobody is not there: a copy that is killed, or whose rows differ at the end, leaves the other as it was.
+Nothing is kept before the end: a copy that is killed, or whose rows differ at the end, leaves the other as it was.
 Sessions of uploads are not copied, as their bytes are not; nor is how far the tree of links is, as it is to be written
 again where the blobs will be (see services/layout.py).
 """
@@ -24,7 +24,7 @@ LINKS = "layout"
 """The follower of events whose cursor is not copied."""
 
 _OF_SERVING = (models.jobs, models.event_cursors)
-"""Tables that a server fills without anybody having pushed anything."""
+"""Tables that a server fills by itself, without a push."""
 
 
 class Refused(RuntimeError):
@@ -116,7 +116,7 @@ def _sum(table: str, pages: Iterator[list[Row]]) -> Copied:
 
 
 def refuse_unless_empty(s: Session) -> None:
-    """Raises Refused if anybody's data is there."""
+    """Raises Refused if any data is there."""
     serving = [table.name for table in _OF_SERVING]
     for steps in table_rows.COPIED:
         if steps.name not in serving and s.one(steps.first, limit=1) is not None:

@@ -53,12 +53,21 @@ async def expire_uploads(database: Database, uploads: Uploads, expire_after: flo
     return len(removed)
 
 
+async def any_expired(database: Database, expire_after: float) -> bool:
+    """Whether there is any such session."""
+    before = now_ms() - int(expire_after * 1000)
+    return bool(await database.read(lambda session: uploads.expired(session, before, 1)))
+
+
 LOOKS_FAR = 100
 """The same where each look is a request to another machine."""
 
 
 class Orphans:
     """Partial files that no row speaks of. Each run goes on where the last one stopped.
+
+    When a walk has found none, there will be none before something is pushed again, or a process dies: then another one
+    takes its place and walks anew.
 
     Only files under ids of our form are touched: in an adopted folder the reference registry's sessions are its own.
     """
@@ -68,7 +77,17 @@ class Orphans:
         self._driver = driver
         self._pool = pool
         self._expire_after = expire_after
-        self._walk: Iterator[tuple[str, str]] = iter(())
+        self._walk: Iterator[tuple[str, str]] | None = None
+        self._began = 0
+        """The database's durable writes when the walk began."""
+        self._found = False
+        """Whether it has met a file without a row."""
+        self._clean: int | None = None
+        """Durable writes when the last walk that found nothing began."""
+
+    async def is_due(self) -> bool:
+        """Whether there may be any."""
+        return self._clean != self._database.durable_writes
 
     async def sweep(self) -> int:
         """Remove those not written to for `expire_after` seconds; how many."""
@@ -76,13 +95,19 @@ class Orphans:
 
     def _sweep(self) -> int:
         looks = LOOKS if self._driver.local else LOOKS_FAR
-        found = list(islice(self._walk, looks))
-        if len(found) < looks:  # to the end, or a failure ended it: from the start
-            self._walk = self._uploads("")
-            found += islice(self._walk, looks - len(found))
+        walk, self._walk = self._walk, None  # a failure ends it: the next run begins anew
+        if walk is None:
+            walk, self._began, self._found = self._uploads(""), self._database.durable_writes, False
+        found = list(islice(walk, looks))
         before = now_ms() / 1000 - self._expire_after
-        removed = sum(self._remove(repository, upload, before) for repository, upload in found if upload)
+        partial = [one for one in found if one[1] and not self._known(*one)]
+        removed = sum(self._remove(repository, upload, before) for repository, upload in partial)
         removed += self._discard(before)
+        self._found = self._found or bool(partial)
+        if len(found) == looks:
+            self._walk = walk
+        else:
+            self._clean = None if self._found else self._began
         if removed:
             log.info("removed %d partial files of uploads that a crash has lost", removed)
         return removed
@@ -92,7 +117,9 @@ class Orphans:
         driver = self._driver
         if not isinstance(driver, Adopts):
             return 0
-        return sum(driver.discard(paths.linked(name), before) for name in islice(driver.list(paths.LINKED), LOOKS))
+        names = list(islice(driver.list(paths.LINKED), LOOKS))
+        self._found = self._found or bool(names)
+        return sum(driver.discard(paths.linked(name), before) for name in names)
 
     def _uploads(self, repository: str) -> Iterator[tuple[str, str]]:
         """Each repository below this one, without an upload, and each of its uploads."""

@@ -46,9 +46,6 @@ LATE_MS = 30_000
 TURN_SECONDS = 10.0
 """One run of the job goes on for so long at most, when more is to be followed than it can."""
 
-PRUNED = 1000
-"""Events removed in one transaction at most."""
-
 
 class Lag(NamedTuple):
     """How far a follower is behind."""
@@ -132,32 +129,6 @@ class Following:
     async def _is_late(self) -> bool:
         at = await self._database.read(lambda session: events.position(session, self._follower.name))
         return at.waiting_since is not None and now_ms() - at.waiting_since > LATE_MS
-
-
-class Pruning:
-    """Removes the events that every one of `followers` has passed, and that are older than `keep` seconds."""
-
-    def __init__(self, database: Database, followers: list[str], keep: float) -> None:
-        self._database = database
-        self._followers = followers
-        self._keep_ms = int(keep * 1000)
-
-    async def is_due(self) -> bool:
-        """Whether there are any."""
-        oldest = await self._database.read(events.oldest_at)
-        return oldest is not None and oldest < now_ms() - self._keep_ms and await self._passed() > 0
-
-    async def run(self) -> None:
-        through, before = await self._passed(), now_ms() - self._keep_ms
-        while await self._database.write(lambda session: events.prune(session, through, before, PRUNED), durable=False):
-            pass
-
-    async def _passed(self) -> int:
-        """A follower of this version that has not begun yet may need what is there."""
-        for name in self._followers:
-            if await self._database.read(lambda session: events.cursor(session, name)) is None:  # noqa: B023 - run at once
-                return 0
-        return await self._database.read(events.passed)
 
 
 def lags(database: Database, followers: list[str]) -> list[Lag]:

@@ -15,8 +15,8 @@ from storage.errors import StorageError
 REMOTE_SECONDS = 5.0
 """Between two probes of storage that is not local: many may ask, and each probe is several requests."""
 
-WAIT_SECONDS = 5.0
-"""How long a probe of the storage is waited for."""
+WAIT_SECONDS = 2.0
+"""How long a probe is waited for: what asks has a time limit too, often of a few seconds."""
 
 
 class Probe:
@@ -43,18 +43,14 @@ class Health:
     """For one worker; `draining` says whether it is about to stop."""
 
     def __init__(self, database: Database, driver: Driver, pool: Executor, draining: Callable[[], bool]) -> None:
-        self._database = database
-        self._pool = pool
         self._draining = draining
+        self._database = Probe(database.check, pool, 0.0)
         self._storage = Probe(driver.probe, pool, 0.0 if driver.local else REMOTE_SECONDS)
 
     async def checks(self) -> dict[str, str]:
         """What was touched, each with "ok" or what is wrong. Storage that is far away is touched now and then."""
-        loop = asyncio.get_running_loop()
-        checks = {
-            "database": await loop.run_in_executor(self._pool, _probe, self._database.check),
-            "storage": await self._storage(),
-        }
+        database, storage = await asyncio.gather(self._database(), self._storage())
+        checks = {"database": database, "storage": storage}
         return checks | {"server": "draining"} if self._draining() else checks
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from registry.metadata import events, manifests, pushes, repositories, tags
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
-from registry.oci.descriptor import Descriptor
 from registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, NameUnknown
 from registry.oci.manifest import Manifest, parse
 from registry.services.actor import Actor
@@ -31,6 +31,17 @@ class Pushed:
     digest: str
     subject: str | None
     tags: tuple[str, ...]
+
+
+class _Push(NamedTuple):
+    """What a push says, read from its bytes."""
+
+    manifest: Manifest
+    digest: str
+    names: tuple[str, ...]
+    references: list[tuple[str, str]]
+    wanted: list[str]
+    annotations: str
 
 
 class Manifests:
@@ -56,18 +67,13 @@ class Manifests:
         actor: Actor,
     ) -> Pushed:
         """Raises ManifestInvalid, DigestInvalid, ManifestBlobUnknown, PreconditionFailed."""
-        manifest = await self._parse(payload, content_type)
-        digest, names = _identify(reference, payload, more_tags)
-        references = [("config", manifest.config.digest)] if manifest.config else []
-        references += [("layer", layer.digest) for layer in manifest.layers]
-        references += [("manifest", child.digest) for child in manifest.manifests]
+        push = await self._read(payload, content_type, reference, more_tags)
+        manifest, digest, names = push.manifest, push.digest, push.names
         subject = manifest.subject.digest if manifest.subject else None
-
-        wanted = list({descriptor.digest for descriptor in self._required(manifest)})
 
         def put(session: Session) -> None:
             now = now_ms()
-            before = pushes.standing(session, repository, digest, wanted, names)
+            before = pushes.standing(session, repository, digest, push.wanted, names)
             _check_blobs(before.missing)
             if ":" in reference:
                 conditions.check(f"{repository}@{digest}", digest if before.media_type is not None else None)
@@ -75,10 +81,12 @@ class Manifests:
                 for name in names:
                     conditions.check(f"{repository}:{name}", before.tags[name])
             repository_id = before.repository_id or repositories.ensure(session, repository, now)
-            described = subject, manifest.artifact_type, _annotations(manifest)
+            described = subject, manifest.artifact_type, push.annotations
             event = partial(self._event, session, repository=repository, digest=digest, actor=actor)
             if before.media_type is None:
-                manifests.put(session, repository_id, digest, manifest.media_type, payload, *described, references, now)
+                manifests.put(
+                    session, repository_id, digest, manifest.media_type, payload, *described, push.references, now
+                )
                 event("manifest.pushed", media_type=manifest.media_type, size=len(payload))
             for name in names:
                 tags.put(session, repository_id, repository, name, digest, before.tags[name], now, actor.principal)
@@ -88,17 +96,22 @@ class Manifests:
         await self._database.write(put)
         return Pushed(digest, subject, names)
 
-    async def _parse(self, payload: bytes, content_type: str | None) -> Manifest:
+    async def _read(self, payload: bytes, content_type: str | None, reference: str, more_tags: Sequence[str]) -> _Push:
+        given = payload, content_type, reference, more_tags
         if len(payload) <= LARGE:
-            return parse(payload, content_type, *self._bounds)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._parser, parse, payload, content_type, *self._bounds)
+            return self._read_now(*given)
+        return await asyncio.get_running_loop().run_in_executor(self._parser, self._read_now, *given)
 
-    def _required(self, manifest: Manifest) -> list[Descriptor]:
-        """The blobs that must be there."""
-        if self._sparse:
-            return [manifest.config] if manifest.config else []
-        return manifest.required_blobs
+    def _read_now(self, payload: bytes, content_type: str | None, reference: str, more_tags: Sequence[str]) -> _Push:
+        manifest = parse(payload, content_type, *self._bounds)
+        digest, names = _identify(reference, payload, more_tags)
+        references = [("config", manifest.config.digest)] if manifest.config else []
+        references += [("layer", layer.digest) for layer in manifest.layers]
+        references += [("manifest", child.digest) for child in manifest.manifests]
+        # The blobs that must be there.
+        required = ([manifest.config] if manifest.config else []) if self._sparse else manifest.required_blobs
+        wanted = list({descriptor.digest for descriptor in required})
+        return _Push(manifest, digest, names, references, wanted, _annotations(manifest))
 
     async def delete(self, repository: str, digest: str, conditions: Conditions, actor: Actor) -> None:
         """Delete a manifest and every tag on it, at once. Raises ManifestUnknown, NameUnknown, PreconditionFailed."""

@@ -49,6 +49,18 @@ class OrphanSweeper:
         self._grace = grace
         self._walk: Iterator[tuple[str, Stat]] = iter(())
         self._orphans: dict[str, float] = {}
+        self._writes = -1
+        self._quiet_since = 0.0
+        """Since when (seconds since the epoch) nothing was pushed here, and when the present walk began."""
+        self._walk_began = 0.0
+        self._clean = False
+
+    async def is_due(self) -> bool:
+        """Whether there may be anything: there is not after a walk that found nothing of its kind, and begun so long
+        after the last push that what that left was old."""
+        if self._writes != self._database.durable_writes:
+            self._writes, self._quiet_since, self._clean = self._database.durable_writes, now_ms() / 1000, False
+        return not self._clean
 
     async def sweep(self) -> int:
         """Remove what is old and has no owner; how many."""
@@ -73,6 +85,8 @@ class OrphanSweeper:
         """Goes on where the last run stopped; at the end, or after a failure, from the start."""
         found = list(islice(self._walk, LOOKS))
         if len(found) < LOOKS:
+            self._clean = not self._orphans and self._walk_began > self._quiet_since + self._expire_after
+            self._walk_began = now_ms() / 1000
             self._walk = self._driver.walk(paths.PLACED)
             found += islice(self._walk, LOOKS - len(found))
         return found

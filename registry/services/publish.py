@@ -32,7 +32,15 @@ from storage.errors import Damaged, NotFound
 class Publisher:
     """See the module."""
 
-    def __init__(self, database: Database, content: ContentStore, pool: ThreadPoolExecutor, group: GroupPut) -> None:
+    def __init__(
+        self,
+        database: Database,
+        content: ContentStore,
+        pool: ThreadPoolExecutor,
+        group: GroupPut,
+        lease_seconds: float,
+    ) -> None:
+        self._lease_ms = int(lease_seconds * 1000)
         self._database = database
         self._content = content
         self._pool = pool
@@ -89,8 +97,7 @@ class Publisher:
         repaired = before.state == QUARANTINED
         repository_id = before.repository_id or repositories.ensure(session, repository, now)
         blobs.publish(session, str(digest), size, now, place)
-        if not before.is_linked:
-            blobs.link(session, repository_id, str(digest), now)
+        self._link(session, repository, repository_id, str(digest), now, is_linked=before.is_linked)
         if upload is not None:
             uploads.end(session, upload)
         if repaired or not before.is_linked:
@@ -104,6 +111,16 @@ class Publisher:
                 request_id=actor.request_id,
                 at=now,
             )
+
+    def _link(
+        self, session: Session, repository: str, repository_id: int, digest: str, now: int, *, is_linked: bool
+    ) -> None:
+        """The client will name it in a manifest: until then the repository keeps it."""
+        until = now + self._lease_ms
+        if is_linked:
+            blobs.lease(session, repository, digest, now, until)
+        else:
+            blobs.link(session, repository_id, digest, now, until)
 
     def _whole(self, digest: Digest, blob: Located) -> bool:
         if not self._content.local:
@@ -124,8 +141,8 @@ class Publisher:
                 return False
             now = now_ms()
             repository_id = before.repository_id or repositories.ensure(session, repository, now)
+            self._link(session, repository, repository_id, str(digest), now, is_linked=before.is_linked)
             if not before.is_linked:
-                blobs.link(session, repository_id, str(digest), now)
                 events.append(
                     session,
                     "blob.mounted",

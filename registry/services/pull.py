@@ -15,13 +15,11 @@ from registry.metadata.manifests import ManifestRow
 from registry.metadata.session import Session
 from registry.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown, RegistryFault
 from registry.services.actor import Actor
+from registry.services.noted import Noted
 from registry.services.quarantine import Quarantine
 from storage.content import ContentStore
 from storage.digest import Digest
 from storage.errors import Damaged, NotFound
-
-RECENT_READS = 10_000
-"""Digests remembered between two flushes of the reads; the check of stored bytes starts with them."""
 
 
 @dataclass(slots=True)
@@ -43,16 +41,21 @@ class FoundBlob:
 
 
 class Pull:
-    """Reads. `recent` collects the digests of blobs read, for the check of stored bytes."""
+    """Reads. What they leave to be written down is in `noted`."""
 
     def __init__(
-        self, database: Database, content: ContentStore, quarantine: Quarantine, pool: ThreadPoolExecutor
+        self,
+        database: Database,
+        content: ContentStore,
+        quarantine: Quarantine,
+        pool: ThreadPoolExecutor,
+        noted: Noted,
     ) -> None:
         self._database = database
         self._content = content
         self._quarantine = quarantine
         self._pool = pool
-        self.recent: set[str] = set()
+        self.noted = noted
 
     async def manifest(self, repository: str, reference: str, actor: Actor) -> ManifestRow:
         """By tag or digest. Raises ManifestUnknown, NameUnknown."""
@@ -70,6 +73,7 @@ class Pull:
                 self._content.check(digest, found.size, place=found.place)
             except (NotFound, Damaged) as error:
                 await self._damaged(repository, digest, found, error, actor)
+        self.noted.confirm((repository, str(digest)))
         return found.size
 
     async def blob(self, repository: str, digest: Digest, actor: Actor) -> FoundBlob:
@@ -80,7 +84,7 @@ class Pull:
                 found.reader = self._content.open(digest, found.size, place=found.where.place)
             except (NotFound, Damaged) as error:
                 await self._damaged(repository, digest, found.where, error, actor)
-        self.read(str(digest))
+        self.noted.read(str(digest))
         return found
 
     async def opened(self, blob: FoundBlob, start: int, length: int, actor: Actor) -> BinaryIO:
@@ -100,11 +104,6 @@ class Pull:
         # The keys of a role may have to be fetched again, which takes a while.
         sign = partial(self._content.presign, blob.digest, seconds, headers, place=blob.where.place)
         return await asyncio.get_running_loop().run_in_executor(self._pool, sign)
-
-    def read(self, digest: str) -> None:
-        """Remember that a blob was read."""
-        if len(self.recent) < RECENT_READS:
-            self.recent.add(digest)
 
     async def _located(self, repository: str, digest: Digest) -> Located:
         found = await self._database.read(lambda session: find_blob(session, repository, str(digest)))

@@ -41,7 +41,7 @@ class Quarantine:
         """
         local = self._content.local
         is_damaged = partial(self._is_damaged, digest, blob, read_since is not None)
-        # Of a storage that is far away this cannot be asked under the write lock, as everybody would wait; instead,
+        # Of a storage that is far away this cannot be asked under the write lock, as all writers would wait; instead,
         # nothing may have been published since the index was asked.
         if not local and not await asyncio.get_running_loop().run_in_executor(self._pool, is_damaged):
             return

@@ -12,8 +12,7 @@ from functools import partial
 from registry.metadata import blobs
 from registry.metadata.blobs import Located
 from registry.metadata.clock import now_ms
-from registry.metadata.database import Database, Session
-from registry.services.pull import Pull
+from registry.metadata.database import Database
 from registry.services.quarantine import Quarantine
 from storage.content import ContentStore
 from storage.digest import Digest
@@ -65,17 +64,10 @@ class Scrubber:
         self._rate = rate
         self._again_after = again_after
 
-    async def remember(self, pull: Pull) -> None:
-        """Write down which blobs this worker served."""
-        recent, pull.recent = pull.recent, set()
-        if recent:
-            now = now_ms()
-
-            def touch(session: Session) -> None:
-                for digest in recent:
-                    blobs.touch_read(session, digest, now)
-
-            await self._database.write(touch, durable=False)
+    async def is_due(self) -> bool:
+        """Whether any blob is."""
+        before = now_ms() - int(self._again_after * 1000)
+        return bool(await self._database.read(lambda session: blobs.to_verify(session, before, 1)))
 
     async def run(self, turn: float) -> int:
         """How many blobs were checked. Raises StorageError when some could not be read, after the others."""

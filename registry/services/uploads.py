@@ -93,6 +93,8 @@ class Uploads:
         self._per_client = per_client
         self._count = count
         self._links = links
+        self.used: Callable[[], None] = _nothing
+        """Is called when a session begins, and when a request begins to write to one."""
         self._ledger = Ledger(database, shared=shared, local=content.local)
         self._partials = Partials(content)
 
@@ -108,6 +110,7 @@ class Uploads:
             )
         live = Live(_row(repository, algorithm, actor))
         self._ledger.add(live)
+        self.used()
         await self._ledger.settle(live)
         return live.row.id
 
@@ -202,6 +205,7 @@ class Uploads:
         live = Live(_row(repository, digest.algorithm, actor), busy=True)
         if not self._content.local and not _is_small(body):
             self._ledger.add(live)  # so that its bytes are known to be somebody's
+            self.used()
         self._count(1)
         try:
             size = await self._close(live, digest, body, None, actor)
@@ -258,6 +262,14 @@ class Uploads:
         await self._run(lambda: self._content.discard(live.linked))
         await self._ledger.forget(live)
         return True
+
+    async def is_due(self) -> bool:
+        """Whether `flush` would do anything."""
+        idle = now_ms() - IDLE
+        return any(
+            live.busy or live.dirty or live.leased or not live.in_rows or live.touched_at < idle
+            for live in self._ledger
+        )
 
     async def flush(self) -> None:
         """Write down the sessions that have changed; and forget those that nobody has used for long."""
@@ -346,6 +358,7 @@ class Uploads:
         if live.busy:
             raise busy()
         live.busy = True
+        self.used()
         self._count(1)
         try:
             async with live.lock:
@@ -384,6 +397,10 @@ class Uploads:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def _nothing() -> None:
+    """What follows where nothing does."""
 
 
 def _row(repository: str, algorithm: str, actor: Actor) -> UploadRow:

@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 
+import aiofiles
 from starlette.types import Message, Scope
 
 from registry.transport import lanes
@@ -328,13 +329,15 @@ class HttpExchange:
 
     async def _send_read(self, fd: int, offset: int, count: int) -> None:
         """The same for a connection over TLS, whose bytes are made here."""
-        loop = asyncio.get_running_loop()
-        while count:
-            data = await lanes.ended(loop.run_in_executor(self._link.pool, os.pread, fd, min(count, READ), offset))
-            if not data:
-                raise lanes.TruncatedFile(offset)
-            offset, count = offset + len(data), count - len(data)
-            await self._send_body(data, more=True)
+        # A descriptor of its own: a caller that is cancelled closes the other one while a thread may still read.
+        async with aiofiles.open(os.dup(fd), "rb", buffering=0, executor=self._link.pool) as file:
+            await file.seek(offset)
+            while count:
+                data = await file.read(min(count, READ))
+                if not data:
+                    raise lanes.TruncatedFile(offset)
+                offset, count = offset + len(data), count - len(data)
+                await self._send_body(data, more=True)
 
     async def _flush(self) -> None:
         """Wait until the head has left the transport's own buffer: file bytes go straight to the socket."""

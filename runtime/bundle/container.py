@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 DEFAULT_SHM_SIZE: Final = 64 * 2**20
-"""Bytes of /dev/shm when nobody asked."""
+"""Bytes of /dev/shm by default."""
 
 
 class Healthcheck(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
@@ -128,7 +128,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_def
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """Bounds, 0 or empty where nobody asked. Memory in bytes; memory_swap is memory and swap together, -1 unbound."""
+    """Bounds, 0 or empty by default. Memory in bytes; memory_swap is memory and swap together, -1 unbound."""
 
     cpu_shares: int = 0
     memory: int = 0

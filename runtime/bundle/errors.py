@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BundleError(Exception):
-    """What was asked for cannot be done; the text is for whoever asked."""
+    """What was asked for cannot be done; the text is for the user who asked."""
 
     exit_code: ClassVar[int] = 125
     """Docker's, for a container that never came to be."""

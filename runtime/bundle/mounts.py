@@ -60,7 +60,7 @@ def make(host_config: HostConfig, given: Given, read_only: str = "ro", host: Hos
 
 
 def has_init(host_config: HostConfig, given: Given) -> bool:
-    """Whether an init of ours becomes process 1: asked for, and not in somebody else's pid namespace."""
+    """Whether an init of ours becomes process 1: asked for, and not in another's pid namespace."""
     return host_config.init and bool(given.init) and mode.is_private(host_config.pid_mode)
 
 

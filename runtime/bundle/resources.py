@@ -21,7 +21,7 @@ def make(asked: Resources, cgroup_version: int) -> dict[str, Any]:
 
 
 def swap(asked: Resources) -> int:
-    """Memory and swap together: twice the memory when nobody asked, -1 without bound, 0 for no say."""
+    """Memory and swap together: twice the memory by default, -1 without bound, 0 for no say."""
     return asked.memory_swap or 2 * asked.memory
 
 

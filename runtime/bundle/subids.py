@@ -1,4 +1,4 @@
-"""/etc/subuid and /etc/subgid: the ids of the host that a user namespace of somebody may have."""
+"""/etc/subuid and /etc/subgid: the ids of the host that a user's namespaces may have."""
 
 import re
 from typing import Final

@@ -60,7 +60,7 @@ class Bus:
         self._socket.close()
 
     def call(self, member: str, signature: str, *values: object) -> None:
-        """Call a method of systemd's manager and wait for its answer, whose content nobody wants. Raise Refused."""
+        """Call a method of systemd's manager and wait for its answer, whose content does not matter. Raise Refused."""
         self._serial += 1
         body = bytearray()
         for each, value in zip(split(signature), values, strict=True):

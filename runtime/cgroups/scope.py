@@ -88,7 +88,7 @@ class Scope(Group):
             time.sleep(0.001)
 
     def apply(self, resources: dict[str, Any]) -> None:
-        """See Cgroup. The first time the container's first process is there, and nobody has to keep its place."""
+        """See Cgroup. The first time the container's first process is there, and needs no other to keep its place."""
         self._let_go()
         _, _, period = tree.read(self.paths()[""], "cpu.max").partition(" ")
         wanted = properties(self.files(resources), int(period or PERIOD))

@@ -1,4 +1,4 @@
-"""A process of a container at the terminal of whoever started it: raw, with its size given on."""
+"""A process of a container at the terminal of the user who started it: raw, with its size given on."""
 
 from __future__ import annotations
 

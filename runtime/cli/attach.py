@@ -10,9 +10,9 @@ from runtime.engine.errors import WrongState
 from runtime.engine.stop import to_monitor
 
 
-@click.command(help="Show the output of a container here, and give it what is typed.")
+@click.command(help="Attach this terminal to a running container.")
 @click.argument("container", metavar="CONTAINER")
-@click.option("--no-stdin", is_flag=True, help="Give it nothing.")
+@click.option("--no-stdin", is_flag=True, help="Do not attach standard input.")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on.")
 @click.option("--detach-keys", "keys", metavar="KEYS", default="", help="The keys that detach.")
 def command(container: str, no_stdin: bool, sig_proxy: bool, keys: str) -> int:

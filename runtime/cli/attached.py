@@ -30,7 +30,7 @@ def attached(
 ) -> Outcome:
     """Stay until the container ends or the keys are typed. Raises MonitorLost.
 
-    Whoever is its custodian finishes a container that has ended, and is given what waits until it is gone.
+    Its custodian finishes a container that has ended, and is given what waits until it is gone.
     """
     sys.stdout.flush()
     at_terminal = streams.tty and os.isatty(0)

@@ -8,13 +8,15 @@ from runtime.engine.commit import commit
 from runtime.images import names
 
 
-@click.command(help="Make an image of what a container has written.")
+@click.command(help="Create an image from a container's changes.")
 @click.argument("container", metavar="CONTAINER")
 @click.argument("name", metavar="[REPOSITORY[:TAG]]", required=False, default="")
-@click.option("-a", "--author", default="", help="Who made it.")
-@click.option("-c", "--change", "instructions", metavar="INSTRUCTION", multiple=True, help="As in a Dockerfile.")
+@click.option("-a", "--author", default="", help="The author.")
+@click.option(
+    "-c", "--change", "instructions", metavar="INSTRUCTION", multiple=True, help="Apply an instruction of a Dockerfile."
+)
 @click.option("-m", "--message", default="", help="A comment on the image.")
-@click.option("-p", "--pause/--no-pause", "pausing", default=True, help="Whether it is paused meanwhile.")
+@click.option("-p", "--pause/--no-pause", "pausing", default=True, help="Pause the container meanwhile.")
 def command(container: str, name: str, author: str, instructions: tuple[str, ...], message: str, pausing: bool) -> None:
     """Commit a container."""
     here, images = machine(), local_images()

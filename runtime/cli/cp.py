@@ -11,9 +11,9 @@ from runtime.engine import copy
 @click.command(help="Copy files: CONTAINER:PATH to PATH, or the other way; - is a tar on standard input or output.")
 @click.argument("source", metavar="SOURCE")
 @click.argument("target", metavar="TARGET")
-@click.option("-a", "--archive", is_flag=True, help="Keep owners.")
-@click.option("-L", "--follow-link", "follow", is_flag=True, help="Copy what a link at SOURCE leads to.")
-@click.option("-q", "--quiet", is_flag=True, help="Accepted, as docker's.")
+@click.option("-a", "--archive", is_flag=True, help="Preserve owners.")
+@click.option("-L", "--follow-link", "follow", is_flag=True, help="Follow a symbolic link at SOURCE.")
+@click.option("-q", "--quiet", is_flag=True, help="Accepted for compatibility.")
 def command(source: str, target: str, archive: bool, follow: bool, quiet: bool) -> None:
     """Copy files."""
     here = machine()

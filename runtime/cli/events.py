@@ -22,10 +22,10 @@ def _named(event: Mapping[str, Any]) -> dict[str, object]:
     return {**event, **told, **{name: lambda value=value: value for name, value in of_actor.items()}}
 
 
-@click.command(help="Show what happens to containers, images, networks and volumes.")
-@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show those that fit.")
-@click.option("--since", metavar="TIME", default="", help="From a time on, or so long ago.")
-@click.option("--until", metavar="TIME", default="", help="Up to a time, or so long ago.")
+@click.command(help="Show events of containers, images, networks and volumes.")
+@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show only matching ones.")
+@click.option("--since", metavar="TIME", default="", help="Since a time or a duration ago.")
+@click.option("--until", metavar="TIME", default="", help="Until a time or a duration ago.")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, or a template.")
 def command(given: tuple[str, ...], since: str, until: str, form: str | None) -> None:
     """Show events."""

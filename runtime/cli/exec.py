@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from runtime.engine.exec import Running
 
 _OPTIONS = (
-    (("-d", "--detach"), SWITCH, "", "Leave it running."),
-    (("-i", "--interactive"), SWITCH, "", "Give it what is typed here."),
-    (("-t", "--tty"), SWITCH, "", "Give it a terminal."),
-    (("-e", "--env"), MANY, "NAME[=VALUE]", "Set a variable."),
-    (("--env-file",), MANY, "FILE", "Read variables from a file."),
-    (("-u", "--user"), ONE, "USER[:GROUP]", "Who the process is."),
+    (("-d", "--detach"), SWITCH, "", "Run in the background."),
+    (("-i", "--interactive"), SWITCH, "", "Attach standard input."),
+    (("-t", "--tty"), SWITCH, "", "Allocate a terminal."),
+    (("-e", "--env"), MANY, "NAME[=VALUE]", "Set an environment variable."),
+    (("--env-file",), MANY, "FILE", "Read environment variables from a file."),
+    (("-u", "--user"), ONE, "USER[:GROUP]", "The user, by name or number."),
     (("-w", "--workdir"), ONE, "DIR", "The working directory."),
-    (("--privileged",), SWITCH, "", "Give it all capabilities."),
+    (("--privileged",), SWITCH, "", "Give the process all capabilities."),
     (("--detach-keys",), ONE, "KEYS", "The keys that detach."),
 )
 _DETACH = b"\x10\x11"
@@ -86,7 +86,7 @@ def _module(name: str) -> ModuleType:
 
 
 command = Verb(
-    "Run one more process in a container that runs.",
+    "Run a command in a running container.",
     _exec,
     words=["CONTAINER", "COMMAND [ARG]..."],
     options=_OPTIONS,

@@ -10,7 +10,7 @@ from runtime.engine.copy import export
 
 @click.command(help="Write the files of a container to a tar file.")
 @click.argument("container", metavar="CONTAINER")
-@click.option("-o", "--output", metavar="FILE", help="Where to, instead of standard output.")
+@click.option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
 def command(container: str, output: str | None) -> None:
     """Export a container."""
     here = machine()

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _have_streams() -> None:
-    """Whoever called may have closed a standard stream; what is opened next must not be taken for it."""
+    """The caller may have closed a standard stream; what is opened next must not be taken for it."""
     while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(opened, True)
     os.close(opened)

@@ -13,12 +13,12 @@ _HEADINGS = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedAt": "CREATED"}
 _WIDEST = 45
 
 
-@click.command(help="Show how an image was made.")
+@click.command(help="Show the history of an image.")
 @click.argument("image")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("-H", "--human/--no-human", default=True, help="Show sizes and times for people.")
-@click.option("--no-trunc", is_flag=True, help="Show everything whole.")
-@click.option("-q", "--quiet", is_flag=True, help="Show ids alone.")
+@click.option("-H", "--human/--no-human", default=True, help="Show sizes and times in readable form.")
+@click.option("--no-trunc", is_flag=True, help="Do not truncate the output.")
+@click.option("-q", "--quiet", is_flag=True, help="Show ids only.")
 def command(image: str, form: str | None, human: bool, no_trunc: bool, quiet: bool) -> None:
     """Show the history of an image."""
     images = local_images()

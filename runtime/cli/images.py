@@ -47,11 +47,11 @@ command = Verb(
     _images,
     words=["[REPOSITORY[:TAG]]"],
     options=(
-        (("-a", "--all"), SWITCH, "", "Accepted, as docker's; all are shown anyway."),
+        (("-a", "--all"), SWITCH, "", "Accepted for compatibility; all are shown anyway."),
         (("--digests",), SWITCH, "", "Show digests."),
-        (("-f", "--filter"), MANY, "KEY=VALUE", "Show those that fit."),
+        (("-f", "--filter"), MANY, "KEY=VALUE", "Show only matching ones."),
         (("--format",), ONE, "TEMPLATE", "json, table, or a template."),
-        (("--no-trunc",), SWITCH, "", "Show whole ids."),
-        (("-q", "--quiet"), SWITCH, "", "Show ids alone."),
+        (("--no-trunc",), SWITCH, "", "Do not truncate ids."),
+        (("-q", "--quiet"), SWITCH, "", "Show ids only."),
     ),
 )

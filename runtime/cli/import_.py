@@ -12,10 +12,12 @@ from runtime.images import changes, foreign, names, platform
 from runtime.images.building import Step, commit
 
 
-@click.command(help="Make an image of a tar file: a path, a URL, or - for standard input.")
+@click.command(help="Create an image from a tar file: a path, a URL, or - for standard input.")
 @click.argument("source", metavar="FILE|URL|-")
 @click.argument("name", metavar="[REPOSITORY[:TAG]]", required=False, default="")
-@click.option("-c", "--change", "instructions", metavar="INSTRUCTION", multiple=True, help="As in a Dockerfile.")
+@click.option(
+    "-c", "--change", "instructions", metavar="INSTRUCTION", multiple=True, help="Apply an instruction of a Dockerfile."
+)
 @click.option("-m", "--message", default="", help="A comment on the image.")
 @click.option("--platform", "wanted", metavar="OS/ARCH", help="The platform, when it is not this machine's.")
 def command(source: str, name: str, instructions: tuple[str, ...], message: str, wanted: str | None) -> None:

@@ -36,7 +36,7 @@ _LABELS = {
 }
 
 
-@click.command(help="Show what this machine is, and what is on it.")
+@click.command(help="Show information about this machine and what is stored on it.")
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template.")
 def command(form: str | None) -> None:
     """Show it."""

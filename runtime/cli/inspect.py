@@ -43,11 +43,11 @@ _KINDS: Final[dict[str, Look]] = {"container": _container, "image": _image, "net
 _NOT_THERE: Final = (NoSuchContainer, NoSuchImage, InvalidName, NetworkNotFound, VolumeNotFound)
 
 
-@click.command(help="Show all that is known of containers, images, networks and volumes.")
+@click.command(help="Show details of containers, images, networks and volumes.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template.")
-@click.option("--type", "kind", type=click.Choice(list(_KINDS)), help="Look for this kind alone.")
-@click.option("-s", "--size", is_flag=True, help="Accepted, as docker's; container inspect shows sizes.")
+@click.option("--type", "kind", type=click.Choice(list(_KINDS)), help="Look for this type only.")
+@click.option("-s", "--size", is_flag=True, help="Accepted for compatibility; container inspect shows sizes.")
 def command(names: tuple[str, ...], form: str | None, kind: str | None, size: bool) -> int:
     """Inspect by name."""
     here, found, failed = machine(), [], 0

@@ -11,7 +11,7 @@ from runtime.images.archive.load import load
 
 
 @click.command(help="Load images from a tar file: docker's, or an OCI layout; gzip and zstd are understood.")
-@click.option("-i", "--input", "path", metavar="FILE", help="Read from there, and not from standard input.")
+@click.option("-i", "--input", "path", metavar="FILE", help="Read from a file instead of standard input.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(path: str | None, quiet: bool) -> None:
     """Load images."""

@@ -53,15 +53,15 @@ def instant(text: str) -> int | None:
 
 
 command = Verb(
-    "Show what a container has written.",
+    "Show the logs of a container.",
     _logs,
     words=["CONTAINER"],
     options=(
-        (("-f", "--follow"), SWITCH, "", "Show what it writes until it ends."),
-        (("-n", "--tail"), ONE, "NUMBER", "So many lines from the end."),
-        (("--since",), ONE, "TIME", "From a time on, or so long ago: 2013-01-02T13:23:37Z, 42m."),
-        (("--until",), ONE, "TIME", "Up to a time, or so long ago."),
-        (("-t", "--timestamps"), SWITCH, "", "Show when it was written."),
-        (("--details",), SWITCH, "", "Accepted, as docker's; there are none."),
+        (("-f", "--follow"), SWITCH, "", "Follow the output."),
+        (("-n", "--tail"), ONE, "NUMBER", "Show this many lines from the end."),
+        (("--since",), ONE, "TIME", "Since a time or a duration ago: 2013-01-02T13:23:37Z, 42m."),
+        (("--until",), ONE, "TIME", "Until a time or a duration ago."),
+        (("-t", "--timestamps"), SWITCH, "", "Show timestamps."),
+        (("--details",), SWITCH, "", "Accepted for compatibility; has no effect."),
     ),
 )

@@ -17,7 +17,7 @@ _MOVING: Final = (Status.DOWNLOADING, Status.EXTRACTING, Status.PUSHING, Status.
 
 
 def progress(quiet: bool = False, to: TextIO | None = None) -> Progress:
-    """Who to tell: a terminal, a file or pipe, or nobody; on standard output unless another is named."""
+    """Who to tell: a terminal, a file or pipe, or nothing; on standard output unless another is named."""
     if quiet:
         return Silent()
     out = to or sys.stdout

@@ -15,7 +15,7 @@ from runtime.images.pull import pull
 @click.option("-a", "--all-tags", is_flag=True, help="Pull all tags of the repository.")
 @click.option("--platform", "wanted", metavar="OS/ARCH", help="The platform, when it is not this machine's.")
 @click.option("--registry-root", metavar="DIR", help="The folder of the registry, if it is on this machine.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the name alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the name only.")
 def command(name: str, all_tags: bool, wanted: str | None, registry_root: str | None, quiet: bool) -> None:
     """Pull an image."""
     images, told = local_images(), progress(quiet)

@@ -13,7 +13,7 @@ from runtime.images.push import push
 @click.command(help="Push an image to a registry.")
 @click.argument("name", metavar="NAME[:TAG]")
 @click.option("-a", "--all-tags", is_flag=True, help="Push all tags of the repository.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the name alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the name only.")
 def command(name: str, all_tags: bool, quiet: bool) -> None:
     """Push an image."""
     images, registries, told = local_images(), source(), progress(quiet)

@@ -1,6 +1,6 @@
 """A command line that is as it should be, read by the same rules as `pflag` and click read it, without click.
 
-Whoever reads here turns to click when nothing is found: for help, and to say what is wrong with a line.
+The caller turns to click when nothing is found: for help, and to say what is wrong with a line.
 """
 
 from __future__ import annotations

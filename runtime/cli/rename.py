@@ -6,7 +6,7 @@ from runtime.cli.machine import machine
 from runtime.engine.rename import rename
 
 
-@click.command(help="Give a container another name.")
+@click.command(help="Rename a container.")
 @click.argument("container", metavar="CONTAINER")
 @click.argument("name", metavar="NAME")
 def command(container: str, name: str) -> None:

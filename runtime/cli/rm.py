@@ -30,7 +30,7 @@ command = Verb(
     _rm,
     words=["CONTAINER..."],
     options=(
-        (("-f", "--force"), SWITCH, "", "Kill those that run."),
+        (("-f", "--force"), SWITCH, "", "Kill and remove running containers too."),
         (("-v", "--volumes"), SWITCH, "", "Remove their anonymous volumes too."),
     ),
 )

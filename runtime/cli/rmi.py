@@ -33,5 +33,5 @@ command = Verb(
     "Remove images.",
     _rmi,
     words=["IMAGE..."],
-    options=((("-f", "--force"), SWITCH, "", "Also with several names, or with containers that are stopped."),),
+    options=((("-f", "--force"), SWITCH, "", "Remove images with several names or stopped containers, too."),),
 )

@@ -41,7 +41,7 @@ def _detached(here: Machine, record: Record) -> int:
         if connection := start(here, record.id):
             connection.close()
     finally:
-        print(record.id, flush=True)  # also of one that does not start: it is there, and somebody has to remove it
+        print(record.id, flush=True)  # also of one that does not start: it is there, and has to be removed
     return 0
 
 

@@ -13,7 +13,7 @@ from runtime.images.archive.save import save
 
 @click.command(help="Write images to a tar file that docker, podman and skopeo read.")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, and not to standard output.")
+@click.option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
 def command(images: tuple[str, ...], output: str | None) -> None:
     """Save images."""
     found = local_images()

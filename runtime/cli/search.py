@@ -12,7 +12,9 @@ _COLUMNS = ("Name",)
 @click.command(help="Search the catalog of a registry: [REGISTRY/]WORD.")
 @click.argument("term", metavar="[REGISTRY/]WORD")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="The most results to show."
+)
 def command(term: str, form: str | None, limit: int) -> None:
     """Search a registry."""
     default = local_images().default

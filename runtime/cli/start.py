@@ -56,8 +56,8 @@ command = Verb(
     _start,
     words=["CONTAINER..."],
     options=(
-        (("-a", "--attach"), SWITCH, "", "Show its output here, pass signals on, and exit as it does."),
-        (("-i", "--interactive"), SWITCH, "", "Give it what is typed here."),
+        (("-a", "--attach"), SWITCH, "", "Attach its output and signals, and exit with its exit code."),
+        (("-i", "--interactive"), SWITCH, "", "Attach standard input."),
         (("--detach-keys",), ONE, "KEYS", "The keys that detach."),
     ),
 )

@@ -27,12 +27,12 @@ _HEADINGS = {
 _EVERY = 1.0
 
 
-@click.command(help="Show what containers use, again and again.")
+@click.command(help="Show the resource usage of containers, updated until interrupted.")
 @click.argument("containers", metavar="[CONTAINER]...", nargs=-1)
-@click.option("-a", "--all", "everything", is_flag=True, help="Show those that do not run too.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Show stopped containers too.")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("--no-stream", is_flag=True, help="Show it once.")
-@click.option("--no-trunc", is_flag=True, help="Show whole ids.")
+@click.option("--no-stream", is_flag=True, help="Show the usage once and exit.")
+@click.option("--no-trunc", is_flag=True, help="Do not truncate ids.")
 def command(containers: tuple[str, ...], everything: bool, form: str | None, no_stream: bool, no_trunc: bool) -> None:
     """Show usage."""
     here = machine()

@@ -5,7 +5,7 @@ import click
 from runtime.cli.local_images import local_images
 
 
-@click.command(help="Give an image one more name.")
+@click.command(help="Tag an image with another name.")
 @click.argument("source", metavar="SOURCE[:TAG]")
 @click.argument("target", metavar="TARGET[:TAG]")
 def command(source: str, target: str) -> None:

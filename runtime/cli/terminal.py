@@ -1,4 +1,4 @@
-"""The terminal of whoever types: raw while a container's terminal is shown on it, its size, and signals that come."""
+"""The user's terminal: raw while a container's terminal is shown on it, its size, and signals that come."""
 
 from __future__ import annotations
 

@@ -13,4 +13,4 @@ def _unpause(_: dict[str, Any], containers: list[str]) -> int:
     return each(here, containers, lambda id: pause(here, id, paused=False))
 
 
-command = Verb("Let containers that were paused go on.", _unpause, words=["CONTAINER..."])
+command = Verb("Resume paused containers.", _unpause, words=["CONTAINER..."])

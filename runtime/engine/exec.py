@@ -67,7 +67,7 @@ def run(paths: Paths, id: str, wanted: Wanted, pump: Callable[[Running], Pump]) 
     try:
         running = _started(paths, id, wanted)
     finally:
-        prctl(PR_SET_CHILD_SUBREAPER, before)  # other orphans are not for us: nobody would wait for them
+        prctl(PR_SET_CHILD_SUBREAPER, before)  # other orphans are not for us: no process would wait for them
     pumping = pump(running)
     ended = os.pidfd_open(running.pid)
     try:
@@ -104,7 +104,7 @@ def _hold(terminal: int) -> None:
 
 
 def detached(paths: Paths, id: str, wanted: Wanted) -> None:
-    """Start it, with nothing to read and nobody to write to. Raises as `run`."""
+    """Start it, with nothing to read and nothing to write to. Raises as `run`."""
     starter, of, program, process = _prepared(paths, id, wanted, terminal=False)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:

@@ -16,7 +16,7 @@ from runtime.engine.monitor.oci import Oci, RuntimeFailed
 from runtime.engine.paths import Of, Paths
 from runtime.executor.documents import compact
 
-PATIENCE = 10.0
+TERMINAL_SECONDS = 10.0
 """Seconds within which the OCI runtime hands over a terminal."""
 
 
@@ -53,7 +53,7 @@ def _exec(oci: Oci, of: Of, words: Sequence[str], streams: Mapping[int, int]) ->
 def _with_terminal(oci: Oci, of: Of, words: Sequence[str], streams: Mapping[int, int]) -> tuple[int, int]:
     with listening(of.run, f"tty-{os.urandom(8).hex()}") as (listener, path):
         pid = _exec(oci, of, [*words, "--console-socket", path], streams)
-        listener.settimeout(PATIENCE)
+        listener.settimeout(TERMINAL_SECONDS)
         connection, _ = listener.accept()
         with connection:
             _, fds, _, _ = socket.recv_fds(connection, 4096, 2)

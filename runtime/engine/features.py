@@ -44,7 +44,7 @@ def of(folder: str, program: str) -> Features:
 
 
 def _ask(program: str) -> dict[str, Any]:
-    subprocess = import_module("subprocess")  # not when there is nobody to ask: a container is waiting to be started
+    subprocess = import_module("subprocess")  # not when there is none to ask: a container is waiting to be started
     with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
         done = subprocess.run([program, "features"], capture_output=True, timeout=_SECONDS, stdin=subprocess.DEVNULL)
         said = json.loads(done.stdout)

@@ -1,7 +1,7 @@
 """The end of a run: what was set up for it is taken away, and a container that was to go with it goes.
 
 It is done by the command that started the container when that still waits for it, else by a program that the monitor
-becomes as its last act (`main`), else by whoever finds the remains. It may be done twice.
+becomes as its last act (`main`), else by the process that finds the remains. It may be done twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def finish(machine: Machine, id: str, until_gone: Callable[[], None] = lambda: N
     with locks.held(of.lock):
         try:
             _finish(machine, id, until_gone)
-        except NoSuchContainer:  # somebody has removed it, and the lock is one that we made anew
+        except NoSuchContainer:  # it was removed meanwhile, and the lock is one that we made anew
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(of.lock)
 

@@ -1,6 +1,6 @@
 """What a monitor and its clients say to each other: a byte that names it, four of length, and that many bytes.
 
-The first connection is made by whoever starts the container and is there before it runs. Both sides import this file.
+The first connection is made by the starting command and is there before it runs. Both sides import this file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LARGEST = 64 * 1024
 """Bytes behind one header at most; who sends more is cut off."""
 
 # Client to monitor.
-GO = b"G"  # the first one of whoever starts the monitor: the path of its plan, which is written
+GO = b"G"  # the first one of the command that starts the monitor: the path of its plan, which is written
 ATTACH = b"A"  # JSON: stdin, stdout, stderr (true where wanted), custodian (it will finish the container)
 STDIN = b"I"
 STDIN_END = b"E"

@@ -20,7 +20,7 @@ _FD: Final = 3
 
 
 def finisher(*arguments: str) -> list[str]:
-    """The command that finishes a container when its monitor ends and nobody else does it."""
+    """The command that finishes a container when its monitor ends and no other process does it."""
     return [sys.executable, "-I", "-c", _BOOT.format(_FINISH), _ROOT, *arguments]
 
 
@@ -40,7 +40,7 @@ def _spawned(of: Of) -> Waiting:
         try:
             pid = os.posix_spawn(
                 sys.executable,
-                # Alone with the standard library: no site, no environment, nothing of whoever starts it.
+                # Alone with the standard library: no site, no environment, nothing of the command that starts it.
                 [sys.executable, "-I", "-S", "-c", _BOOT.format(_MONITOR), _ROOT, of.plan, str(_FD)],
                 prefork.environment(),
                 file_actions=[

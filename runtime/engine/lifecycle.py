@@ -2,7 +2,7 @@
 
 Rules:
  1. A container is written down as created before anything of it exists, and its folder goes last of all.
- 2. While a container is running, paused or restarting, one monitor lives for it and holds its lock, and nobody else
+ 2. While a container is running, paused or restarting, one monitor lives for it and holds its lock, and no other
     writes its state. Whoever finds one of these states and the lock free finds a monitor that died: that is `lost`.
  3. Whoever starts or removes a container, or brings it in order again, holds the container's own lock meanwhile.
  4. A start that fails leaves the state as it was, with the error and an exit code (126 not executable, 127 not found,

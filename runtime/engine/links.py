@@ -1,6 +1,6 @@
 """`--link`: containers of the default network that are known by name in another's hosts file.
 
-Whoever is linked to keeps a note of who links to it, so that it can tell them its address when it has started again.
+A container keeps a note of those that link to it, to tell them its address when it has started again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Locks between processes by flock: they end with whoever held them."""
+"""Locks between processes by flock: they end with the process that held them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _opened(path: str) -> int:
             if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         except FileNotFoundError:
-            pass  # whoever held it removed the file, and this is the lock of a container that is gone
+            pass  # the process that held it removed the file, and this is the lock of a container that is gone
         os.close(descriptor)
 
 
 class tried:  # noqa: N801 - a context, used as a verb
-    """Hold a lock if nobody else does; whether that is so."""
+    """Hold a lock if no other process does; whether that is so."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -57,7 +57,7 @@ def _ours(path: str, descriptor: int) -> bool:
 
 
 def is_held(path: str) -> bool:
-    """Whether anybody holds it now."""
+    """Whether any process holds it now."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def is_held(path: str) -> bool:
 
 
 def until_free(path: str, seconds: float) -> bool:
-    """Wait until nobody holds it; whether that came within so many seconds."""
+    """Wait until no process holds it; whether that came within so many seconds."""
     end = time.monotonic() + seconds
     while is_held(path):
         if time.monotonic() > end:

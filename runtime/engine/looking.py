@@ -1,4 +1,4 @@
-"""Looking at one container: its state as it is written down, mended first if nobody keeps it any more."""
+"""Looking at one container: its state as it is written down, mended first if no monitor keeps it any more."""
 
 from __future__ import annotations
 

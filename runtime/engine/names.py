@@ -1,4 +1,4 @@
-"""Names for containers that were given none: an adjective and somebody who found something out."""
+"""Names for containers that were given none: an adjective and the name of a discoverer."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ ROOT/containers/<id>/config.json     what was asked for, with its name and image
                      bundle/plan.json                what the monitor is told
                      rootfs/         where its files are mounted while it runs
 ROOT/names/<name>                    holds the id
-RUN/locks/<id>                       held by whoever starts, changes or removes it
+RUN/locks/<id>                       held by the process that starts, changes or removes it
 RUN/containers/<id>/                 is there while anything of it is set up (mounts, namespace, monitor)
                     monitor          held by its monitor as long as that lives
                     socket           where its monitor listens

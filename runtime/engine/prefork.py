@@ -39,7 +39,7 @@ def begin() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
     if not os.fork():
         try:
-            # Above the standard three, of which whoever called may have closed one.
+            # Above the standard three, of which the caller may have closed one.
             stream = fcntl.fcntl(theirs.detach(), fcntl.F_DUPFD_CLOEXEC, 3)
             _leave(stream)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())

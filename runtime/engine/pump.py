@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PIECE = 32 * 1024
-LINGER = 0.5
+LINGER_SECONDS = 0.5
 """Seconds for which output is awaited that others hold open when the process has ended."""
 
 
@@ -54,7 +54,7 @@ class Pump:
             patience = None if not deadline else max(0, int((deadline - time.monotonic()) * 1000))
             ready = dict(self._poll(-1 if deadline else ended).poll(patience))
             if ended in ready and not deadline:
-                deadline = time.monotonic() + LINGER
+                deadline = time.monotonic() + LINGER_SECONDS
             if self._woken in ready:
                 self._on_wake()
             if self._source in ready:
@@ -108,7 +108,7 @@ class Pump:
             data = os.read(fd, PIECE)
         except BlockingIOError:
             return
-        except OSError:  # a terminal that nobody has open
+        except OSError:  # a terminal that no process has open
             data = b""
         if not data:
             del self._outputs[fd]

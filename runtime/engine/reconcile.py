@@ -76,7 +76,7 @@ def all(machine: Machine) -> None:
 
 
 class _Connected:
-    """The containers that may be on networks: those that are alive, and those that somebody is about to start."""
+    """The containers that may be on networks: those that are alive, and those that a command is about to start."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine

@@ -1,7 +1,7 @@
-"""A container's streams and somebody's descriptors, brought together until the container ends or they detach.
+"""A container's streams and a process's descriptors, brought together until the container ends or they detach.
 
 Nothing here waits for one side only: input is read when the monitor has taken the input before, so that a container
-that writes much and reads little, or the other way round, stops nobody.
+that writes much and reads little, or the other way round, stops none.
 """
 
 from __future__ import annotations

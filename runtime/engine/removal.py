@@ -15,7 +15,7 @@ from runtime.snapshots.errors import NotFound
 def take_away(machine: Machine, record: Record, *, with_volumes: bool, left: Callable[[], None] | None = None) -> None:
     """Take away all of a container that does not run; the caller holds its lock.
 
-    `left` waits until it is on no network any more, where somebody else sees to that.
+    `left` waits until it is on no network any more, where another process sees to that.
     """
     id, of = record.id, machine.paths.of(record.id)
     now = machine.store.state(id)

@@ -77,7 +77,7 @@ def _make(path: str) -> str:
     wait, go = os.pipe2(os.O_CLOEXEC)
     between = os.fork()
     if not between:
-        # Its child is nobody's here: it is not waited for, and does not end with this command.
+        # Its child is not waited for, and does not end with this command.
         try:
             os.close(go)
             os.setsid()

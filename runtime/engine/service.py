@@ -30,7 +30,7 @@ def boot(machine: Machine, failed: Callable[[Record, Exception], None]) -> list[
 
 
 def wants(record: Record, now: State) -> bool:
-    """Whether a container that does not run should: always, or unless somebody stopped it."""
+    """Whether a container that does not run should: always, or unless it was stopped."""
     if now.status != lifecycle.EXITED:
         return False
     policy = record.host_config.restart_policy.name

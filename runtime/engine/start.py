@@ -38,13 +38,13 @@ from runtime.engine.paths import Of
 from runtime.engine.record import Record
 from runtime.syscall.users import Ids
 
-LAST_WORDS = 15.0
+LAST_WORDS_SECONDS = 15.0
 """Seconds within which the monitor of the run before must be done."""
 _INITS = ("docker-init", "tini", "catatonit")
 
 
 class Attach(NamedTuple):
-    """The streams that whoever starts a container wants, from its first byte on."""
+    """The streams for the command that starts a container, from its first byte on."""
 
     stdin: bool = False
     stdout: bool = False
@@ -69,7 +69,7 @@ def start(machine: Machine, id: str, attach: Attach | None = None) -> Connection
         if now.status == lifecycle.PAUSED:
             raise WrongState("cannot start a paused container, try unpause instead")
         lifecycle.move(now.status, "start")
-        if not locks.until_free(of.monitor, LAST_WORDS):
+        if not locks.until_free(of.monitor, LAST_WORDS_SECONDS):
             raise WrongState(
                 f"container {id[:12]} has ended, but another command still reads its output; try again later"
             )
@@ -105,7 +105,7 @@ def _started(machine: Machine, record: Record, of: Of, attach: Attach) -> Connec
         raise EngineError(f"the monitor of container {of.id[:12]} did not start: {_said(of)}") from None
     except BaseException:
         connection.close()
-        locks.until_free(of.monitor, LAST_WORDS)
+        locks.until_free(of.monitor, LAST_WORDS_SECONDS)
         raise
     return connection
 

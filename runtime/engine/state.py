@@ -44,7 +44,7 @@ class State:
         self.finished_at = NEVER
         self.restarts = 0
         self.stopped = False
-        """Somebody stopped it, so that nothing starts it again but a command (and `always` at boot)."""
+        """It was stopped by a command, so that nothing starts it again but a command (and `always` at boot)."""
         self.boot = ""
         """The boot in which it was started."""
         self.health: dict[str, Any] | None = None

@@ -11,7 +11,7 @@ from runtime.engine.errors import MonitorLost, NoSuchContainer, WrongState
 from runtime.engine.machine import Machine
 from runtime.engine.store import is_alive
 
-AFTER_KILL = 30.0
+KILL_SECONDS = 30.0
 """Seconds after SIGKILL within which a container must have ended, and been cleaned up."""
 
 
@@ -76,7 +76,7 @@ def to_monitor(machine: Machine, id: str) -> Connection:
 
 def _await_end(connection: Connection, id: str, seconds: float) -> None:
     try:
-        connection.until(frames.GONE, seconds=None if seconds < 0 else seconds + AFTER_KILL)
+        connection.until(frames.GONE, seconds=None if seconds < 0 else seconds + KILL_SECONDS)
     except TimeoutError:
         raise WrongState(
             f"container {id[:12]} was killed but has not ended: one of its processes waits for the kernel or a parent"

@@ -83,7 +83,7 @@ class Store:
             os.unlink(part)
 
     def drop_name(self, name: str, id: str) -> None:
-        """Free a name if it belongs to that id, or, with an empty one, to nobody."""
+        """Free a name if it belongs to that id, or, with an empty one, to none."""
         if self.owner(name) == id:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.paths.name(name))

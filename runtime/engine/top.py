@@ -40,7 +40,7 @@ def _of_namespace(first: int) -> list[int]:
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
-            with contextlib.suppress(OSError):  # it is gone, or somebody else's
+            with contextlib.suppress(OSError):  # it is gone, or of another user
                 if os.readlink(f"/proc/{name}/ns/pid") == wanted:
                     found.append(int(name))
     return found

@@ -1,4 +1,4 @@
-"""Copying a file or a tree from one open folder to another. No link is followed in either, whoever planted it.
+"""Copying a file or a tree from one open folder to another. No link is followed in either.
 
 Files, folders, links and FIFOs are copied; sockets and devices are left out. A file takes the place of another at once,
 by a rename, never half written.

@@ -118,14 +118,14 @@ def give(ids: Ids | None, *paths: str) -> None:
 
 
 def _open_way(of: Of, group: int) -> None:
-    """Let the container's root, who is nobody here, come to its files, and nobody else who is nobody.
+    """Let the container's root, an unprivileged user here, come to its files, and no other such user.
 
     The folder of all containers can be entered but not listed, that of this one by its root's group alone.
     """
     folder = os.path.dirname(of.folder)
     os.chmod(folder, os.stat(folder).st_mode & 0o7777 | _ENTER)
     os.chown(of.folder, -1, group)
-    os.chmod(of.folder, 0o710)  # noqa: S103 - for a group that is nobody's outside
+    os.chmod(of.folder, 0o710)  # noqa: S103 - for a group that has no owner outside
     while folder != "/":
         if not os.stat(folder).st_mode & _ENTER:
             raise EngineError(f"the users of a remapped container cannot enter {folder}: chmod o+x it, or take --root")

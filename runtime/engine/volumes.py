@@ -26,7 +26,7 @@ from runtime.volumes.volume import Wishes
 def settle(machine: Machine, record: Record) -> Record:
     """Have every volume there, those without a name made for this container alone. Raises VolumeError.
 
-    One that was made for another, and is had from there, goes with whoever has it last.
+    One that was made for another, and is had from there, goes with the container that has it last.
     """
     mounts, anonymous = [], []
     try:

@@ -48,7 +48,7 @@ class Channel:
         return head[:1], payload.decode("utf-8", "surrogateescape")
 
     def wait(self) -> None:
-        """Wait for GO; leave the process if the caller is gone, for nobody wants it any more."""
+        """Wait for GO; leave the process if the caller is gone, for no process wants it any more."""
         if self.receive()[0] != GO:
             os._exit(1)
 

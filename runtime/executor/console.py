@@ -1,4 +1,4 @@
-"""The terminal of a container: opened from its own devpts, its master sent to whoever asked."""
+"""The terminal of a container: opened from its own devpts, its master sent to the caller."""
 
 from __future__ import annotations
 

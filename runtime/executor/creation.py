@@ -135,7 +135,7 @@ class Creation:
             plan.cgroups = open_sources(group)
         if self.waits:
             os.mkfifo(self.paths.fifo, 0o600)
-            # Open for both, so that reading waits for a byte and not for somebody to open it.
+            # Open for both, so that reading waits for a byte and not for a process to open it.
             plan.fifo = os.open(self.paths.fifo, os.O_RDWR | os.O_CLOEXEC)
         plan.seal()
         return plan

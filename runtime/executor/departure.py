@@ -66,7 +66,7 @@ def depart(
 def begin(
     plan: Plan, channel: Channel, arrive: Callable[[Plan, Channel], None], enter: Callable[[Plan], None]
 ) -> NoReturn:
-    """Run in a process that was forked into its PID namespace at once, so that nobody is needed in between."""
+    """Run in a process that was forked into its PID namespace at once, so that no other is needed in between."""
     try:
         settle(plan, born=True)
         enter(plan)

@@ -24,7 +24,7 @@ _LARGEST = 1 << 20
 
 
 class Filter:
-    """A program for the kernel, with its flags; `notifies` if somebody is to be asked about some calls."""
+    """A program for the kernel, with its flags; `notifies` if an agent is to be asked about some calls."""
 
     def __init__(self, program: bytes, flags: int, *, notifies: bool) -> None:
         self.program = program

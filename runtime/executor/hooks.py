@@ -1,4 +1,4 @@
-"""Hooks: programs of whoever made the bundle, run at fixed moments with the state on their standard input."""
+"""Hooks: programs that the bundle names, run at fixed moments with the state on their standard input."""
 
 from __future__ import annotations
 

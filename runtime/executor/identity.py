@@ -168,5 +168,5 @@ def _problem(path: str) -> str:
         return os.strerror(error.errno or 0).lower()
     if stat.S_ISDIR(found.st_mode):
         return "permission denied"
-    # Whether the mode says so for anybody: the kernel has the last word when it is executed.
+    # Whether the mode says so for any user: the kernel has the last word when it is executed.
     return "" if found.st_mode & 0o111 and os.access(path, os.X_OK, effective_ids=True) else "permission denied"

@@ -51,6 +51,6 @@ def arrive(plan: Plan, channel: Channel) -> None:
         channel.send(READY)
         channel.wait()
     if plan.console is not None:
-        module("console").open_in_container(plan.console, plan.process)  # loaded by whoever gave it
+        module("console").open_in_container(plan.console, plan.process)  # loaded by the caller that gave it
     label(plan)
     finish(plan, channel)

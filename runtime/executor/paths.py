@@ -19,7 +19,7 @@ _REST = _FIRST | {"."}
 
 
 def default_root() -> str:
-    """Where states are kept if nobody says: below the user's own directory for others than root."""
+    """Where states are kept by default: below the user's own directory for others than root."""
     if os.geteuid():
         return os.environ.get("XDG_RUNTIME_DIR", f"/tmp/entrepot-{os.geteuid()}") + "/entrepot-oci"  # noqa: S108
     return "/run/entrepot-oci"

@@ -1,4 +1,4 @@
-"""Paths inside a root that somebody else filled: every one is opened by openat2 and kept as a descriptor.
+"""Paths inside a root filled by others: every one is opened by openat2 and kept as a descriptor.
 
 Links are followed inside the root (RESOLVE_IN_ROOT), never links of procfs, and what is done afterwards is done to the
 descriptor, so that exchanging a directory for a link in between changes nothing (CVE-2021-30465 and its kin).

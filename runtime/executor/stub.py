@@ -1,7 +1,7 @@
 """The last program before the container's own: a static one of some 600 bytes, in a sealed memory file.
 
 Why it is there (CVE-2019-5736): a container may name /proc/self/exe as its program, as the interpreter of its script,
-or open /proc/PID/exe of whoever enters it, and later write to what it finds. If this process executed the container's
+or open /proc/PID/exe of what enters it, and later write to what it finds. If this process executed the container's
 program itself, that would be the host's Python. So it executes the stub, which is sealed against writing and holds
 nothing of the host, and the stub executes the program. While Python is still there it is not dumpable, so nothing in
 the container can open what it is made of.
@@ -100,7 +100,7 @@ def image(gate: int = -1, program: bytes = b"", flags: int = 0, machine: str = M
 
 
 def sealed(content: bytes) -> int:
-    """A descriptor, for reading and closed on exec, of a memory file that nobody can change any more."""
+    """A descriptor, for reading and closed on exec, of a memory file that no process can change any more."""
     flags = _MFD_CLOEXEC | _MFD_ALLOW_SEALING
     try:
         writable = os.memfd_create("entrepot-oci", flags | _MFD_EXEC)

@@ -1,6 +1,6 @@
 """Taking out what no image needs any more: names first, then snapshots from the top of their stacks, then blobs.
 
-Whoever collects holds the lock of the index, so that nothing gets a name meanwhile, and leaves what is leased.
+The collector holds the lock of the index, so that nothing gets a name meanwhile, and leaves what is leased.
 """
 
 from collections.abc import Iterable, Iterator

@@ -37,7 +37,7 @@ Told = Callable[[str, str, str], None]
 
 
 def _nobody(action: str, id: str, name: str) -> None:
-    """Nobody is told."""
+    """Nothing is reported."""
 
 
 class Images:

@@ -1,4 +1,4 @@
-"""The index of images: names, and the image each means. One small file, replaced whole by whoever holds its lock."""
+"""The index of images: names, and the image each means. One small file, replaced whole under its lock."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Leases: what a pull or a load is about to use, so that nobody collects it before it has a name.
+"""Leases: what a pull or a load is about to use, so that no process collects it before it has a name.
 
 A lease is a file that is locked while its process lives; one that can be locked by others is of a process that died.
 """

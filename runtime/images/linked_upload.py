@@ -1,7 +1,7 @@
 """One blob goes to a registry of this machine as a file: a clone or a link in its folder, for one of its uploads.
 
 The registry reads, verifies and publishes it. Of a link both have the same bytes from then on: it is read-only for all,
-its owner is root or the registry's user, and nobody else can make it writable.
+its owner is root or the registry's user, and no other process can make it writable.
 """
 
 import fcntl
@@ -67,7 +67,7 @@ class LinkedUpload:
             os.close(reader)
 
     def _linked(self, reader: int, folder: int, name: str, owner: os.stat_result) -> bool:
-        fcntl.flock(reader, fcntl.LOCK_EX)  # two registries must not both find that nobody else has the file
+        fcntl.flock(reader, fcntl.LOCK_EX)  # two registries must not both find that no other process has the file
         if not _made_readable(reader, owner):
             return False
         os.link(self._source, name, dst_dir_fd=folder, follow_symlinks=False)
@@ -104,7 +104,7 @@ def _cloned(reader: int, folder: int, name: str, owner: os.stat_result) -> bool:
 
 
 def _made_readable(reader: int, owner: os.stat_result) -> bool:
-    """See that the registry, the owner of its folder, can read the file and nobody write to it; False if it cannot be.
+    """See that the registry, the owner of its folder, can read the file, and none write to it; False if it cannot be.
 
     A file that others have links to keeps its group: it may be by that that they can read it. Raises OSError.
     """

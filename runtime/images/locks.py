@@ -1,4 +1,4 @@
-"""Locks between processes: flock on files that stay, so that a lock ends with whoever held it."""
+"""Locks between processes: flock on files that stay, so that a lock ends with the process that held it."""
 
 import fcntl
 import os

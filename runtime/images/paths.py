@@ -8,8 +8,8 @@
   images/
     index.json                       names, and the image each means
     origins.json                     blobs, and the repositories that are known to have them
-    lock                             held by whoever changes either
-    busy/<000-fff>                   held by whoever fetches a blob whose digits begin so
+    lock                             held by the process that changes either
+    busy/<000-fff>                   held by the process that fetches a blob whose digits begin so
     leases/<id>                      what a pull or a load is about to use; held while it lives
   snapshots/                         unpacked layers (runtime/snapshots)
 """

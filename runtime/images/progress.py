@@ -38,7 +38,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Reports nothing."""
 
     def say(self, text: str, /) -> None:
         """Nothing."""

@@ -240,7 +240,7 @@ def unpack(
     progress: Progress,
     check: Callable[[], None] = _never,
 ) -> None:
-    """Unpack a layer whose blob is here, unless it is or somebody else does; `check` may raise to end that.
+    """Unpack a layer whose blob is here, unless it is or another process does; `check` may raise to end that.
 
     Raises SnapshotError for a wrong one.
     """

@@ -111,7 +111,7 @@ def prune(
 
 
 def _cut_off(images: Images) -> int:
-    """Remove what came in and was cut off; what somebody writes to is left."""
+    """Remove what came in and was cut off; what a process writes to is left."""
     freed = 0
     for path in partials(images):
         try:

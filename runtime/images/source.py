@@ -56,7 +56,7 @@ class Source:
             try:
                 return client.has_blob(name.repository, blob.digest) == blob.size
             except ClientError:
-                return False  # whoever asks for the bytes next, says so
+                return False  # the request for the bytes, which is next, says so
 
         folder = self._folders.get(name.registry)
         if folder:

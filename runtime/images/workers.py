@@ -10,12 +10,12 @@ from typing import Any, Final, Self, TypeVar
 
 _Result = TypeVar("_Result")
 
-_PATIENCE: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 """Seconds between two looks whether to stop."""
 
 
 class Stopped(Exception):
-    """Somebody else failed, or the user has had enough."""
+    """Other work failed, or the user has had enough."""
 
 
 class Workers:
@@ -52,7 +52,7 @@ class Workers:
         """
         while not future.done():
             self.check()
-            futures.wait([future], _PATIENCE)
+            futures.wait([future], _POLL_SECONDS)
         return future.result()
 
     def _run(self) -> None:

@@ -45,7 +45,7 @@ def refuse_version_6(device: str) -> None:
 
 
 def ephemeral_ports() -> range:
-    """The ports the kernel gives to whoever does not choose."""
+    """The ports the kernel gives to a socket that does not choose."""
     low, high = _PORTS.read_text().split()
     return range(int(low), int(high) + 1)
 

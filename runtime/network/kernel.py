@@ -21,7 +21,7 @@ from runtime.network.store import Store, write
 
 
 class Kernel:
-    """Whoever calls holds the lock of the store."""
+    """The caller holds the lock of the store."""
 
     def __init__(self, paths: Paths, store: Store) -> None:
         self._paths = paths
@@ -30,7 +30,7 @@ class Kernel:
         self._resolver = Resolver(paths.resolver, paths.running)
 
     def connect(self, network: Network, endpoint: Endpoint, *, first: bool) -> None:
-        """Connect a container that is written down; `first`: nobody was connected before it."""
+        """Connect a container that is written down; `first`: no other was connected before it."""
         with Channel() as channel:
             link = links.find(channel, network.device)
             number = link.number if link and link.up and not first else bridge.raise_bridge(channel, network)
@@ -48,7 +48,7 @@ class Kernel:
                 links.delete(channel, endpoint.device)
 
     def lower(self, network: Network) -> None:
-        """Take the bridge of a network down that nobody is connected to."""
+        """Take the bridge of a network down that no container is connected to."""
         if not self._store.is_up(network):
             return
         with Channel() as channel:
@@ -89,7 +89,7 @@ class Kernel:
         self._serve(endpoint)
 
     def _serve_again(self, endpoints: list[Endpoint]) -> None:
-        """After the process has died; containers that died meanwhile are nobody's concern here."""
+        """After the process has died; containers that died meanwhile are no concern here."""
         for endpoint in endpoints:
             with contextlib.suppress(NetworkError):
                 self._serve(endpoint)

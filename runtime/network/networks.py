@@ -1,7 +1,7 @@
 """The networks of this machine: what there is, and who is connected to it.
 
 A container is written down before it is connected and crossed out after it was disconnected, so whatever kills us in
-between leaves a record, and `reconcile` takes away by that record what nobody needs any more.
+between leaves a record, and `reconcile` takes away by that record what is not needed any more.
 """
 
 import os
@@ -98,7 +98,7 @@ class Networks:
             return network
 
     def prune(self, wanted: Callable[[Network], bool] = lambda _: True) -> list[Network]:
-        """Remove those of the user's networks that nobody is connected to and that are wanted gone.
+        """Remove those of the user's networks that no container is connected to and that are wanted gone.
 
         The bridge of the default network is taken down as well if it is idle; the next container brings it back.
         """

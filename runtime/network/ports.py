@@ -1,7 +1,7 @@
-"""Ports of the host that lead to containers: which are chosen, and that nobody else has them.
+"""Ports of the host that lead to containers: which are chosen, and that no other process has them.
 
 A published port is a rule of the firewall, not a socket. So that two never want the same, each is tried with a socket
-first; that no process of the host takes it later is for whoever publishes it to see to.
+first; that no process of the host takes it later is for the one that publishes it to see to.
 """
 
 import errno

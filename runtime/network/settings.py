@@ -1,6 +1,6 @@
 """Networks and endpoints as docker's `inspect` shows them. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runtime.network.endpoint import Endpoint
@@ -73,13 +73,3 @@ def port_settings(endpoints: Sequence[Endpoint], exposed: Iterable[str] = ()) ->
             entry = {"HostIp": port.host_ip, "HostPort": str(port.host_port)}
             found[f"{port.port}/{port.protocol}"] = [*where, entry]
     return found
-
-
-def container_settings(endpoints: Sequence[Endpoint], exposed: Iterable[str] = ()) -> Mapping[str, Any]:
-    """A container's NetworkSettings, of the endpoints that `Networks.of` gives."""
-    return {
-        "Bridge": "",
-        "SandboxKey": endpoints[0].netns if endpoints else "",
-        "Ports": port_settings(endpoints, exposed),
-        "Networks": {each.network: endpoint_settings(each) for each in endpoints},
-    }

@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class Store:
-    """Reads need no lock; whoever changes something holds `locked` around reading and writing."""
+    """Reads need no lock; the process that changes something holds `locked` around reading and writing."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else, thread or process, changes networks meanwhile."""
+        """No other thread or process changes networks meanwhile."""
         self._paths.networks.mkdir(mode=_MODE, parents=True, exist_ok=True)
         self._paths.running.mkdir(mode=_MODE, parents=True, exist_ok=True)
         descriptor = os.open(self._paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

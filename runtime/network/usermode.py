@@ -162,7 +162,7 @@ def _begin(words: list[str], folder: Path, tell: int) -> int:
 
 
 def _free(wanted: Publish) -> Published:
-    """A port of this host that nobody has: the one that is asked for, or any of those that are."""
+    """A port of this host that no process has: the one that is asked for, or any of those that are."""
     address, kind = wanted.host_ip or _ANY, socket.SOCK_DGRAM if wanted.protocol == "udp" else socket.SOCK_STREAM
     if wanted.protocol not in ("tcp", "udp"):
         raise NetworkError(f"ports of {wanted.protocol} cannot be published without root")

@@ -1,7 +1,7 @@
 """What all drivers share: layers unpacked once each, and something to write to over them.
 
 A driver says in what form layers hide what is below them, and how an active snapshot comes to show what it is over.
-Unpacking and comparing are loaded by name when they are asked for: whoever starts a container does neither.
+Unpacking and comparing are loaded by name when they are asked for: the command that starts a container does neither.
 """
 
 from __future__ import annotations

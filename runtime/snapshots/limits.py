@@ -1,4 +1,4 @@
-"""How much a layer may be: bounds against bombs. Whoever has larger images gives larger limits."""
+"""How much a layer may be: bounds against bombs. Larger images need larger limits."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def _lock(path: str) -> int:
 
 
 def try_folder(path: str) -> int | None:
-    """The descriptor of a folder with its lock, or None while somebody else has it or when it is gone."""
+    """The descriptor of a folder with its lock, or None while another process has it or when it is gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Whose files a mounted snapshot shows: those of a user namespace, where user 0 is somebody else outside."""
+"""Whose files a mounted snapshot shows: those of a user namespace, where user 0 is another user outside."""
 
 from __future__ import annotations
 

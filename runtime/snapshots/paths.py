@@ -43,7 +43,7 @@ class Paths:
         self.empty = f"{self.root}/empty"
 
     def make(self) -> None:
-        """Make the folders that are not there, for nobody else to look into: layers have programs that set user ids."""
+        """Make the folders that are not there, closed to others: layers have programs that set user ids."""
         for folder in (self.root, self.locks, self.committed, self.active, self.aside, self.empty):
             os.makedirs(folder, 0o700, exist_ok=True)
 

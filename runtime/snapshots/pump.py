@@ -1,4 +1,4 @@
-"""Uncompressing and hashing in a thread of its own, ahead of whoever uses the bytes."""
+"""Uncompressing and hashing in a thread of its own, ahead of the reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.digest import Hash
 _AHEAD = 32
 """Pieces."""
 
-_PATIENCE = 0.2
+_POLL_SECONDS = 0.2
 """Seconds between two looks of who waits: a signal that another thread was given interrupts no wait."""
 
 
@@ -32,7 +32,7 @@ class Pump:
         while True:
             with self._changed:
                 while not self._queue and not self._ended:
-                    self._changed.wait(_PATIENCE)
+                    self._changed.wait(_POLL_SECONDS)
                 if not self._queue:
                     if self._error is not None:
                         raise self._error
@@ -42,7 +42,7 @@ class Pump:
             yield piece
 
     def close(self) -> None:
-        """Stop, and wait until nobody reads the pieces any more."""
+        """Stop, and wait until no process reads the pieces any more."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -59,7 +59,7 @@ class Pump:
                         return
                     self._queue.append(piece)
                     self._changed.notify()
-        except BaseException as error:  # whoever iterates gets it
+        except BaseException as error:  # the process that iterates gets it
             self._error = error
         finally:
             with self._changed:

@@ -67,7 +67,7 @@ def _give(here: int, name: bytes, status: os.stat_result, before: Ids | None, id
     except OSError as error:
         if error.errno != errno.EOVERFLOW:
             raise
-        return  # nobody's, as it would be in a mount that maps ids
+        return  # without an owner, as it would be in a mount that maps ids
     capability = None
     if stat.S_ISREG(status.st_mode):
         with contextlib.suppress(OSError):

@@ -85,7 +85,7 @@ class Snapshots(Protocol):
     def write_diff(self, key: str, out: BinaryIO) -> None:
         """Write the changes as a layer: an uncompressed tar, its bytes the same for the same changes. Raises NotFound.
 
-        Nobody should be writing to the snapshot meanwhile.
+        No process should be writing to the snapshot meanwhile.
         """
 
     def remove(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """Snapshots on the disk: each is made aside, then renamed to where it is believed; each goes the other way.
 
-Who makes or removes one has the lock of its folder aside. A folder there that nobody has the lock of was left by a
-process that was killed; whoever opens the store next sweeps it.
+Who makes or removes one has the lock of its folder aside. A folder there that no process has the lock of was left by a
+process that was killed; the process that opens the store next sweeps it.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Store:
         return sorted(record.name for record in self._records(folder))
 
     def remove_aside(self, path: str) -> None:
-        """Remove a folder that is aside. Whoever calls has its lock."""
+        """Remove a folder that is aside. The caller has its lock."""
         descriptor = os.open(self.paths.aside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             remove_below(descriptor, os.path.basename(path))
@@ -142,7 +142,7 @@ class Store:
                 yield found
 
     def _new_aside(self) -> Aside:
-        """The store is locked: nobody sweeps it before its own lock is taken."""
+        """The store is locked: no process sweeps it before its own lock is taken."""
         path = f"{self.paths.aside}/{os.urandom(8).hex()}"
         os.mkdir(path, 0o700)
         descriptor = try_folder(path)

@@ -30,7 +30,7 @@ def unpack(
     told: Progress | None,
     held: int,
 ) -> None:
-    """Unpack into an empty folder, over what is below it; `held` is a lock that is kept while anybody works there.
+    """Unpack into an empty folder, over what is below it; `held` is a lock that is kept while any process works there.
 
     Raises DiffMismatch, InvalidLayer and its kind.
     """

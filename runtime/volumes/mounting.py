@@ -8,7 +8,7 @@ from runtime.syscall.mounts import umount2
 from runtime.volumes.errors import MountFailed
 from runtime.volumes.volume import Volume
 
-_PATIENCE: Final = 120
+_MOUNT_SECONDS: Final = 120
 """Seconds; a server of files may be slow, and must not be waited for without end."""
 
 
@@ -25,11 +25,13 @@ def mount(volume: Volume, target: Path) -> None:
         done = subprocess.run(  # noqa: S603 - words of root's own choice, none of them a shell's
             ["mount", *words, "--", options["device"], os.fspath(target)],  # noqa: S607 - found as root's shell would
             capture_output=True,
-            timeout=_PATIENCE,
+            timeout=_MOUNT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise MountFailed(f"failed to mount local volume {volume.name}: no answer in {_PATIENCE} seconds") from None
+        raise MountFailed(
+            f"failed to mount local volume {volume.name}: no answer in {_MOUNT_SECONDS} seconds"
+        ) from None
     except FileNotFoundError:
         raise MountFailed("volumes with options need the program mount, install the package mount") from None
     if done.returncode != 0:

@@ -11,7 +11,7 @@ import msgspec
 from runtime.volumes.errors import InvalidVolume
 
 ANONYMOUS: Final = "com.docker.volume.anonymous"
-"""The label of a volume that nobody named."""
+"""The label of a volume that has no given name."""
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 _OPTIONS: Final = ("type", "o", "device")
@@ -27,7 +27,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def anonymous(self) -> bool:
-        """Whether nobody named it."""
+        """Whether it has no given name."""
         return ANONYMOUS in self.labels
 
     @property

@@ -82,7 +82,7 @@ class Volumes:
             self._remove(name)
 
     def prune(self, users: Users, wanted: Callable[[Volume], bool]) -> list[Usage]:
-        """Remove those that nobody has and that are wanted gone; returns them with the bytes they had."""
+        """Remove those that no container has and that are wanted gone; returns them with the bytes they had."""
         with self._locked():
             gone = [volume for volume in self.every() if wanted(volume) and not users(volume.name)]
             removed = [Usage(volume.name, self._size(volume), 0) for volume in gone]

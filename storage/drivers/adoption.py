@@ -1,7 +1,7 @@
 """Whole files that a program of this machine has put below the root, taken as they are: read once and renamed.
 
 Such a file may have another name elsewhere, and its bytes are then those of both: it is opened for reading alone, here
-and for ever, and nobody but root and this user may be able to make it writable.
+and for ever, and none but root and this user may be able to make it writable.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _opened(path: str, folders: Folders) -> FileIO:
 
 
 def _check(found: os.stat_result, name: str) -> None:
-    """Raises Unfit for what is no file, or one that somebody may write to."""
+    """Raises Unfit for what is no file, or one that others may write to."""
     if not modes.S_ISREG(found.st_mode):
         raise Unfit(f"{name} is not a file", name)
     if found.st_uid not in (0, os.geteuid()):

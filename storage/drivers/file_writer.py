@@ -3,8 +3,8 @@
 The kernel drops the lock with the process, so `kill -9` leaves bytes and no lock. The bytes are fsynced before the
 rename that publishes them, and the folders after it: at any moment a destination holds nothing or all of a file.
 
-Large aligned pieces are written past the page cache (O_DIRECT). They have to be on the disk before anybody is told of
-them anyway, and copying them into memory first costs more than hashing them does.
+Large aligned pieces are written past the page cache (O_DIRECT). They have to be on the disk before they are
+acknowledged anyway, and copying them into memory first costs more than hashing them does.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _write_all(descriptor: int, view: memoryview) -> None:
 
 
 def _aligned(view: memoryview) -> bool:
-    """Whether its memory begins on a block; memory that cannot be written to is somebody's bytes, and does not."""
+    """Whether its memory begins on a block; memory that cannot be written to is a `bytes` object, and does not."""
     return not view.readonly and ctypes.addressof(ctypes.c_char.from_buffer(view)) % BLOCK == 0
 
 
@@ -172,7 +172,7 @@ def create(path: str, folders: Folders) -> FileWriter:
     except FileExistsError as error:
         raise Exists(f"{path} was begun already, resume it", path) from error
     if _lock(descriptor, path, folders):
-        # Between our making it and our lock somebody else has opened it, locked it, written and let go.
+        # Between our making it and our lock another process has opened it, locked it, written and let go.
         os.close(descriptor)
         raise Exists(f"{path} was begun already, resume it", path)
     return FileWriter(descriptor, 0, path, folders)

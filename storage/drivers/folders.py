@@ -19,7 +19,7 @@ _NO_FILE = (errno.ELOOP, errno.ENXIO)
 """What opening a link or a socket says."""
 
 _ATTEMPTS = 16
-"""A folder just made may be removed as emptied by somebody else before it is used; then it is made again."""
+"""A folder just made may be removed as emptied by another process before it is used; then it is made again."""
 
 _REMEMBERED = 4096
 
@@ -121,7 +121,7 @@ class Folders:
         Who made it does not matter: another process may have, and died or still be on its way to doing this. The
         folders above its parent are not removed when emptied, so once per process is enough for them.
         """
-        with contextlib.suppress(FileNotFoundError):  # deleted and emptied again by somebody else
+        with contextlib.suppress(FileNotFoundError):  # deleted and emptied again by another process
             self.fsync(folder)
         if not folder:
             return

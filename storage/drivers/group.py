@@ -36,7 +36,7 @@ def put_group(
 ) -> list[OSError | None]:
     """Write, make durable and publish each file; what each failed with, None for those stored.
 
-    The steps are those of a single file, each taken for all before the next. Not `durable`: somebody else sees to that.
+    The steps are those of a single file, each taken for all before the next. Not `durable`: the caller sees to that.
     """
     group = [_File(target, data, new_aside()) for target, data in files]
     try:

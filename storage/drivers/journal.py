@@ -6,7 +6,7 @@
 
 After a power cut the files of a journal that is left are stored again (`left`). Its files are content under its
 digest, so storing one again is harmless at any time and in any order. Each process has its own, under flock, which
-ends with it: whoever finds one without an owner may store what it holds.
+ends with it: the process that finds one without an owner may store what it holds.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Journal:
                 yield path, _records(file.read())
 
     def _new(self) -> _File:
-        # Locked before it has its name, so that nobody takes it for one that was left.
+        # Locked before it has its name, so that no process takes it for one that was left.
         name = secrets.token_hex(16)
         aside = f"{self._aside}/{name}"
         descriptor = self._folders.open_aside(aside, os.O_RDONLY, 0o600)
@@ -152,7 +152,7 @@ def _check(salt: bytes, size: int, body: bytes) -> bytes:
 
 
 def _records(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Those of one salt, up to the first that is not whole: a group whose sync nobody has seen the end of."""
+    """Those of one salt, up to the first that is not whole: a group whose sync did not end."""
     start, first = 0, data[:8]
     while start + _HEAD.size <= len(data):
         salt, path, size, check = _HEAD.unpack_from(data, start)

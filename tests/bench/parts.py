@@ -60,7 +60,8 @@ def run(plan: Plan, chosen: set[str], reference: str, absent: list[str]) -> Resu
     results = Results()
     if "nginx" in chosen:
         try:
-            results.sections.append(proxied.run(plan, build.reference(reference)))
+            binary = build.reference(reference)
+            results.sections += [proxied.run(plan, binary), proxied.run_sent(plan, binary)]
         except build.CannotBuild as missing:
             absent.append(f"Not measured: behind nginx: {missing}")
     if "s3" in chosen:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench import build, compare, servers
 from tests.bench.compare import Plan
-from tests.bench.rows import ROWS
+from tests.bench.rows import ROWS, Row
 from tests.bench.section import Section
 from tests.bench.servers import Command, Kind
 
@@ -26,6 +26,7 @@ BACKEND_PORTS = 40
 # What deploy/nginx.conf has, without TLS, which would be most of what is measured.
 NGINX_SETTINGS = """\
 worker_processes auto;
+user root;
 pid {root}/nginx.pid;
 error_log {root}/nginx-error.log;
 events {{ worker_connections 1024; }}
@@ -41,16 +42,28 @@ http {{
     upstream registry {{
         server {backend};
         keepalive 64;
+        keepalive_requests 100000;
     }}
     server {{
         listen {address};
         client_max_body_size 0;
+        client_body_buffer_size 256k;
         keepalive_requests 1000000;
+        location /_entrepot/files/ {{
+            internal;
+            alias {root}/storage/;
+            etag off;
+            add_header ETag $upstream_http_etag always;
+            add_header Docker-Content-Digest $upstream_http_docker_content_digest always;
+        }}
         location / {{
             proxy_pass http://registry;
             proxy_http_version 1.1;
             proxy_request_buffering off;
-            proxy_buffering off;
+            proxy_buffer_size 32k;
+            proxy_buffers 16 64k;
+            proxy_busy_buffers_size 256k;
+            proxy_max_temp_file_size 0;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-For $remote_addr;
@@ -66,27 +79,40 @@ OUR_SETTINGS = """\
 trusted_proxies = ["127.0.0.1/32"]
 """
 
+SENT_SETTINGS = f'{OUR_SETTINGS}proxy_sends_files = "x-accel-redirect"\n'
+SENT_ROWS = tuple(replace(row, throughput=2.0) for row in PROXIED_ROWS if row.name == "blob-pull")
+
 
 def run(plan: Plan, binary: Path) -> Section:
     """Measure both in turns. Raises CannotBuild where nginx is not installed."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if nginx is None:
-        raise build.CannotBuild("nginx is not installed: apt-get install nginx-light")
-    kinds = [_behind(nginx, _ours()), _behind(nginx, servers.reference(binary))]
-    records = compare.compare(replace(plan, first_port=plan.first_port + 8), kinds, list(PROXIED_ROWS))
     note = (
         "One nginx for each, with the settings of `deploy/nginx.conf` without TLS; "
         "its CPU time is in the figures of both."
     )
-    return Section(f"Behind nginx: against {kinds[1].title} {kinds[1].version}", note, PROXIED_ROWS, records)
+    return _measured(plan, binary, OUR_SETTINGS, PROXIED_ROWS, "Behind nginx", note)
 
 
-def _ours() -> Kind:
+def run_sent(plan: Plan, binary: Path) -> Section:
+    """The same of blobs that our nginx sends itself (`server.proxy_sends_files`)."""
+    note = "The same; our nginx sends blobs from the disk itself, the reference has nothing of the kind."
+    return _measured(plan, binary, SENT_SETTINGS, SENT_ROWS, "Behind nginx, which sends the files", note)
+
+
+def _measured(plan: Plan, binary: Path, settings: str, rows: tuple[Row, ...], title: str, note: str) -> Section:
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if nginx is None:
+        raise build.CannotBuild("nginx is not installed: apt-get install nginx-light")
+    kinds = [_behind(nginx, _ours(settings)), _behind(nginx, servers.reference(binary))]
+    records = compare.compare(replace(plan, first_port=plan.first_port + 8), kinds, list(rows))
+    return Section(f"{title}: against {kinds[1].title} {kinds[1].version}", note, rows, records)
+
+
+def _ours(text: str) -> Kind:
     base = servers.ours()
 
     def command(root: Path, address: str) -> list[str]:
         settings = root / "entrepot.toml"
-        settings.write_text(OUR_SETTINGS)
+        settings.write_text(text)
         return [*base.command(root, address), "--config", str(settings)]
 
     return Kind(base.name, base.title, base.version, command)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from io import BytesIO
-
 import pytest
 
 from registry.client.blob_reader import ContentRange, content_range
 from registry.client.client import Client
 from registry.client.credentials import Basic
 from registry.client.errors import (
-    DigestMismatch,
     Dropped,
     InvalidAnswer,
     InvalidName,
@@ -19,7 +15,6 @@ from registry.client.errors import (
     RangeNotSatisfiable,
     SizeMismatch,
 )
-from registry.client.verified import Verified
 from tests.client.cutting import Cut, cutting
 from tests.client.pushed import QUICK, push
 from tests.client.scripted import Asked, Reply, scripted
@@ -68,7 +63,7 @@ def test_dropped_again_and_again(server: Server, client: Client, name: str) -> N
     with cutting(server.port, *cuts) as line:
         far = Client(line.host, retry=QUICK)
         with far.blob(name, DIGEST, size=len(DATA)) as reader:
-            Verified(reader, DIGEST, len(DATA)).drain()
+            assert reader.read() == DATA
         assert line.cuts_left == 0
         assert line.carried["down"] < len(DATA) + 5000, "what was read before is not asked for again"
 
@@ -157,27 +152,6 @@ def test_a_redirect_goes_without_authorization(client: Client, name: str) -> Non
         assert [asked.target for asked in storage.asked] == ["/bucket/2?signature=x", "/bucket/3?signature=x"]
         assert [asked.headers.get("range") for asked in storage.asked] == [None, "bytes=1000-"]
         assert all("authorization" not in asked.headers for asked in storage.asked)
-
-
-def test_verified() -> None:
-    assert Verified(BytesIO(DATA), DIGEST, len(DATA)).read() == DATA
-    half = hashlib.sha256(DATA[:1000])
-    Verified(BytesIO(DATA[1000:]), DIGEST, len(DATA), offset=1000, running=half).drain()
-    Verified(BytesIO(b"x"), digest_of(b"x", "sha512")).drain()
-
-
-@pytest.mark.parametrize(
-    ("data", "size", "error"),
-    [
-        (DATA[:-1] + b"?", len(DATA), DigestMismatch),
-        (DATA[:-1], len(DATA), SizeMismatch),
-        (DATA + b"?", len(DATA), SizeMismatch),
-        (DATA[:-1], None, DigestMismatch),
-    ],
-)
-def test_not_verified(data: bytes, size: int | None, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        Verified(BytesIO(data), DIGEST, size).drain()
 
 
 def test_content_range() -> None:

@@ -6,6 +6,7 @@ for want of asking.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -37,8 +38,11 @@ class SuiteError(Exception):
 def binary() -> Path:
     """The suite's program, built on first use."""
     program = BINARIES / f"conformance-{VERSION}"
-    if not program.exists():
-        _build(program)
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with (BINARIES / "conformance.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # runs side by side build it once
+        if not program.exists():
+            _build(program)
     return program
 
 
@@ -46,7 +50,6 @@ def _build(program: Path) -> None:
     go = shutil.which("go")
     if go is None:
         raise SuiteError("the conformance suite is built with go 1.24 or newer, and there is no go on the PATH")
-    program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=program.parent) as folder:
         environment = os.environ | {"GOBIN": folder, "CGO_ENABLED": "0"}
         built = subprocess.run(

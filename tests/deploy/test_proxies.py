@@ -39,33 +39,35 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "ENTREPOT_SERVER_TRUSTED_PROXIES": "127.0.0.1",
         "ENTREPOT_SERVER_ABSOLUTE_LOCATIONS": "true",
         "ENTREPOT_SERVER_WORKERS": "1",
+        "ENTREPOT_LOG_ACCESS": "true",
     }
     with running(tmp_path_factory.mktemp("behind"), variables) as found:
         yield found
 
 
-Proxy = Callable[[Path, tuple[Path, Path], int, int], list[str | Path]]
+Proxy = Callable[[Path, tuple[Path, Path], int, int, Path], list[str | Path]]
 
 
-def nginx(folder: Path, certificate: tuple[Path, Path], port: int, behind: int) -> list[str | Path]:
+def nginx(folder: Path, certificate: tuple[Path, Path], port: int, behind: int, storage: Path) -> list[str | Path]:
     """The command that runs nginx with the file of deploy/, on another port and with another certificate."""
     text = (ROOT / "deploy" / "nginx.conf").read_text()
     text = text.replace("127.0.0.1:5000", f"127.0.0.1:{behind}")
     text = re.sub(r"ssl_certificate .*;", f"ssl_certificate {certificate[0]};", text)
     text = re.sub(r"ssl_certificate_key .*;", f"ssl_certificate_key {certificate[1]};", text)
+    text = text.replace("alias /var/lib/entrepot/storage/", f"alias {storage}/")
     text = re.sub(r"listen \[::\]:\d+.*\n", "", text).replace("listen 443 ", f"listen 127.0.0.1:{port} ")
     text = text.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
     path = folder / "nginx.conf"
     path.write_text(
-        f"daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;\nevents {{}}\n"
+        f"daemon off; user root; pid {folder}/pid; error_log stderr; worker_processes 1;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{temporary}{text}\n}}\n"
     )
     return [system_tool("nginx"), "-e", "stderr", "-p", folder, "-c", path]
 
 
-def caddy(folder: Path, certificate: tuple[Path, Path], port: int, behind: int) -> list[str | Path]:
+def caddy(folder: Path, certificate: tuple[Path, Path], port: int, behind: int, storage: Path) -> list[str | Path]:
     """The command that runs Caddy with the file of deploy/, on another port and with another certificate."""
     text = (ROOT / "deploy" / "Caddyfile").read_text()
     text = text.replace("127.0.0.1:5000", f"127.0.0.1:{behind}")
@@ -74,6 +76,10 @@ def caddy(folder: Path, certificate: tuple[Path, Path], port: int, behind: int) 
     path = folder / "Caddyfile"
     path.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{text}")
     return [system_tool("caddy"), "run", "--adapter", "caddyfile", "--config", path]
+
+
+HEADERS = {nginx: "x-accel-redirect", caddy: "x-sendfile"}
+"""By which each is told to send a file."""
 
 
 class Front:
@@ -119,7 +125,9 @@ def before(proxy: Proxy, folder: Path, certificate: tuple[Path, Path], server: S
     """The proxy, running."""
     front = Front(free_port(), certificate[0])
     env = {**clean_environment(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    daemon = Daemon(proxy(folder, certificate, front.port, server.port), folder / "proxy.log", env)
+    daemon = Daemon(
+        proxy(folder, certificate, front.port, server.port, server.root / "storage"), folder / "proxy.log", env
+    )
     daemon.start(front.ready)
     try:
         yield front
@@ -200,10 +208,101 @@ def test_metrics_are_for_the_inside_and_errors_come_through(front: Front) -> Non
 
 
 def test_the_files_are_taken_as_they_are(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
-    command = nginx(tmp_path, certificate, free_port(), 5000)
+    command = nginx(tmp_path, certificate, free_port(), 5000, tmp_path)
     assert "syntax is ok" in run([*command, "-t"]).text
     file = ROOT / "deploy" / "Caddyfile"
     env = {**clean_environment(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     said = run([system_tool("caddy"), "validate", "--adapter", "caddyfile", "--config", file], env=env).text
     assert "Valid configuration" in said
     assert run([system_tool("caddy"), "fmt", file], env=env).out == file.read_text()
+
+
+@pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
+def sender(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificate: tuple[Path, Path]
+) -> Iterator[tuple[Front, Server]]:
+    """Either proxy, sending the files of the registry behind it."""
+    variables = {
+        "ENTREPOT_SERVER_TRUSTED_PROXIES": "127.0.0.1",
+        "ENTREPOT_SERVER_PROXY_SENDS_FILES": HEADERS[request.param],
+        "ENTREPOT_CORS_ALLOW_ORIGINS": "https://ui.test",
+    }
+    with (
+        running(tmp_path_factory.mktemp("sending"), variables) as server,
+        before(request.param, tmp_path_factory.mktemp("proxy"), certificate, server) as front,
+    ):
+        yield front, server
+
+
+LARGE = bytes(range(256)) * (HALF // 256)
+
+
+def pushed(server: Server, body: bytes) -> str:
+    """The path of a blob."""
+    digest = f"sha256:{sha256(body).hexdigest()}"
+    octets = {"Content-Type": "application/octet-stream"}
+    assert server.client.post(f"/v2/proxy/sent/blobs/uploads/?digest={digest}", body, octets).status == 201
+    return f"/v2/proxy/sent/blobs/{digest}"
+
+
+def test_the_proxy_sends_files_with_the_headers_of_the_registry(sender: tuple[Front, Server]) -> None:
+    front, server = sender
+    path = pushed(server, LARGE)
+    digest = path.rpartition("/")[2]
+    for asked, status, body in (
+        ({}, 200, LARGE),
+        ({"Range": "bytes=5-99"}, 206, LARGE[5:100]),
+        ({"Range": "bytes=-7"}, 206, LARGE[-7:]),
+        ({"Range": "bytes=5-99", "If-Range": f'"{digest}"'}, 206, LARGE[5:100]),
+        ({"Range": "bytes=5-99", "If-Range": '"another"'}, 200, LARGE),
+        ({"If-None-Match": f'"{digest}"'}, 304, b""),
+        ({"Origin": "https://ui.test"}, 200, LARGE),
+    ):
+        got, headers, found = front.ask("GET", path, b"", **asked)
+        assert (got, found == body) == (status, True), asked
+        assert headers["etag"] == f'"{digest}"', asked
+        assert headers["docker-content-digest"] == digest
+        assert headers["x-request-id"]
+        assert "x-accel-redirect" not in headers
+        assert "x-sendfile" not in headers
+        if status != 304:
+            assert headers["content-length"] == str(len(body))
+            assert headers["content-type"] == "application/octet-stream"
+            assert "immutable" in headers["cache-control"]
+        assert (headers.get("access-control-allow-origin") == "https://ui.test") == ("Origin" in asked)
+    got, headers, found = front.ask("GET", path, b"", Range=f"bytes={len(LARGE)}-")
+    assert (got, json.loads(found)["errors"][0]["code"]) == (416, "RANGE_INVALID")
+    got, headers, found = front.ask("HEAD", path)
+    assert (got, headers["content-length"], found) == (200, str(len(LARGE)), b"")
+    # It is the proxy that has sent them.
+    sent = re.search(
+        r'^entrepot_sent_bytes_total\{route="blob"\} (\S+)', server.client.get("/metrics").body.decode(), re.M
+    )
+    assert sent is not None
+    assert float(sent[1]) < len(LARGE) + 2000  # the one that has a condition
+
+
+def test_no_client_gets_at_files_past_the_registry(sender: tuple[Front, Server]) -> None:
+    front, server = sender
+    path = pushed(server, LARGE)
+    hexadecimal = path.rpartition(":")[2]
+    below = f"docker/registry/v2/blobs/sha256/{hexadecimal[:2]}/{hexadecimal}/data"
+    assert (server.root / "storage" / below).exists()
+    for asked in (f"/_entrepot/files/{below}", f"{server.root}/storage/{below}", f"/v2/../_entrepot/files/{below}"):
+        for lies in ({}, {"X-Accel-Redirect": f"/_entrepot/files/{below}", "X-Sendfile": str(server.root / below)}):
+            got, _, found = front.ask("GET", asked, b"", **lies)
+            assert (got in (400, 404), LARGE not in found) == (True, True), asked
+    # Who has not been let in to the repository is not given what another one has.
+    assert front.ask("GET", path.replace("/sent/", "/other/"))[0] == 404
+
+
+def test_files_are_named_to_trusted_proxies_only(sender: tuple[Front, Server]) -> None:
+    """A client on the registry's own machine names no client, and gets the bytes."""
+    _, server = sender
+    path = pushed(server, LARGE)
+    assert server.client.get(path).body == LARGE
+    named = server.client.get(path, {"X-Forwarded-For": "192.0.2.1"})
+    assert (named.body, named.get("x-accel-redirect") or named.get("x-sendfile")) == (
+        b"",
+        named.get("x-accel-redirect") or named.header("x-sendfile"),
+    )

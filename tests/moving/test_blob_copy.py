@@ -55,17 +55,17 @@ async def test_a_second_run_copies_what_came_since(source: Parts, destination: C
     first = await push(source, 9)
     copy = copying(source, destination)
     assert copy.run() == []
-    assert (copy.tally.blobs, copy.tally.copied, copy.tally.bytes) == (9, 9, 9)
+    assert (copy.progress.blobs, copy.progress.copied, copy.progress.bytes) == (9, 9, 9)
     later = await source.push("app", b"later", "later")
     assert copy.run() == []
-    assert copy.tally.copied == 10
+    assert copy.progress.copied == 10
     for digest in [*first, later]:
         assert copy.place(str(digest)) == ""
         assert destination.read(paths.blob_data(digest), 9) == source.driver.read(paths.blob_data(digest), 9)
     assert ContentStore(destination).has_marker()
     again = copying(source, destination)
     assert again.run() == []
-    assert (again.tally.blobs, again.tally.copied, again.tally.bytes) == (10, 0, 0)
+    assert (again.progress.blobs, again.progress.copied, again.progress.bytes) == (10, 0, 0)
 
 
 async def test_a_damaged_blob_is_named_and_not_copied(source: Parts, destination: Checked) -> None:
@@ -132,7 +132,7 @@ async def test_verify_reads_what_is_there_and_copies_it_again(source: Parts, des
     assert destination.read(paths.blob_data(flipped), 9) == b"x"
     copy = copying(source, destination, verify=True)
     assert copy.run() == []
-    assert copy.tally.copied == 1
+    assert copy.progress.copied == 1
     assert destination.read(paths.blob_data(right), 9) == b"0"
     assert destination.read(paths.blob_data(flipped), 9) == b"1"
 

@@ -146,7 +146,7 @@ def test_a_commit_that_fails_fails_all_and_leaves_nothing(cluster: Cluster) -> N
 
 
 def test_a_server_that_stays_away_is_unavailable_at_once_for_reads_and_soon_for_writes(cluster: Cluster) -> None:
-    database = Database(Postgres(cluster.new_database(), readers=2, patience=0.5), None)
+    database = Database(Postgres(cluster.new_database(), readers=2, retry_seconds=0.5), None)
     names(database)
     cluster.stop()
     started = time.monotonic()
@@ -165,7 +165,7 @@ def test_a_server_that_stays_away_is_unavailable_at_once_for_reads_and_soon_for_
 
 def test_too_many_connections_are_unavailable(cluster: Cluster) -> None:
     url = cluster.new_database()
-    database = Database(Postgres(url.replace("postgres@", "app@"), readers=2, patience=0.2), None)
+    database = Database(Postgres(url.replace("postgres@", "app@"), readers=2, retry_seconds=0.2), None)
     cluster.execute("CREATE ROLE app LOGIN CONNECTION LIMIT 0")
     cluster.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO app; GRANT ALL ON SCHEMA public TO app", name_of(url))
     for touch in (lambda: names(database), lambda: database.write_now(make("app"))):
@@ -248,7 +248,7 @@ def test_a_statement_that_takes_too_long_is_unavailable(cluster: Cluster) -> Non
 
 
 def test_a_frozen_server_is_unavailable(cluster: Cluster) -> None:
-    database = Database(Postgres(cluster.new_database(), readers=1, patience=0.1, answer_within=0.5), None)
+    database = Database(Postgres(cluster.new_database(), readers=1, retry_seconds=0.1, answer_within=0.5), None)
     database.check()
     pids = [pid for (pid,) in cluster.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")]
     for pid in pids:
@@ -268,7 +268,7 @@ def test_a_frozen_server_is_unavailable(cluster: Cluster) -> None:
 
 def test_a_database_made_read_only_serves_reads_and_is_written_again_when_it_may_be(cluster: Cluster) -> None:
     url = cluster.new_database()
-    database = Database(Postgres(url, readers=1, patience=0.2), None)
+    database = Database(Postgres(url, readers=1, retry_seconds=0.2), None)
     database.write_now(make("before"))
     cluster.execute(f"ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on")
     cluster.execute(CUT.format(name_of(url)))
@@ -288,7 +288,7 @@ def test_a_standby_is_not_taken_for_the_primary_until_it_is_one() -> None:
         standby.start()
         both = url.replace(f":{primary.port}/", f":{standby.port},127.0.0.1:{primary.port}/")
         only = standby.url(name_of(url))
-        for_both, for_one = (Database(Postgres(wanted, readers=1, patience=0.2), None) for wanted in (both, only))
+        for_both, for_one = (Database(Postgres(wanted, readers=1, retry_seconds=0.2), None) for wanted in (both, only))
         for_both.write_now(make("on the primary"))
         for touch in (lambda: names(for_one), lambda: for_one.write_now(make("app"))):
             with pytest.raises(DatabaseError):
@@ -313,7 +313,7 @@ def _await_true(cluster: Cluster, question: str) -> None:
 
 def test_a_wrong_password_or_name_is_unavailable_and_not_told(cluster: Cluster) -> None:
     wrong = cluster.url("nowhere").replace("postgres@", "postgres:geheim@")
-    database = Database(Postgres(wrong, readers=1, patience=0.1), None)
+    database = Database(Postgres(wrong, readers=1, retry_seconds=0.1), None)
     with pytest.raises(DatabaseUnavailable, match="nowhere") as caught:
         names(database)
     assert "geheim" not in str(caught.value)

@@ -177,6 +177,9 @@ def test_verbs_of_the_runtime_and_their_flags_are_documented_and_exist() -> None
         for typed in re.findall(r"`(entrepot [a-z -]+)`", row[0])
     }
     assert documented.keys() == existing.keys()
+    for row in rows(RUNTIME):
+        for typed in re.findall(r"`(entrepot [a-z -]+)`", row[0]):
+            assert row[2] == (existing[typed].help or "").rstrip("."), f"{typed} in docs/runtime.md"
     table = RUNTIME.partition("## Options of run and create")[2].partition("\n## ")[0]
     of_run = {spelling for row in rows(table) for spelling in re.findall(r"`(--?[\w-]+)`", row[0])}
     for typed, flags in documented.items():

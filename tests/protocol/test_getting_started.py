@@ -23,7 +23,14 @@ def test_the_commands_with_curl_work(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
         )
+        log = server.log
     finally:
         server.stop()
     assert done.returncode == 0, done.stderr
     assert 'hello{"name":"team/files","tags":["latest"]}' in done.stdout.replace(" ", "").replace("\n", "")
+    shown = re.search(r"```\n(entrepot .*?)```", PAGE, re.DOTALL)
+    assert shown is not None
+    greeting = (
+        shown[1].replace("127.0.0.1:5000", f"127.0.0.1:{server.port}").replace("   data\n", f"   {server.root}\n")
+    )
+    assert [line for line in greeting.splitlines() if line not in log] == []

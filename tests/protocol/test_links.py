@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,12 +41,55 @@ def adopt(repository: Repository, session: str, digest: str = DIGEST) -> Respons
     return repository.client.put(with_query(session, digest=digest, adopt="file"))
 
 
+def proof_of(server: Server) -> dict[str, str]:
+    """What shows that the test runs on the server's machine, as its user."""
+    told = server.client.get(FOLDER).json()
+    assert set(told) == {"read"}
+    file = Path(told["read"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    return {"Entrepot-Proof": f"{file.name} {file.read_text()}"}
+
+
 def test_a_client_of_this_machine_is_told_the_folder(server: Server) -> None:
-    answer = server.client.get(FOLDER)
+    answer = server.client.get(FOLDER, proof_of(server))
     found = os.stat(server.root / "storage")
     assert answer.json() == {"path": str(server.root / "storage"), "device": found.st_dev, "inode": found.st_ino}
     assert answer.header("cache-control") == "no-store"
     assert server.client.put(FOLDER).status == 405
+
+
+def test_a_stranger_behind_a_proxy_that_is_ours_is_not(server: Server) -> None:
+    """Of the kind of docker-proxy and ssh -L: its socket is root's, and who is behind it is anywhere."""
+    proof = proof_of(server)["Entrepot-Proof"]
+    name, content = proof.split()
+    for tried in (name, f"{name} ", f"{name} {'0' * 64}", f"../shm/{name} {content}", f"entrepot-{'0' * 32} {content}"):
+        answer = server.client.get(FOLDER, {"Entrepot-Proof": tried})
+        assert (answer.status, answer.code) == (404, "UNSUPPORTED")
+    answer = server.client.get(FOLDER)
+    assert str(server.root) not in answer.body.decode()
+    assert content not in answer.body.decode()
+
+
+def test_a_planted_file_is_no_proof(server: Server) -> None:
+    """Neither one that others can read, nor one of another user, nor a link or a FIFO."""
+    content = "1" * 64
+    for kind in ("readable", "other user", "link", "fifo"):
+        planted = Path("/dev/shm") / f"entrepot-{os.urandom(16).hex()}"
+        proof_of(server)
+        target = planted.with_name(planted.name + ".target")
+        try:
+            if kind == "fifo":
+                os.mkfifo(planted, 0o600)
+            else:
+                target.write_text(content)
+                target.chmod(0o644 if kind == "readable" else 0o600)
+                os.chown(target, 65534 if kind == "other user" else os.getuid(), -1)
+                planted.symlink_to(target) if kind == "link" else target.rename(planted)
+            answer = server.client.get(FOLDER, {"Entrepot-Proof": f"{planted.name} {content}"})
+            assert answer.status == 404, kind
+        finally:
+            planted.unlink()
+            target.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"])
@@ -58,7 +102,7 @@ def test_a_client_behind_a_proxy_is_not(server: Server, name: str) -> None:
 def test_another_user_is_not(server: Server) -> None:
     command = [str(system_tool("busybox")), "wget", "-q", "-O", "-", f"http://127.0.0.1:{server.port}{FOLDER}"]
     ours = subprocess.run(command, capture_output=True)
-    assert str(server.root).encode() in ours.stdout
+    assert b'"read"' in ours.stdout
     theirs = subprocess.run(command, user=65534, group=65534, extra_groups=[], capture_output=True)
     assert (theirs.returncode, theirs.stdout) == (1, b"")
     assert b"404" in theirs.stderr

@@ -9,6 +9,7 @@ from registry.metadata import blobs, events
 from registry.metadata.database import Database
 from registry.services.actor import Actor
 from registry.services.group import GroupPut
+from registry.services.noted import Noted
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
@@ -19,6 +20,8 @@ from storage.content import ContentStore, Ingest
 from storage.digest import Digest
 from storage.driver import Driver
 from tests.databases import database_of
+
+LEASE_SECONDS = 1000.0
 
 ACTOR = Actor("anonymous", "127.0.0.1", "test")
 
@@ -36,8 +39,9 @@ class Parts:
         self.damaged = 0
         self.quarantine = Quarantine(self.database, self.content, self.pool, self._count)
         self.group = GroupPut(self.content)
-        self.publisher = Publisher(self.database, self.content, self.pool, self.group)
-        self.pull = Pull(self.database, self.content, self.quarantine, self.pool)
+        self.publisher = Publisher(self.database, self.content, self.pool, self.group, LEASE_SECONDS)
+        noted = Noted(self.database, LEASE_SECONDS)
+        self.pull = Pull(self.database, self.content, self.quarantine, self.pool, noted)
 
     def close(self) -> None:
         self.group.close()

@@ -12,8 +12,9 @@ from registry.metadata import events, schema
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database
 from registry.metadata.events import EventRow
-from registry.services import followers
-from registry.services.followers import Following, Pruning, lags
+from registry.services import followers, pruning
+from registry.services.followers import Following, lags
+from registry.services.pruning import Pruning
 from tests.metadata.conftest import KINDS
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +70,10 @@ def happen(database: Database, *tags: str, at: int | None = None) -> None:
     """Each in a transaction of its own."""
     for tag in tags:
         database.write_now(lambda s, tag=tag: events.append(s, "tag.moved", "app", tag=tag, at=at), durable=False)  # type: ignore[misc]
+
+
+def pruning_of(database: Database, seconds: float) -> Pruning:
+    return Pruning(database, ["notebook"], events_seconds=seconds, deleted_seconds=seconds)
 
 
 def left(database: Database) -> list[str]:
@@ -181,22 +186,22 @@ async def test_late_events_are_not_left_to_wait_for_a_quiet_moment(
 async def test_events_go_when_every_follower_has_passed_them_and_they_are_old(
     database: Database, pool: ThreadPoolExecutor
 ) -> None:
-    pruning = Pruning(database, ["notebook"], 7 * DAY / 1000)
+    keeper = pruning_of(database, 7 * DAY / 1000)
     following = Following(database, Notebook(), pool)
     happen(database, "old", "older", at=now_ms() - 8 * DAY)
-    assert not await pruning.is_due()  # the follower has not begun
-    await pruning.run()
+    assert not await keeper.is_due()  # the follower has not begun
+    await keeper.run()
     assert left(database) == ["old", "older"]
     await finish(following)
     database.write_now(lambda s: events.advance_cursor(s, "webhooks", 1))
     happen(database, "young")
-    assert await pruning.is_due()
-    await pruning.run()
+    assert await keeper.is_due()
+    await keeper.run()
     assert left(database) == ["older", "young"]  # webhooks, of a newer version say, is behind
     database.write_now(lambda s: events.advance_cursor(s, "webhooks", 999))
-    await pruning.run()
+    await keeper.run()
     assert left(database) == ["young"]
-    assert not await pruning.is_due()
+    assert not await keeper.is_due()
     happen(database, "next")
     assert database.read_now(events.last_id) == 4  # an id is never used again
 
@@ -204,8 +209,8 @@ async def test_events_go_when_every_follower_has_passed_them_and_they_are_old(
 async def test_many_are_pruned_in_steps(
     database: Database, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(followers, "PRUNED", 3)
+    monkeypatch.setattr(pruning, "ROWS", 3)
     happen(database, *map(str, range(10)), at=1)
     await finish(Following(database, Notebook(), pool))
-    await Pruning(database, ["notebook"], 60).run()
+    await pruning_of(database, 60).run()
     assert left(database) == []

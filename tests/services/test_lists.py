@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +80,21 @@ async def test_a_list_has_an_entity_tag(registry: Registry) -> None:
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
     await registry.push_image("another", "two", "two")
     assert (await registry.get("/v2/_catalog", if_none_match=tag)).status_code == 200
+
+
+async def test_long_pages_are_made_beside_the_event_loop(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "root", {"limits.page_size": "5000"}) as registry:
+        await registry.push("app", b"{}")
+        payload = image(b"{}", [])
+        names = [f"v{number:04}" for number in range(3000)]
+        for start in range(0, len(names), 100):
+            query = "&".join(f"tag={name}" for name in names[start : start + 100])
+            assert (await registry.put("app", f"{digest_of(payload)}?{query}", payload)).status_code == 201
+        before = set(threading.enumerate())
+        assert await registry.names("/v2/app/tags/list?n=10") == names[:10]
+        assert set(threading.enumerate()) - before == set()
+        assert await registry.names("/v2/app/tags/list?n=100000") == names
+        assert await registry.names("/v2/_catalog?n=100000") == ["app"]
+        begun = {thread.name.partition("_")[0] for thread in set(threading.enumerate()) - before}
+        assert begun == {"lists"}
+        assert error_code(await registry.get("/v2/never/tags/list?n=100000")) == "NAME_UNKNOWN"

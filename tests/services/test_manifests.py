@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,14 @@ async def test_the_same_bytes_have_one_media_type(registry: Registry) -> None:
         else:
             assert (answer.status_code, error_code(answer)) == (400, "MANIFEST_INVALID")
         assert (await registry.get("/v2/app/manifests/latest")).headers["content-type"] == OCI_INDEX
+
+
+async def test_large_manifests_are_read_one_at_a_time_beside_the_event_loop(registry: Registry) -> None:
+    """Each takes several times its size meanwhile, and all threads of the storage read them at once."""
+    before = set(threading.enumerate())
+    unit = {"mediaType": OCI_MANIFEST, "digest": digest_of(b"x"), "size": 1}
+    payloads = [index([unit] * 2_000, n=number) for number in range(6)]
+    answers = await asyncio.gather(*(registry.put("app", f"t{n}", payload) for n, payload in enumerate(payloads)))
+    assert [answer.status_code for answer in answers] == [201] * 6
+    reading = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("manifests")]
+    assert len(reading) == 1

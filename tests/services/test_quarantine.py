@@ -68,9 +68,9 @@ async def test_a_report_of_what_is_whole_is_ignored(parts: Parts) -> None:
 async def test_what_was_read_is_remembered_for_the_check(parts: Parts) -> None:
     await parts.push("one", DATA)
     await parts.pull.blob_size("one", DIGEST, ACTOR)
-    assert parts.pull.recent == set()
+    assert parts.pull.noted.reads == set()
     await read(parts, "one")
-    assert parts.pull.recent == {str(DIGEST)}
+    assert parts.pull.noted.reads == {str(DIGEST)}
 
 
 async def test_nothing_is_seen_from_where_it_was_not_pushed(parts: Parts) -> None:

@@ -63,12 +63,11 @@ async def test_what_a_size_shows_is_found_too(parts: Parts, what: bytes | None) 
 
 async def test_recently_read_first_then_the_longest_unverified(parts: Parts) -> None:
     zero, one, two, three = await several(parts, 4)
-    scrubber = parts.scrubber()
     for digest in (three, one):
         (await parts.pull.blob("app", digest, ACTOR)).close()
-        await scrubber.remember(parts.pull)
+        await parts.pull.noted.flush()
         await asyncio.sleep(0.002)
-    assert parts.pull.recent == set()
+    assert parts.pull.noted.reads == set()
     assert parts.due() == [str(digest) for digest in (one, three, zero, two)]
 
 

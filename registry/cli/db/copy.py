@@ -15,7 +15,7 @@ from registry.moving.read_only_window import ReadOnlyWindow
 from registry.moving.transfer import Refused
 
 PASSES = 4
-SHORT = 5.0
+SHORT_SECONDS = 5.0
 """How often, at most, what came meanwhile is copied before changes are refused, and seconds that are short enough."""
 
 
@@ -49,7 +49,7 @@ def _move(pair: Ends, blobs: BlobCopy | None, *, replace: bool) -> None:
         for _ in range(PASSES):  # most of it while changes are still taken
             started = time.monotonic()
             copied(blobs)
-            if time.monotonic() - started < SHORT:
+            if time.monotonic() - started < SHORT_SECONDS:
                 break
     try:
         with Interrupts() as interrupts, ReadOnlyWindow(pair.source) as window:

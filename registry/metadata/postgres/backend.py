@@ -33,9 +33,9 @@ from registry.metadata.errors import (
 )
 from registry.metadata.postgres.generations import Generations
 from registry.metadata.postgres.pipeline import Pipeline
-from registry.metadata.postgres.wire import ANSWER_WITHIN, NOT_SO, Assumption, Wire, WireSession
+from registry.metadata.postgres.wire import ANSWER_SECONDS, NOT_SO, Assumption, Wire, WireSession
 
-PATIENCE = 5.0
+RETRY_SECONDS = 5.0
 """Seconds in which a restarted or failed-over database is waited for by a write."""
 
 WRITE_LOCK = 0x656E74726570  # any number, the same in every version
@@ -70,19 +70,19 @@ class Postgres:
     """A database on a server."""
 
     inline_reads = False
-    patience = PATIENCE
+    retry_seconds = RETRY_SECONDS
 
     def __init__(
         self,
         url: str,
         *,
         readers: int,
-        patience: float = PATIENCE,
-        answer_within: float = ANSWER_WITHIN,
+        retry_seconds: float = RETRY_SECONDS,
+        answer_within: float = ANSWER_SECONDS,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.readers = readers
-        self.patience = patience
+        self.retry_seconds = retry_seconds
         self._answer_within = answer_within
         self._settings = SETTINGS | dict(settings or {})
         try:

@@ -1,4 +1,4 @@
-"""Whether anything was committed, by anybody: one query for all who want to know at the same time."""
+"""Whether anything was committed, by any process: one query for all who want to know at the same time."""
 
 import functools
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Generations:
             self._pipeline.loop.call_soon(self._ask)
 
     def close(self) -> None:
-        """Let go of the connection; whoever waits is told None."""
+        """Let go of the connection; the callers that wait get None."""
         self._pipeline.close()
 
     def _ask(self) -> None:

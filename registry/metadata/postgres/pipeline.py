@@ -132,7 +132,8 @@ class Pipeline:
         """How many connections there have been; where one is allowed at a time, it tells this one from those before."""
         self._queue: list[Read] = []
         self._closed = False
-        self._look = loop.call_later(LOOK_SECONDS, self._look_for_silence)
+        self._look: asyncio.TimerHandle | None = None
+        """The next look for silence, while there is anything to wait for."""
 
     def read(self, fn: Callable[[Session], Any]) -> "asyncio.Future[Any]":
         """The outcome of a read, with errors as the driver raises them."""
@@ -149,6 +150,8 @@ class Pipeline:
         if not self._queue:
             self.loop.call_soon(self._turn)
         self._queue.append(read)
+        if self._look is None:
+            self._look = self.loop.call_later(LOOK_SECONDS, self._look_for_silence)
 
     def resume(self) -> None:
         """A connection has answered: there may be a place for what waits for a new one."""
@@ -187,7 +190,8 @@ class Pipeline:
 
     def _close(self) -> None:
         self._closed = True
-        self._look.cancel()
+        if self._look is not None:
+            self._look.cancel()
         error = DatabaseUnavailable("database is closed")
         reads, self._queue = self._queue, []
         for connection in self._connections:
@@ -263,7 +267,8 @@ class Pipeline:
             for read in connection.reads:
                 read.tried = True  # it has waited long enough
             self.lost(connection, DatabaseUnavailable(f"database does not answer within {self._within:g} seconds"))
-        self._look = self.loop.call_later(LOOK_SECONDS, self._look_for_silence)
+        waiting = self._queue or any(each.reads for each in self._connections)
+        self._look = self.loop.call_later(LOOK_SECONDS, self._look_for_silence) if waiting else None
 
     def _observed(self, done: Done, started: float) -> Done:
         observe = self._observe

@@ -1,6 +1,6 @@
 """Reads that are run again from their beginning each time one more of their answers is there.
 
-So a read is an ordinary function of a session, and still nobody waits in it. Reads have one statement or two: to run
+So a read is an ordinary function of a session, and still no caller waits in it. Reads have one statement or two: to run
 them again costs less than a thread to wait in would.
 """
 

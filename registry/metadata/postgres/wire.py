@@ -1,8 +1,8 @@
 """Statements on a connection to PostgreSQL, by libpq itself.
 
 A round trip costs more than what the server does in it, and a cursor of psycopg costs as much again. So statements are
-prepared once, sent in libpq's pipeline mode, several in one go where nobody waits for the first, and what comes back is
-read from the socket with a deadline: a server that is frozen, or gone without a word, is noticed by nobody else.
+prepared once, sent in libpq's pipeline mode, several in one go where no caller waits for the first, and the results
+are read from the socket with a deadline: a server that is frozen, or gone without a word, is noticed by nothing else.
 """
 
 import os
@@ -22,10 +22,10 @@ from sqlalchemy import Dialect
 from registry.metadata.session import Ask, Row, Session
 from registry.metadata.statement import Statement
 
-ANSWER_WITHIN = 20.0
+ANSWER_SECONDS = 20.0
 """Seconds after which a server that has not answered is given up; it gives up a statement of ours before that."""
 
-ASK_FOR = 10.0
+ASK_SECONDS = 10.0
 """Seconds for which what was wrongly assumed is asked."""
 
 NOT_SO = "22012"
@@ -68,7 +68,7 @@ class Assumption:
 
     def was_wrong(self) -> None:
         """Have what is assumed asked for a while, as it is not so now."""
-        self._wrong_until = time.monotonic() + ASK_FOR
+        self._wrong_until = time.monotonic() + ASK_SECONDS
 
 
 class Wire:
@@ -78,7 +78,7 @@ class Wire:
     """
 
     def __init__(
-        self, connection: "psycopg.Connection[Any]", answer_within: float = ANSWER_WITHIN, *, prepares: bool = True
+        self, connection: "psycopg.Connection[Any]", answer_within: float = ANSWER_SECONDS, *, prepares: bool = True
     ) -> None:
         self.prepares = prepares
         self._within = answer_within

@@ -9,7 +9,7 @@ from runtime.engine.errors import NoSuchContainer
 from runtime.engine.machine import Machine
 
 
-@click.command(help="Show all that is known of containers.")
+@click.command(help="Show details of containers.")
 @click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True)
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template.")
 @click.option("-s", "--size", is_flag=True, help="Show how much they have written too.")

@@ -9,8 +9,8 @@ from runtime.cli.pruning import fitting
 from runtime.engine.prune import prune
 
 
-@click.command(help="Remove all containers that do not run.")
-@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.command(help="Remove all stopped containers.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--filter", "given", metavar="KEY=VALUE", multiple=True, help="Only those that fit: until=, label=.")
 def command(force: bool, given: tuple[str, ...]) -> None:
     """Prune containers."""

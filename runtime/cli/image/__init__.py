@@ -3,9 +3,9 @@
 from runtime.cli.group import Verbs
 
 VERBS = {
-    "history": "Show how an image was made.",
-    "import": "Make an image of a tar file.",
-    "inspect": "Show all that is known of images.",
+    "history": "Show the history of an image.",
+    "import": "Create an image from a tar file.",
+    "inspect": "Show details of images.",
     "load": "Load images from a tar file.",
     "ls": "List images.",
     "prune": "Remove images that are not used.",
@@ -13,7 +13,7 @@ VERBS = {
     "push": "Push an image to a registry.",
     "rm": "Remove images.",
     "save": "Write images to a tar file.",
-    "tag": "Give an image one more name.",
+    "tag": "Tag an image with another name.",
 }
 
 command = Verbs("image", "runtime.cli.image", VERBS, "Images of this machine.")

@@ -10,9 +10,9 @@ from runtime.images.describe import inspect
 from runtime.images.errors import Ambiguous, NoSuchImage
 
 
-@click.command(help="Show all that is known of images.")
+@click.command(help="Show details of images.")
 @click.argument("names", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each.")
+@click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each one.")
 def command(names: tuple[str, ...], form: str | None) -> int:
     """Inspect images; those that are here are shown even when others are not."""
     images = local_images()

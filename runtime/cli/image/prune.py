@@ -13,10 +13,10 @@ _DANGLING = "This will remove all images without a tag."
 _UNUSED = "This will remove all images without at least one container made of them."
 
 
-@click.command(help="Remove images that are not used: those without a tag, or all without a container.")
-@click.option("-a", "--all", "unused", is_flag=True, help="Remove all that no container is made of.")
+@click.command(help="Remove unused images: those without a tag, or all that no container uses.")
+@click.option("-a", "--all", "unused", is_flag=True, help="Remove all images that no container uses.")
 @click.option("--filter", "given", metavar="KEY=VALUE", multiple=True, help="until=TIME, label=KEY[=VALUE].")
-@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask for confirmation.")
 def command(unused: bool, given: tuple[str, ...], force: bool) -> None:
     """Prune images."""
     fits = fitting(given)

@@ -6,7 +6,7 @@ VERBS = {
     "connect": "Connect a container to a network.",
     "create": "Create a network.",
     "disconnect": "Disconnect a container from a network.",
-    "inspect": "Show all that is known of networks.",
+    "inspect": "Show details of networks.",
     "ls": "List networks.",
     "prune": "Remove networks that are not used.",
     "rm": "Remove networks.",

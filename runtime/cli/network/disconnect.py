@@ -9,7 +9,7 @@ from runtime.engine.membership import leave
 @click.command(help="Disconnect a container from a network.")
 @click.argument("network", metavar="NETWORK")
 @click.argument("container", metavar="CONTAINER")
-@click.option("-f", "--force", is_flag=True, help="Disconnect what is left of a container that is gone, too.")
+@click.option("-f", "--force", is_flag=True, help="Disconnect a container that does not exist any more, too.")
 def command(network: str, container: str, force: bool) -> None:
     """Disconnect it."""
     leave(machine(), container, network, force=force)

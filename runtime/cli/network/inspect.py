@@ -10,9 +10,9 @@ from runtime.cli.named import each_named
 from runtime.network.settings import network_settings
 
 
-@click.command(help="Show all that is known of networks.")
+@click.command(help="Show details of networks.")
 @click.argument("names", metavar="NETWORK...", nargs=-1, required=True)
-@click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each.")
+@click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each one.")
 def command(names: tuple[str, ...], form: str | None) -> int:
     """Inspect networks; those that are here are shown even when others are not."""
     networks = machine().networks

@@ -19,10 +19,10 @@ _SHORT = 12
 
 
 @click.command(help="List networks.")
-@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show those that fit.")
+@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show only matching ones.")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("--no-trunc", is_flag=True, help="Show whole ids.")
-@click.option("-q", "--quiet", is_flag=True, help="Show ids alone.")
+@click.option("--no-trunc", is_flag=True, help="Do not truncate ids.")
+@click.option("-q", "--quiet", is_flag=True, help="Show ids only.")
 def command(given: tuple[str, ...], form: str | None, no_trunc: bool, quiet: bool) -> None:
     """List networks by name."""
     wanted = filters(given, _FILTERS)

@@ -1,4 +1,4 @@
-"""`entrepot network prune`: networks that nobody is connected to."""
+"""`entrepot network prune`: networks that no container is connected to."""
 
 import click
 
@@ -9,7 +9,7 @@ from runtime.cli.pruning import fitting
 
 @click.command(help="Remove networks that no container is connected to.")
 @click.option("--filter", "given", metavar="KEY=VALUE", multiple=True, help="until=TIME, label=KEY[=VALUE].")
-@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask for confirmation.")
 def command(given: tuple[str, ...], force: bool) -> None:
     """Prune networks."""
     fits = fitting(given)

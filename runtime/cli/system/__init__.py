@@ -3,9 +3,9 @@
 from runtime.cli.group import Verbs
 
 VERBS = {
-    "df": "Show what images, containers and volumes take on the disk.",
+    "df": "Show the disk usage of images, containers and volumes.",
     "events": "Show what happens to containers.",
-    "info": "Show what this machine is, and what is on it.",
+    "info": "Show information about this machine and what is stored on it.",
     "service": "Start the containers that should run after a boot.",
     "prune": "Remove what is not used.",
 }

@@ -39,8 +39,8 @@ class _Container(NamedTuple):
     size: int
 
 
-@click.command(help="Show what images, containers and volumes take on the disk.")
-@click.option("-v", "--verbose", is_flag=True, help="Show each of them.")
+@click.command(help="Show the disk usage of images, containers and volumes.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each one.")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
 def command(verbose: bool, form: str | None) -> None:
     """Show what is used."""

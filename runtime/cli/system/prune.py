@@ -14,9 +14,9 @@ from runtime.images.remove import prune
 
 
 @click.command(help="Remove stopped containers, unused networks and images without a tag.")
-@click.option("-a", "--all", "unused", is_flag=True, help="All images that no container is made of.")
-@click.option("--volumes", "with_volumes", is_flag=True, help="Anonymous volumes that no container has, too.")
-@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.option("-a", "--all", "unused", is_flag=True, help="Remove all images that no container uses.")
+@click.option("--volumes", "with_volumes", is_flag=True, help="Remove anonymous volumes that no container uses, too.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask for confirmation.")
 def command(unused: bool, with_volumes: bool, force: bool) -> None:
     """Prune everything."""
     parts = ["all stopped containers", "all networks not used by a container"]

@@ -4,7 +4,7 @@ from runtime.cli.group import Verbs
 
 VERBS = {
     "create": "Create a volume.",
-    "inspect": "Show all that is known of volumes.",
+    "inspect": "Show details of volumes.",
     "ls": "List volumes.",
     "prune": "Remove volumes that are not used.",
     "rm": "Remove volumes.",

@@ -10,9 +10,9 @@ from runtime.cli.named import each_named
 from runtime.volumes.volume import settings
 
 
-@click.command(help="Show all that is known of volumes.")
+@click.command(help="Show details of volumes.")
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
-@click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each.")
+@click.option("-f", "--format", "form", metavar="TEMPLATE", help="json, or a template for each one.")
 def command(names: tuple[str, ...], form: str | None) -> int:
     """Inspect volumes; those that are here are shown even when others are not."""
     volumes = machine().volumes

@@ -17,9 +17,9 @@ _FILTERS = ("dangling", "driver", "label", "name")
 
 
 @click.command(help="List volumes.")
-@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show those that fit.")
+@click.option("-f", "--filter", "given", metavar="KEY=VALUE", multiple=True, help="Show only matching ones.")
 @click.option("--format", "form", metavar="TEMPLATE", help="json, table, or a template.")
-@click.option("-q", "--quiet", is_flag=True, help="Show names alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Show names only.")
 def command(given: tuple[str, ...], form: str | None, quiet: bool) -> None:
     """List volumes by name."""
     wanted = filters(given, _FILTERS)

@@ -12,10 +12,10 @@ _ANONYMOUS = "This will remove anonymous local volumes not used by at least one 
 _ALL = "This will remove all local volumes not used by at least one container."
 
 
-@click.command(help="Remove volumes that no container has: the anonymous ones, or all.")
-@click.option("-a", "--all", "named", is_flag=True, help="Remove those with a name as well.")
+@click.command(help="Remove unused volumes: the anonymous ones, or all.")
+@click.option("-a", "--all", "named", is_flag=True, help="Remove named volumes as well.")
 @click.option("--filter", "given", metavar="KEY=VALUE", multiple=True, help="label=KEY[=VALUE].")
-@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask for confirmation.")
 def command(named: bool, given: tuple[str, ...], force: bool) -> None:
     """Prune volumes."""
     fits = fitting(given, ("label", "label!"))

@@ -10,7 +10,7 @@ from runtime.engine.volumes import users
 from runtime.volumes.errors import VolumeNotFound
 
 
-@click.command(help="Remove volumes that no container has.")
+@click.command(help="Remove volumes that no container uses.")
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
 @click.option("-f", "--force", is_flag=True, help="Do not fail for a volume that is not there.")
 def command(names: tuple[str, ...], force: bool) -> int:

@@ -23,8 +23,8 @@ from runtime.engine.monitor.ports import Held
 from runtime.engine.monitor.streams import Streams
 from runtime.engine.paths import Paths
 
-LINGER = 2.0
-"""Seconds after the end within which output that somebody else holds open must come."""
+LINGER_SECONDS = 2.0
+"""Seconds after the end within which output that another process holds open must come."""
 
 
 class Container:
@@ -210,7 +210,7 @@ class Container:
     def _signal(self, number: int) -> None:
         if self._code is None:
             try:
-                os.kill(self.state.pid, number)  # nobody else has this pid: only this process can reap it
+                os.kill(self.state.pid, number)  # no other process has this pid: only this process can reap it
             except ProcessLookupError:
                 return
 
@@ -247,13 +247,13 @@ class Container:
             self._health = None
         self.state.oom_killed = oom.happened(self._counter)
         if self._streams.open:
-            self._timer = self.loop.after(LINGER, self._linger)
+            self._timer = self.loop.after(LINGER_SECONDS, self._linger)
         else:
             self._drained()
 
     def _linger(self) -> None:
         if self.clients.slow:
-            self._timer = self.loop.after(LINGER, self._linger)
+            self._timer = self.loop.after(LINGER_SECONDS, self._linger)
         else:
             self._drained()
 

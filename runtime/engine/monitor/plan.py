@@ -35,7 +35,7 @@ class Plan:
         self.ports: list[tuple[str, int, str]] = [tuple(each) for each in said.get("ports") or ()]
         """The host's that lead to it: address, number, protocol."""
         self.finish: list[str] = said["finish"]
-        """The program that finishes the container when nobody else does."""
+        """The program that finishes the container when no other process does."""
 
 
 def read(path: str) -> Plan:

@@ -1,7 +1,7 @@
 """The host's ports that lead to a container, held so that no process of the host takes them while it lives.
 
 A published port is a rule of the firewall and no socket: a process of the host could have it as well, and would wonder
-why nobody comes. What comes is led away before it would reach these sockets, and they do not listen.
+why it gets no connection. What comes is led away before it would reach these sockets, and they do not listen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
 class Held:
-    """Sockets on these ports; one that somebody has, who forwards it himself or was there first, is left to him."""
+    """Sockets on these ports; one that a process has, who forwards it himself or was there first, is left to him."""
 
     def __init__(self, ports: Iterable[tuple[str, int, str]]) -> None:
         self._sockets: list[socket.socket] = []

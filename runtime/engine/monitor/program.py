@@ -1,4 +1,4 @@
-"""The monitor as a program, `PLAN FD`, or as a fork of whoever starts the container; FD is the connection to them."""
+"""The monitor as a program, `PLAN FD`, or as a fork of the starting command; FD is the connection to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.engine.paths import Paths
 
 CHILD_SUBREAPER = 36
 """The option of prctl by which orphaned processes below this one become its children."""
-LAST = 600.0
+LAST_SECONDS = 600.0
 """Seconds that clients have, after the container's end, to take what waits for them."""
 
 
@@ -95,7 +95,7 @@ def _watch(plan: plans.Plan, first: socket.socket, creator: Creator) -> None:
 
 def _close(loop: Loop, clients: Clients) -> bool:
     """Let clients take what waits for them; whether one of them has finished the container."""
-    loop.after(LAST, clients.close)
+    loop.after(LAST_SECONDS, clients.close)
     done = False
 
     def settled() -> bool:

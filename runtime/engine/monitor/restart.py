@@ -7,7 +7,7 @@ from typing import Any
 
 FIRST = 0.1
 LONGEST = 60.0
-CALM = 10.0
+CALM_SECONDS = 10.0
 """Seconds a container must have run for the next wait to be the first one again."""
 
 
@@ -24,6 +24,6 @@ def again(policy: Mapping[str, Any], code: int, restarts: int, stopped: bool) ->
 
 def wait(last: float, ran: float) -> float:
     """Seconds until the next start, after the wait before (0: none) and a run of so many seconds."""
-    if last == 0 or ran >= CALM:
+    if last == 0 or ran >= CALM_SECONDS:
         return FIRST
     return min(last * 2, LONGEST)

@@ -15,7 +15,7 @@ from runtime.engine.monitor.loop import READ, WRITE, Loop
 PIECE = 32 * 1024
 HELD = 256 * 1024
 """Bytes of input that wait for the container before its senders must wait."""
-PATIENCE = 10.0
+TERMINAL_SECONDS = 10.0
 """Seconds within which the OCI runtime must hand over the terminal it made."""
 
 
@@ -52,10 +52,10 @@ class Streams:
 
     def terminal(self, listener: socket.socket, size: list[int] | None) -> None:
         """Receive the terminal that the OCI runtime made. Raises OSError."""
-        listener.settimeout(PATIENCE)
+        listener.settimeout(TERMINAL_SECONDS)
         connection, _ = listener.accept()
         with connection:
-            connection.settimeout(PATIENCE)
+            connection.settimeout(TERMINAL_SECONDS)
             _, fds, _, _ = socket.recv_fds(connection, 4096, 2)
         if len(fds) != 1:
             for fd in fds:

@@ -14,7 +14,7 @@ from runtime.syscall.netns import within
 ROUTE: Final = 0
 NETFILTER: Final = 12
 _RECEIVED: Final = 256 * 1024
-_PATIENCE: Final = 10.0
+_ANSWER_SECONDS: Final = 10.0
 """Seconds; the kernel answers at once, or something is very wrong."""
 
 
@@ -81,7 +81,7 @@ class Channel:
 
 def _opened(family: int) -> socket.socket:
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
-    opened.settimeout(_PATIENCE)
+    opened.settimeout(_ANSWER_SECONDS)
     opened.bind((0, 0))
     return opened
 

@@ -1,4 +1,4 @@
-"""The resolver's program: `python -m runtime.network.resolver RUNNING`, started by `client` and by nobody else.
+"""The resolver's program: `python -m runtime.network.resolver RUNNING`, started by `client` and by no other process.
 
 It leaves its parent, takes the lock, puts its socket where `client` looks for it, says so with one byte on standard
 output, and serves until the last container has gone.
@@ -17,7 +17,7 @@ from runtime.network.resolver.known import Known
 from runtime.network.resolver.server import Server
 from runtime.network.resolver.socket_path import short
 
-_PATIENCE: Final = 10.0
+_WAIT_SECONDS: Final = 10.0
 """Seconds for one that is about to end to let go of the lock."""
 
 
@@ -43,7 +43,7 @@ def main(running: Path) -> None:
 
 def _locked(path: Path) -> bool:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < end:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,7 +13,7 @@ from runtime.network.errors import KernelRefused
 from runtime.network.resolv_conf import EMBEDDED
 from runtime.network.resolver.socket_path import short
 
-_PATIENCE: Final = 15.0
+_ANSWER_SECONDS: Final = 15.0
 """Seconds until the resolver must answer; starting a Python on a busy machine is most of it."""
 
 _TABLE: Final = "entrepot_names"
@@ -27,7 +27,7 @@ runpy.run_module("runtime.network.resolver", run_name="__main__", alter_sys=True
 
 
 class Resolver:
-    """Whoever calls holds the lock of networks: one starts it at a time."""
+    """The caller holds the lock of networks: one starts it at a time."""
 
     def __init__(self, base: Path, running: Path) -> None:
         self._socket = base.with_suffix(".sock")
@@ -61,9 +61,9 @@ class Resolver:
         return self._ask({}) is not None
 
     def _ask(self, request: dict[str, Any], namespace: int | None = None) -> dict[str, Any] | None:
-        """Send a request and return the answer; None if nobody is there."""
+        """Send a request and return the answer; None if it does not answer."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
-            asking.settimeout(_PATIENCE)
+            asking.settimeout(_ANSWER_SECONDS)
             try:
                 with short(self._socket) as name:
                     asking.connect(name)

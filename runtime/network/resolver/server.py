@@ -44,7 +44,7 @@ class Server:
         self._watch(requests, self._take_request)
 
     def run(self) -> None:
-        """Serve until there is nobody left to serve."""
+        """Serve until there is no container left to serve."""
         while not self._ended:
             for key, _ in self._selector.select():
                 with contextlib.suppress(OSError):

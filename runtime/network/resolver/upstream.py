@@ -9,7 +9,7 @@ from typing import Final
 from runtime.network.resolv_conf import nameservers, public
 
 _PORT: Final = 53
-_PATIENCE: Final = 3.0
+_ANSWER_SECONDS: Final = 3.0
 """Seconds for each server."""
 
 _MOST_SERVERS: Final = 3
@@ -39,14 +39,14 @@ def ask(query: bytes, given: Sequence[str], *, stream: bool) -> bytes | None:
 
 def _by_datagram(query: bytes, server: str) -> bytes:
     with socket.socket(_family(server), socket.SOCK_DGRAM) as asking:
-        asking.settimeout(_PATIENCE)
+        asking.settimeout(_ANSWER_SECONDS)
         asking.connect((server, _PORT))
         asking.send(query)
         return asking.recv(65535)
 
 
 def _by_stream(query: bytes, server: str) -> bytes:
-    with socket.create_connection((server, _PORT), timeout=_PATIENCE) as asking:
+    with socket.create_connection((server, _PORT), timeout=_ANSWER_SECONDS) as asking:
         asking.sendall(struct.pack("!H", len(query)) + query)
         return received(asking)
 

@@ -45,7 +45,7 @@ def apply(
 
 
 class _Applier:
-    """What is made belongs to `owner` before it is given to somebody else."""
+    """What is made belongs to `owner` before it is given to another user."""
 
     def __init__(self, reader: TarReader, tree: Tree, limits: Limits) -> None:
         self._reader = reader
@@ -145,12 +145,12 @@ class _Applier:
             self._place(parent, base, lambda: os.mknod(base, kind | 0o600, device, dir_fd=directory))
         except PermissionError:
             if device and self._is_mapped():
-                return  # in a user namespace nobody can make devices; the others leave them out as well
+                return  # in a user namespace no process can make devices; the others leave them out as well
             raise
         attributes.put_on_name(directory, base, wanted, kind, entry.name)
 
     def _is_mapped(self) -> bool:
-        """Whether this is a user namespace of its own: there, user 0 is somebody else outside."""
+        """Whether this is a user namespace of its own: there, user 0 is another user outside."""
         with open("/proc/self/uid_map", encoding="ascii") as mapped:
             return mapped.read().split() != ["0", "0", "4294967295"]
 

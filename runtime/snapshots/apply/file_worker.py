@@ -1,7 +1,7 @@
 """The program of a worker: it makes small files of a layer as the applier tells it, on a core of its own.
 
 python -I -S -c ... PARENT: what to do comes by descriptor 3, below the folder that descriptor 4 is open on. It ends
-with whoever started it, by a signal of the kernel and by the end of what it is told.
+with the process that started it, by a signal of the kernel and by the end of what it is told.
 """
 
 from __future__ import annotations

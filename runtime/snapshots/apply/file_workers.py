@@ -32,7 +32,7 @@ _ABOVE: Final = 10
 
 
 class FileWorkers:
-    """Below the folder that `tree` is open on; `held` is a lock that lasts as long as somebody makes files there."""
+    """Below the folder that `tree` is open on; `held` is a lock that lasts as long as a process makes files there."""
 
     def __init__(self, tree: int, held: int) -> None:
         self._tree = tree
@@ -132,7 +132,7 @@ class _Worker:
             raise SnapshotError(orders.ENDED) from error
 
     def end(self) -> None:
-        """End it, in the middle of its work if need be: then nobody wants that."""
+        """End it, in the middle of its work if need be: the work is not wanted any more then."""
         os.kill(self._pid, signal.SIGKILL)
         self._stream.close()
         self._channel.close()

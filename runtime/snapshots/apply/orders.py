@@ -51,7 +51,7 @@ def packed(value: list[Job] | Failure | None) -> bytes:
 
 
 def jobs(stream: BinaryIO) -> list[Job] | None:
-    """The next list of jobs; None when nobody sends any more."""
+    """The next list of jobs; None when the other end is closed."""
     found: list[Job] | None = _value(stream)
     return found
 
@@ -69,4 +69,4 @@ def _value(stream: BinaryIO) -> Any:  # noqa: ANN401 - what marshal gives
     if len(length) < _LENGTH.size:
         return None
     data = stream.read(*_LENGTH.unpack(length))
-    return marshal.loads(data)  # noqa: S302 - of our own program, by a socket that nobody else has
+    return marshal.loads(data)  # noqa: S302 - of our own program, by a socket that no other process has

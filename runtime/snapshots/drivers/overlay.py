@@ -156,7 +156,7 @@ def _attach(lower: list[str], upper: str, work: str, options: tuple[str, ...], t
 def attach_mapped(lower: list[str], folder: str, options: tuple[str, ...], target: int, owners: Owners) -> None:
     """Over layers whose ids are mapped; the upper ones too, so that on the disk all is as inside.
 
-    Overlayfs does in its folders what whoever mounted it may do: that must be somebody who has an id there. Raises
+    Overlayfs does in its folders what the user who mounted it may do, who must have an id there. Raises
     OSError (EINVAL) where it takes no layers from mounts that are nowhere attached, as on Linux 6.1.
     """
     with contextlib.ExitStack() as held:

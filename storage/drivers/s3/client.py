@@ -17,7 +17,7 @@ from storage import threads
 PART_LEAST = 5 << 20
 """Bytes that S3 wants a part to have, the last one aside."""
 
-CONNECT_TIMEOUT = 10.0
+CONNECT_SECONDS = 10.0
 """Seconds; a server that cannot be connected to by then is tried again."""
 
 Client: TypeAlias = Any
@@ -125,7 +125,7 @@ def _client(settings: Settings, endpoint: str) -> Client:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         max_pool_connections=settings.connections,
-        connect_timeout=min(CONNECT_TIMEOUT, settings.timeout),
+        connect_timeout=min(CONNECT_SECONDS, settings.timeout),
         read_timeout=settings.timeout,
         retries={"mode": "standard", "total_max_attempts": settings.attempts},
         tcp_keepalive=True,

@@ -14,7 +14,7 @@ from storage.errors import Explained
 
 MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "NoSuchVersion", "404", "NotFound"})
 STALE_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
-"""Parts are not those that were uploaded: somebody else has written to the same upload."""
+"""Parts are not those that were uploaded: another process has written to the same upload."""
 
 _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity", "EntityTooLarge", "507"})
 _BUSY = frozenset(

@@ -5,8 +5,8 @@ a part is one object in the end, put in one request; committing never copies.
     suspend    all parts are there, what is left over goes into the state, or into a small object (a tail)
     commit     the last part, and the upload is complete at the place where its parts were sent to
 
-Whoever commits may die before anybody is told. Who goes on then with what was kept before finds no upload, but all of
-its bytes at its place: those that come again are let pass, and what is there is read in the end, as it is `doubtful`.
+A process may die in its commit, before it says so. Who goes on then with what was kept before finds no upload, but all
+of its bytes at its place: those that come again are let pass, and what is there is read in the end (`doubtful`).
 
 What is in memory stays there until S3 has said that it has it, so that whatever failed is tried again by the next call.
 A state stays good until the next one is kept: the tails it names are removed later still.
@@ -149,7 +149,7 @@ class S3Writer:
         futures.wait([part.answer for part in self._sent if part.answer is not None])
         self._sent.clear()
         self._kept = ""
-        with contextlib.suppress(OSError):  # whoever looks for what was abandoned finds it
+        with contextlib.suppress(OSError):  # the orphan sweeper finds it
             # What is complete may be a blob by now, should another have gone on with the upload.
             if state.upload and state.done < 0:
                 self._bucket.abort(state.place, state.upload)

@@ -46,4 +46,4 @@ def test_waits_double_up_to_a_minute_and_begin_anew_after_a_calm_run() -> None:
         waits.append(restart.wait(waits[-1], 0.1))
     assert waits[:3] == [0.1, 0.2, 0.4]
     assert waits[-1] == restart.LONGEST
-    assert restart.wait(waits[-1], restart.CALM) == restart.FIRST
+    assert restart.wait(waits[-1], restart.CALM_SECONDS) == restart.FIRST

@@ -7,7 +7,7 @@ from runtime.network.errors import NetworkError
 from runtime.network.hosts import hosts
 from runtime.network.network import Network
 from runtime.network.resolv_conf import resolv_conf
-from runtime.network.settings import container_settings, network_settings
+from runtime.network.settings import endpoint_settings, network_settings, port_settings
 
 HOST = (
     "# by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.1\nsearch one.example\nsearch a.example b.example\n"
@@ -65,12 +65,11 @@ def test_hosts_that_are_none(wrong: str) -> None:
 
 
 def test_settings_of_a_container() -> None:
-    made = container_settings([ENDPOINT], ["80/tcp", "443/tcp"])
-    assert made["Ports"] == {
+    assert port_settings([ENDPOINT], ["80/tcp", "443/tcp"]) == {
         "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "127.0.0.1", "HostPort": "9090"}],
         "443/tcp": None,
     }
-    mine = made["Networks"]["mine"]
+    mine = endpoint_settings(ENDPOINT)
     assert (mine["IPAddress"], mine["IPPrefixLen"], mine["Gateway"]) == ("172.18.0.2", 16, "172.18.0.1")
     assert mine["DNSNames"] == ["web", "app", "c" * 12]
 
