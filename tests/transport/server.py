@@ -36,7 +36,7 @@ class Served(uvicorn.Server):
 class Server:
     """What a test holds: the address, the application, and the server to look into."""
 
-    def __init__(self, app: Application, uvicorn_server: uvicorn.Server, address: tuple[str, int], tls: bool) -> None:
+    def __init__(self, app: Application, uvicorn_server: Served, address: tuple[str, int], tls: bool) -> None:
         self.app = app
         self.uvicorn = uvicorn_server
         self.address = address
