@@ -228,4 +228,8 @@ def _redirects(config: Config) -> Redirects:
 
 
 def _limits(config: Config) -> Limits:
-    return Limits(**{field.name: getattr(config.limits, field.name) for field in fields(Limits)})
+    trusted = tuple(ipaddress.ip_network(network, strict=False) for network in config.server.trusted_proxies)
+    given = {
+        field.name: getattr(config.limits, field.name) for field in fields(Limits) if hasattr(config.limits, field.name)
+    }
+    return Limits(**given, trusted=trusted, reserved=frozenset((b"/healthz", b"/readyz")))
