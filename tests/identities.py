@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Users:
     challenge = CHALLENGE
 
     def __init__(self) -> None:
+        self.tasks: list[asyncio.Task[object] | None] = []
+        """In which task each was asked for, None outside of all."""
         self.known = {
             b"": User(ANONYMOUS, of("-")),
             b"reader": User("reader", of("team/", Action.PULL)),
@@ -51,4 +54,5 @@ class Users:
         }
 
     def identify(self, credentials: bytes) -> User | None:
+        self.tasks.append(asyncio.current_task())
         return self.known.get(credentials)

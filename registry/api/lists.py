@@ -21,19 +21,19 @@ async def base(request: Request, services: Services) -> Answer:
 
 
 async def tags(request: Request, services: Services) -> Answer:
-    page = await services.lists.tags(request.name, _after(request), _limit(request, services))
+    page = await services.lists.tags(request.name, _after(request), _limit(request, services), request.actor)
     return _answer(request, services, page, f"/v2/{request.name}/tags/list")
 
 
 async def catalog(request: Request, services: Services) -> Answer:
-    page = await services.lists.repositories(_after(request), _limit(request, services))
+    page = await services.lists.repositories(_after(request), _limit(request, services), request.actor)
     return _answer(request, services, page, "/v2/_catalog")
 
 
 async def referrers(request: Request, services: Services) -> Answer:
     kind = readable("artifactType", request.parameter("artifactType")) or None
     asked = Asked(request.name, request.reference, kind, _after(request), _limit(request, services))
-    page = await services.lists.referrers(asked)
+    page = await services.lists.referrers(asked, request.actor)
     path = f"/v2/{request.name}/referrers/{request.reference}"
     query = [] if kind is None else [("artifactType", kind)]
     answer = _answer(request, services, page, path, query, mediatypes.OCI_INDEX.encode())

@@ -18,6 +18,7 @@ from registry.metadata import repositories, tags
 from registry.metadata.database import Database, Session
 from registry.oci.errors import NameUnknown
 from registry.services import referrers
+from registry.services.actor import Actor
 from storage.digest import Digest
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Lists:
         self._database = database
         self._threads = ThreadPoolExecutor(THREADS, "lists")
 
-    async def tags(self, repository: str, after: str, limit: int) -> Page:
+    async def tags(self, repository: str, after: str, limit: int, actor: Actor) -> Page:
         """At most `limit` tags after `after`, in byte order. Raises NameUnknown."""
 
         def find(session: Session) -> Page | None:
@@ -60,7 +61,7 @@ class Lists:
             raise NameUnknown(f"repository {repository} is not known here", {"name": repository})
         return page
 
-    async def repositories(self, after: str, limit: int) -> Page:
+    async def repositories(self, after: str, limit: int, actor: Actor) -> Page:
         """At most `limit` repositories after `after`, in byte order."""
 
         def find(session: Session) -> Page:
@@ -69,7 +70,7 @@ class Lists:
 
         return await self._read(find, limit)
 
-    async def referrers(self, asked: referrers.Asked) -> Page:
+    async def referrers(self, asked: referrers.Asked, actor: Actor) -> Page:
         """At most `asked.limit` manifests that name its subject, or that its fallback tag lists, by their digests."""
         rows = await self._database.read(lambda session: referrers.few(session, asked))
         if rows is not None:

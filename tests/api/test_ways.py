@@ -114,6 +114,31 @@ async def test_inline(route: str, method: str, credentials: bytes, shared: Regis
     assert not is_refused or snapshot(shared.root) == before
 
 
+async def test_handlers_run_in_a_task_whatever_the_size_of_the_body(tmp_path: Path) -> None:
+    """So that what needs one, as `asyncio.timeout` does, works before a handler's first wait."""
+    users = Users()
+    async with registry_of(tmp_path / "root", users) as registry:
+        scope = {
+            "type": "http", "method": "POST", "path": "/v2/team/a/blobs/uploads/", "query_string": b"",
+            "raw_path": b"/v2/team/a/blobs/uploads/", "headers": [(b"authorization", b"writer")], "client": CLIENT,
+            "scheme": "http",
+        }  # fmt: skip
+        coming: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+        def outside() -> None:
+            answer = registry.app.inline(scope, b"")
+            assert callable(answer)
+            answer(coming.set_result)
+
+        users.tasks.clear()
+        asyncio.get_running_loop().call_soon(outside)  # as the transport calls it: in no task
+        answer = await coming
+        assert answer is not None
+        assert b" 202 " in answer[0]
+        assert None not in users.tasks
+        assert users.tasks
+
+
 @pytest.mark.parametrize("credentials", IDENTITIES)
 @pytest.mark.parametrize(("route", "method"), FAST)
 async def test_fast_and_kept(route: str, method: str, credentials: bytes, shared: Registry) -> None:

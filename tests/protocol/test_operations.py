@@ -67,6 +67,49 @@ def total(samples: dict[str, float], name: str, *labels: str) -> float:
     )
 
 
+def test_every_request_has_a_line_and_an_id(start: Callable[..., Server], tmp_path: Path) -> None:
+    """Also one outside of /v2, one that a browser asks first, one that is redirected, and one that is no HTTP."""
+    access = tmp_path / "access.log"
+    server = start(ENTREPOT_LOG_ACCESS_FILE=str(access), ENTREPOT_CORS_ALLOW_ORIGINS="https://ui.test")
+    preflight = {"Origin": "https://ui.test", "Access-Control-Request-Method": "PUT"}
+    sent = [
+        ("GET", "/", {}, 200, "root"),
+        ("HEAD", "/", {}, 200, "root"),
+        ("OPTIONS", "/", {}, 200, "root"),
+        ("GET", "/healthz", {}, 200, "healthz"),
+        ("GET", "/readyz", {}, 200, "readyz"),
+        ("GET", "/metrics", {}, 200, "metrics"),
+        ("GET", "/favicon.ico", {}, 404, "unknown"),
+        ("GET", "//v2/", {}, 301, "unknown"),
+        ("OPTIONS", "/v2/", preflight, 204, "preflight"),
+        ("OPTIONS", "/v2/", {"Origin": "https://evil.test", "Access-Control-Request-Method": "PUT"}, 403, "preflight"),
+        ("GET", "/" + "x" * 9000, {}, 414, "unknown"),
+        ("GET", "/v2/", {f"X-{number}": "x" for number in range(200)}, 431, "unknown"),
+    ]
+    ids = []
+    for method, target, headers, status, _ in sent:
+        response = server.client.request(method, target, headers)
+        assert response.status == status, (method, target, response)
+        ids.append(response.header("x-request-id"))
+        server.client.close()
+    with server.client.connect() as connection:
+        connection.send(b"NONSENSE\r\n\r\n")
+        nonsense = connection.read()
+    sent.append(("", "", {}, nonsense.status, "unknown"))
+    ids.append(nonsense.header("x-request-id"))
+
+    def lines() -> dict[str, dict[str, object]]:
+        return {entry["request_id"]: entry for entry in map(json.loads, access.read_text().splitlines())}
+
+    wait_until(lambda: set(ids) <= set(lines()), 5, "the access log does not have the requests")
+    assert len(set(ids)) == len(sent)
+    for request_id, (method, _, _, status, route) in zip(ids, sent, strict=True):
+        line = lines()[request_id]
+        assert (line["status"], line["route"]) == (status, route), line
+        assert line["method"] in (method, ""), line
+        assert line["client"] == "127.0.0.1"
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_metrics(start: Callable[..., Server], workers: str) -> None:
     server = start(ENTREPOT_SERVER_WORKERS=workers)
