@@ -37,7 +37,10 @@ async def test_the_bound_is_exact_over_all_workers(tmp_path: Path) -> None:
 async def test_the_oldest_idle_sessions_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "root"
     async with Registry(root, SETTINGS) as one, Registry(root, SETTINGS) as two:
-        found = [await opened((one, two)[number % 2]) for number in range(MOST)]
+        found = []
+        for number in range(MOST):
+            found.append(await opened((one, two)[number % 2]))
+            await asyncio.sleep(0.01)  # so that each is older than the next
         assert all(found)
         assert not await opened(one), "none is idle yet"
         monkeypatch.setattr(uploads, "IDLE_MS", 100)
