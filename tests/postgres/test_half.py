@@ -43,7 +43,7 @@ async def test_a_session_that_is_there_already(between: Relay, tmp_path: Path) -
         assert rows(url, "SELECT count(*) FROM uploads") == [(1,)]
         status = await one.get(location)
         assert status.headers["range"] == f"0-{len(CHUNK) - 1}"
-        answer = await one.request("PATCH", location, CHUNK)
+        answer = await one.request("PATCH", status.headers["location"], CHUNK)
         assert answer.status_code == 202
         assert (await one.request("PATCH", other, CHUNK)).status_code == 202
         await one.job("uploads.flush")
