@@ -95,12 +95,20 @@ class PartialFiles:
         with self.buffer(session, make=True) as buffer:
             assert buffer is not None
             before = len(buffer.data)
-            if before + len(data) > BUFFERED_BYTES:
+            if before + len(data) > BUFFERED_BYTES or self._is_on_disk(session, buffer):
                 return False
             check(before)
             buffer.append(data)
         session.becomes(Life.BUFFERED)
         self._count(session, before + len(data))
+        return True
+
+    def _is_on_disk(self, session: UploadSession, buffer: Buffer) -> bool:
+        """Whether another worker has written it down, or begins to, since this request looked it up."""
+        if buffer.data or not self._content.local or not self._content.has_partial(session.path):
+            return False
+        self.forget(session, buffer)
+        session.becomes(Life.PARTIAL)
         return True
 
     def recount(self, known: set[str]) -> None:
@@ -138,6 +146,8 @@ class PartialFiles:
             ingest = self._open(session)
             try:
                 actor.check_here()
+                if buffer is None:
+                    self._refuse_buffered(session)
                 held = b"" if buffer is None else buffer.data
                 check(ingest.offset + len(held))
                 if held:
@@ -150,6 +160,12 @@ class PartialFiles:
                 session.state = ingest.suspend()
                 raise
         return ingest
+
+    def _refuse_buffered(self, session: UploadSession) -> None:
+        """Raises TooManyRequests when another worker has begun to buffer it before it could see the partial file."""
+        with self.buffer(session) as late:
+            if late is not None:
+                raise busy()
 
     def append(self, session: UploadSession, check: Check, actor: Actor, data: bytes) -> None:
         """Append a chunk and let go."""
