@@ -24,6 +24,7 @@ from registry.auth.gate import Gate
 from registry.auth.identity import Everyone, Identities
 from registry.background import FOLLOWERS, recurring
 from registry.config import Config
+from registry.freed_memory import FreedMemory
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.services.followers import Lag, lags
@@ -202,7 +203,13 @@ def _services(
         pull=pull,
         uploads=uploads,
         publisher=publisher,
-        manifests=Manifests(database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
+        manifests=Manifests(
+            database,
+            limits.json_depth,
+            limits.json_values,
+            limits.manifest_descriptors,
+            sparse=config.manifests.sparse,
+        ),
         manifest_size=limits.manifest_size,
         body_size=limits.body_size,
         lists=Lists(database, limits.page_size),
@@ -211,6 +218,7 @@ def _services(
         absolute_locations=config.server.absolute_locations,
         redirects=_redirects(config),
         proxy_files=ProxyFiles(config.server.proxy_sends_files, config.storage.path),
+        freed_memory=FreedMemory(),
     )
 
 

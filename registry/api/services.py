@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from registry.api.proxy_files import ProxyFiles
 from registry.api.redirects import Redirects
+from registry.freed_memory import FreedMemory
 from registry.metadata.database import Database
 from registry.services.health import Health
 from registry.services.lists import Lists
@@ -37,3 +38,4 @@ class Services:
     absolute_locations: bool
     redirects: Redirects
     proxy_files: ProxyFiles
+    freed_memory: FreedMemory
