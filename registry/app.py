@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from importlib.metadata import version
@@ -37,7 +39,8 @@ from registry.services.noted import Noted
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
 from registry.services.quarantine import Quarantine
-from registry.services.uploads import Uploads
+from registry.services.uploads.buffers import SharedBuffers
+from registry.services.uploads.uploads import Uploads
 from registry.storage_marker import driver_of, ensure_marker
 from registry.telemetry import logs
 from registry.telemetry.access_log import AccessLog
@@ -127,7 +130,7 @@ class App:
     async def stop(self) -> None:
         self._flusher.stop()
         await self._jobs.stop()
-        await self._uploads.flush()
+        await self._uploads.upkeep.flush()
         with contextlib.suppress(DatabaseError):
             await self._noted.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
@@ -172,16 +175,26 @@ def _uploads(
     pool: ThreadPoolExecutor,
     metrics: Metrics,
 ) -> Uploads:
+    shared = config.server.workers > 1 or not database.inline_reads
     return Uploads(
         database,
         content,
         publisher,
         pool,
         per_client=config.limits.uploads_per_client,
-        shared=config.server.workers > 1 or not database.inline_reads,
+        shared=shared,
+        buffers=_buffers(config) if shared else None,
         links=config.storage.links,
         count=metrics.uploads,
     )
+
+
+def _buffers(config: Config) -> SharedBuffers:
+    """In which all workers of this server find the first bytes of uploads."""
+    otherwise = os.path.join(config.server.root, "buffers")
+    buffers = SharedBuffers.of(f"{config.database.url} {config.storage.path}", otherwise)
+    buffers.sweep(time.time() - config.uploads.expire_after)  # what killed workers have left
+    return buffers
 
 
 def _services(
@@ -236,4 +249,8 @@ def _redirects(config: Config) -> Redirects:
 
 
 def _limits(config: Config) -> Limits:
-    return Limits(**{field.name: getattr(config.limits, field.name) for field in fields(Limits)})
+    trusted = tuple(ipaddress.ip_network(network, strict=False) for network in config.server.trusted_proxies)
+    given = {
+        field.name: getattr(config.limits, field.name) for field in fields(Limits) if hasattr(config.limits, field.name)
+    }
+    return Limits(**given, trusted=trusted, reserved=frozenset((b"/healthz", b"/readyz")))

@@ -16,7 +16,7 @@ from registry.services.orphan_sweeper import OrphanSweeper
 from registry.services.pruning import Pruning
 from registry.services.quarantine import Quarantine
 from registry.services.scrubber import Scrubber
-from registry.services.uploads import Uploads
+from registry.services.uploads.uploads import Uploads
 from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Multipart
@@ -52,11 +52,11 @@ def recurring(
         Work(
             "uploads.expire",
             min(60.0, often),
-            partial(expire_uploads, database, uploads, expire_after),
+            partial(expire_uploads, database, uploads.upkeep, expire_after),
             due=partial(any_expired, database, expire_after),
         ),
         Work("uploads.sweep", min(600.0, often), orphans.sweep, due=orphans.is_due),
-        Work("uploads.flush", 0.25, uploads.flush, leased=False, due=uploads.is_due, rests=True),
+        Work("uploads.flush", 0.25, uploads.upkeep.flush, leased=False, due=uploads.upkeep.is_due, rests=True),
         Work("layout.follow", 1.0, layout.run, due=layout.is_behind, rests=True),
         Work("content.noted", min(INTERVAL_SECONDS, config.verify.every), noted.flush, leased=False),
         Work("index.prune", 60.0, pruning.run, due=pruning.is_due),

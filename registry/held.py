@@ -43,7 +43,7 @@ def hold(config: Config) -> Held:
     if root is not None and os.path.samefile(path, config.server.root):
         return Held(root, root)
     storage = _locked(path, "storage.path") if alone else _opened(path)
-    with contextlib.suppress(PermissionError):  # of a folder above that this user may not read: it was made by others
+    with contextlib.suppress(OSError):  # a folder above that this user may not read, or a read-only disk: not made now
         above = _opened(os.path.dirname(os.path.abspath(path)))
         try:
             os.fsync(above)

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -49,7 +50,7 @@ class Worker(uvicorn.Server):
     """uvicorn's server around one App. `supervised`: it has a parent, which says when the drain is to end."""
 
     def __init__(self, app: App, config: Config, *, supervised: bool) -> None:
-        self._service = Service(app)
+        self._service = Service(app, _tls(config))
         super().__init__(
             uvicorn.Config(
                 app.serve,  # which only the protocol calls
@@ -64,8 +65,6 @@ class Worker(uvicorn.Server):
                 server_header=False,
                 backlog=config.server.backlog,
                 timeout_graceful_shutdown=max(1, int(config.server.drain_timeout)),
-                ssl_certfile=config.tls.certificate or None,
-                ssl_keyfile=config.tls.key or None,
             )
         )
         self._application = app
@@ -162,3 +161,11 @@ def _cores(server: Server) -> Sequence[int | None]:
     if server.pin_workers and server.workers == len(cores.ALL):
         return sorted(cores.ALL)
     return [None] * server.workers
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if not config.tls.certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(config.tls.certificate, config.tls.key or None)
+    return context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import asdict, replace
@@ -16,7 +17,7 @@ from storage.checked import Checked
 from storage.content import ContentStore
 from storage.driver import Driver
 from storage.drivers import load
-from storage.errors import StorageError
+from storage.errors import NoSpace, ReadOnly, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +88,12 @@ def ensure_marker(content: ContentStore, database: Database, config: Config) -> 
             hide_passwords(config.database.url),
         )
     elif marker and marker.isdecimal():
-        database.write_now(lambda session: pairing.ensure(session, int(marker)))
+        database.write_now(lambda session: pairing.ensure(session, int(marker)), always=True)
     else:
-        content.write_marker(str(database.write_now(pairing.ensure)))
+        number = database.write_now(pairing.ensure, always=True)
+        # One that is there already, of a version before, is given its number when the disk takes it.
+        with suppress(*(() if marker is None else (NoSpace, ReadOnly))):
+            content.write_marker(str(number))
 
 
 def described(config: Config) -> str:

@@ -172,6 +172,10 @@ class _CheckedWriter:
         with _Operation(self._observe, "commit", destination):
             return self._writer.commit(destination)
 
+    def rewind(self, size: int) -> None:
+        with _Operation(self._observe, "rewind", self._path):
+            self._writer.rewind(size)
+
     def suspend(self) -> str:
         with _Operation(self._observe, "suspend", self._path):
             return self._writer.suspend()

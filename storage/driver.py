@@ -53,6 +53,9 @@ class Writer(Protocol):
         gone (bytes that may not have reached the disk are never kept).
         """
 
+    def rewind(self, size: int) -> None:
+        """Drop the bytes past `size`. Of a local driver; elsewhere the state before is still good."""
+
     def suspend(self) -> str:
         """Close it, the lock is released, the bytes stay; the state to resume with ("" of a local driver).
 

@@ -174,6 +174,19 @@ class Ingest:
 
     # Ends
 
+    def rewind(self, size: int, state: IngestState) -> IngestState:
+        """End it with what it held when it had `size` bytes and `state` was kept; the state to keep now."""
+        if self._driver.local:
+            self.settle()
+            self._writer.rewind(size)
+            self._known = {}
+            self._hash = hasher(self._algorithm) if not size else Lost()
+            return self.suspend()
+        with contextlib.suppress(StorageError, OSError):
+            self.settle()
+        self._end = state
+        return state
+
     def suspend(self) -> IngestState:
         """Close it and keep the bytes; to resume takes the state. Again, or after another end: the same state."""
         if self._end is None:

@@ -156,8 +156,12 @@ class Registry:
         assert answer.status_code == 202, answer.text
         return answer.headers["location"]
 
-    async def close(self, location: str, digest: str, body: bytes = b"") -> httpx2.Response:
-        return await self.request("PUT", f"{location}?digest={quote(digest)}", body)
+    async def close(
+        self, location: str, digest: str, body: bytes = b"", *, start: int | None = None
+    ) -> httpx2.Response:
+        """Close the session; `start` is where the body goes, unless the Location says it."""
+        headers = {} if start is None else {"content-range": f"{start}-{start + len(body) - 1}"}
+        return await self.request("PUT", f"{location}?digest={quote(digest)}", body, headers)
 
     async def put(self, repository: str, reference: str, payload: bytes, **headers: str) -> httpx2.Response:
         """Put a manifest under the media type it says it has."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Executor
 
-from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.types import Send
 
 from registry.api.answer import Answer, FileBody, Headers
@@ -62,11 +62,12 @@ def _descriptor(body: FileBody) -> int | None:
 
 
 async def _stream(send: Send, body: FileBody, offset: int, count: int, pool: Executor) -> None:
-    reader = AsyncBufferedReader(body.reader, None, pool)
-    await reader.seek(offset)
+    """From a reader that is no file of this machine."""
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(pool, body.reader.seek, offset)
     left = count
     while left:
-        data = await reader.read(min(CHUNK, left))
+        data = await loop.run_in_executor(pool, body.reader.read, min(CHUNK, left))
         if not data:
             raise EOFError(f"the file ended {left} bytes early")
         left -= len(data)

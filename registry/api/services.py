@@ -13,7 +13,7 @@ from registry.services.lists import Lists
 from registry.services.manifests import Manifests
 from registry.services.publish import Publisher
 from registry.services.pull import Pull
-from registry.services.uploads import Uploads
+from registry.services.uploads.uploads import Uploads
 from registry.telemetry.metrics import Metrics
 from storage.content import ContentStore
 

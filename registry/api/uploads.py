@@ -8,11 +8,11 @@ from registry.api.location import location
 from registry.api.request import Request
 from registry.api.services import Services
 from registry.auth.access import ANY_REPOSITORY, Action
-from registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid
+from registry.oci.errors import BlobUploadInvalid, DigestInvalid
 from registry.oci.range import parse_content_range
 from registry.oci.reference import valid_name
-from registry.services import uploads
-from registry.services.uploads import held
+from registry.services.uploads.session import held
+from registry.services.uploads.uploads import Where
 from storage.digest import Digest
 from storage.errors import InvalidDigest
 
@@ -28,8 +28,8 @@ async def post(request: Request, services: Services) -> Answer:
         return _created(request, services, digest_given)
     await request.body.read(services.body_size)
     algorithm = request.parameter("digest-algorithm") or "sha256"
-    upload = await services.uploads.start(request.name, algorithm, request.actor)
-    return Answer(202, _session(request, services, upload, 0))
+    where = await services.uploads.start(request.name, algorithm, request.actor)
+    return Answer(202, _session(request, services, where))
 
 
 def _mount(request: Request) -> tuple[Digest, str | None] | None:
@@ -51,13 +51,14 @@ def _mount(request: Request) -> tuple[Digest, str | None] | None:
 
 async def get(request: Request, services: Services) -> Answer:
     """How far the session is."""
-    offset = await services.uploads.offset(request.name, _upload(request))
-    return Answer(204, _session(request, services, request.reference, offset))
+    where = await services.uploads.offset(request.name, request.reference, request.actor)
+    return Answer(204, _session(request, services, where))
 
 
 async def patch(request: Request, services: Services) -> Answer:
-    offset = await services.uploads.append(request.name, _upload(request), request.body, _span(request), request.actor)
-    return Answer(202, _session(request, services, request.reference, offset))
+    span = _span(request)
+    where = await services.uploads.append(request.name, request.reference, request.body, span, request.actor)
+    return Answer(202, _session(request, services, where))
 
 
 async def put(request: Request, services: Services) -> Answer:
@@ -67,25 +68,16 @@ async def put(request: Request, services: Services) -> Answer:
     if request.parameter("adopt") is not None:
         if request.body.length != 0:
             raise BlobUploadInvalid("a PUT that has a file adopted has no body")
-        await services.uploads.adopt(request.name, _upload(request), digest, request.actor)
+        await services.uploads.adopt(request.name, request.reference, digest, request.actor)
         return _created(request, services, digest)
-    await services.uploads.finish(request.name, _upload(request), digest, request.body, _span(request), request.actor)
+    span = _span(request)
+    await services.uploads.finish(request.name, request.reference, digest, request.body, span, request.actor)
     return _created(request, services, digest)
 
 
 async def delete(request: Request, services: Services) -> Answer:
-    await services.uploads.cancel(request.name, _upload(request), request.actor)
+    await services.uploads.cancel(request.name, request.reference, request.actor)
     return Answer(204)
-
-
-def _upload(request: Request) -> str:
-    """The session's id, which must be of our making before it touches anything. Raises BlobUploadUnknown."""
-    if not uploads.is_id(request.reference):
-        raise BlobUploadUnknown(
-            f"{request.name} has no upload {request.reference[:64]!r}, start a new one",
-            {"upload": request.reference[:64]},
-        )
-    return request.reference
 
 
 def _span(request: Request) -> tuple[int, int] | None:
@@ -100,11 +92,11 @@ def _span(request: Request) -> tuple[int, int] | None:
         ) from error
 
 
-def _session(request: Request, services: Services, upload: str, offset: int) -> Headers:
+def _session(request: Request, services: Services, where: Where) -> Headers:
     return [
-        (b"location", location(request, services, uploads.location(request.name, upload))),
-        (b"range", held(offset).encode()),
-        (b"docker-upload-uuid", upload.encode()),
+        (b"location", location(request, services, where.location)),
+        (b"range", held(where.offset).encode()),
+        (b"docker-upload-uuid", where.upload.encode()),
     ]
 
 

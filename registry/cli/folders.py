@@ -11,7 +11,7 @@ def make_folders(config: Config) -> None:
     """Make sure the root and the storage folder exist and can be written to."""
     _make(config.server.root, "server.root", "--root DIR")
     if config.storage.path:
-        _make(config.storage.path, "storage.path", "storage.path in the configuration")
+        _make(config.storage.path, "storage.path", "storage.path in the configuration", only_read=True)
 
 
 def check_access_log(config: Config) -> None:
@@ -28,7 +28,7 @@ def check_access_log(config: Config) -> None:
         ) from None
 
 
-def _make(path: str, key: str, remedy: str) -> None:
+def _make(path: str, key: str, remedy: str, *, only_read: bool = False) -> None:
     try:
         os.makedirs(path, mode=0o750, exist_ok=True)
     except OSError as error:
@@ -37,6 +37,9 @@ def _make(path: str, key: str, remedy: str) -> None:
             f"{key} {path} cannot be made: {reason}; make it yourself or choose another with {remedy}"
         ) from None
     if os.statvfs(path).f_flag & os.ST_RDONLY:
+        if only_read:
+            click.echo(f"entrepot: {key} {path} is on a read-only disk: pulls are served, pushes are refused", err=True)
+            return
         raise click.ClickException(f"{key} {path} is on a read-only disk; remount it or choose another with {remedy}")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise click.ClickException(

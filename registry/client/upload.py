@@ -156,7 +156,7 @@ class Upload:
 
     def _adopted(self, place: Place) -> bool:
         """Have the registry take the file; whether it did. Raises Unreachable: it may have."""
-        upload = urlsplit(self._location).path.rpartition("/")[2]
+        upload = urlsplit(self._location).path.rpartition("/")[2].partition(".")[0]  # what follows says where it stood
         with place(upload) as placed:
             if not placed:
                 return False

@@ -140,6 +140,8 @@ class Limits(Section, frozen=True, kw_only=True):
     body_rate: Annotated[int, Size(0, _GIB)] = _KIB
     keep_alive: Annotated[float, Duration(0, _HOUR)] = 75.0
     connections: Annotated[int, Integer(1, 1_000_000)] = 4096
+    connections_per_client: Annotated[int, Integer(1, 1_000_000)] = 1024
+    memory: Annotated[int, Size(16 * _MIB, 1024 * _GIB)] = 256 * _MIB
     uploads_per_client: Annotated[int, Integer(1, 1_000_000)] = 1000
     page_size: Annotated[int, Integer(1, 10_000)] = 1000
     json_depth: Annotated[int, Integer(4, 256)] = 32

@@ -1,4 +1,4 @@
-"""Work to be done later, once or every so often, by whichever process leases it.
+"""Work to be done every so often, by the process that leases it.
 
 A job is free when no one holds it or when its lease has lapsed, and due when its time has come. `finish`, `fail` and
 `renew` answer False to an owner that has lost its lease: what it did must then not be counted. A time that is further
@@ -8,20 +8,19 @@ ahead than is plausible was written by a clock that was wrong, and is not waited
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from registry.metadata.models import IS_RECURRING, jobs
 from registry.metadata.session import Session
-from registry.metadata.statement import ONE, Statement, insert_into, limited, named
+from registry.metadata.statement import ONE, Statement, insert_into, limited
 
 
 class JobRow(NamedTuple):
-    """A job as its owner sees it; `every_ms` is None for one that runs once."""
+    """A job as its owner sees it."""
 
     id: int
     kind: str
-    payload: str
-    every_ms: int | None
+    every_ms: int
     run_at: int
     attempts: int
     error: str
@@ -49,7 +48,6 @@ _ENSURE = Statement(
         )
     )
 )
-_ENQUEUE = Statement(insert(jobs).values(named(("kind", "payload", "run_at"))).returning(jobs.c.id))
 _NEXT = Statement(
     limited(
         select(*(jobs.c[name] for name in JobRow._fields))
@@ -72,7 +70,6 @@ _RENEW = Statement(update(jobs).where(_OWN).values(leased_until=bindparam("until
 _AGAIN = Statement(
     update(jobs).where(_OWN).values(run_at=bindparam("next_run_at"), attempts=_ZERO, error=_NOBODY, **_FREED)
 )
-_DONE = Statement(sa.delete(jobs).where(_OWN))
 _RELEASE = Statement(update(jobs).where(jobs.c.owner == bindparam("holder")).values(**_FREED))
 _FAIL = Statement(update(jobs).where(_OWN).values(run_at=bindparam("retry_at"), error=bindparam("why"), **_FREED))
 
@@ -92,11 +89,6 @@ def may_lease(s: Session, kind: str, every_ms: int, at: int, lease_ms: int) -> b
     return is_due and (not owner or leased_until <= at or leased_until > at + 2 * lease_ms)
 
 
-def enqueue(s: Session, kind: str, payload: str, run_at: int) -> int:
-    """Add a job that runs once; its id."""
-    return s.insert(_ENQUEUE, kind=kind, payload=payload, run_at=run_at)
-
-
 def lease(s: Session, kind: str, owner: str, at: int, lease_ms: int) -> JobRow | None:
     """Take the job of this kind that has been due longest and is free, or None."""
     farthest = at + 2 * lease_ms
@@ -112,10 +104,8 @@ def renew(s: Session, id: int, owner: str, until: int) -> bool:
     return s.run(_RENEW, job_id=id, holder=owner, until=until) > 0
 
 
-def finish(s: Session, id: int, owner: str, next_run_at: int | None) -> bool:
-    """Free the job until its next time, or remove it when there is none; False when the lease was lost."""
-    if next_run_at is None:
-        return s.run(_DONE, job_id=id, holder=owner) > 0
+def finish(s: Session, id: int, owner: str, next_run_at: int) -> bool:
+    """Free the job until its next time; False when the lease was lost."""
     return s.run(_AGAIN, job_id=id, holder=owner, next_run_at=next_run_at) > 0
 
 

@@ -4,7 +4,7 @@
          |     `---< tags >-- manifests                     a tag goes with the manifest it points at
          `---< repository_blobs >-- blobs                   a repository sees a blob because this row exists
     deleted_manifests --< deleted_references               what was deleted, for a while; by its repository's name
-    tag_history  uploads  events  event_cursors  jobs  probes
+    tag_history  uploads  ended_uploads  events  event_cursors  jobs  probes  secrets
 
 A blob is visible in a repository when its row in `repository_blobs` is there and the blob's state is 'present'. That
 row also says until when a push may rely on it (`leased_until`).
@@ -204,8 +204,16 @@ uploads = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("owner", Words, nullable=False, server_default=text("''")),
     Column("leased_until", BigInteger, nullable=False, server_default=text("0")),
+    Column("principal", Words, nullable=False, server_default=text("'anonymous'")),
     Index(None, "client"),
     Index(None, "updated_at"),
+    sqlite_with_rowid=False,
+)
+
+ended_uploads = Table(  # sessions that ended young, maybe without ever having had a row; an id begins with its time
+    "ended_uploads",
+    metadata,
+    Column("id", Words, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -256,5 +264,13 @@ probes = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("value", Words, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -23,7 +23,7 @@ from registry.metadata.errors import DatabaseError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 
 _LOCK_NUMBER = 0x656E7472  # any number, the same in every process
 

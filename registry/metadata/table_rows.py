@@ -14,7 +14,7 @@ PAGE = 500
 MANIFEST_PAGE = 16
 """Rows at a time; a manifest may be large."""
 
-_NOT_COPIED = (models.uploads, models.probes)
+_NOT_COPIED = (models.uploads, models.ended_uploads, models.secrets, models.probes)
 
 
 class TableRows:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Dialect, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.sql.elements import ClauseElement
 
-from registry.metadata.models import uploads
+from registry.metadata.models import ended_uploads, uploads
 from registry.metadata.session import Session
 from registry.metadata.statement import Statement, insert_into, limited, named
 
@@ -28,6 +28,7 @@ class UploadRow(NamedTuple):
     updated_at: int
     owner: str = ""
     leased_until: int = 0
+    principal: str = "anonymous"
 
 
 _ID = uploads.c.id == bindparam("upload_id")
@@ -71,7 +72,19 @@ _TAKE = Statement(
 )
 _RENEW = Statement(update(uploads).where(_ID, _IS_MINE).values(leased_until=bindparam("until")))
 _DELETE = Statement(sa.delete(uploads).where(_ID))
+_END = Statement(
+    lambda dialect: insert_into(dialect, ended_uploads).values(id=bindparam("upload_id")).on_conflict_do_nothing()
+)
+_HAS_ENDED = Statement(select(ended_uploads.c.id).where(ended_uploads.c.id == bindparam("upload_id")))
+_FORGET_ENDS = Statement(sa.delete(ended_uploads).where(ended_uploads.c.id < bindparam("before")))
 _COUNT = Statement(select(func.count()).select_from(uploads).where(uploads.c.client == bindparam("client")))
+_OLDEST = Statement(
+    limited(
+        _ROW.where(uploads.c.client == bindparam("client"), uploads.c.updated_at < bindparam("before")).order_by(
+            uploads.c.updated_at
+        )
+    )
+)
 _EXPIRED = Statement(limited(_ROW.where(uploads.c.updated_at < bindparam("before")).order_by(uploads.c.updated_at)))
 _NAMES = Statement(
     limited(select(uploads.c.repository, uploads.c.id).where(uploads.c.id > bindparam("after")).order_by(uploads.c.id))
@@ -90,6 +103,20 @@ def find(s: Session, id: str, repository: str) -> UploadRow | None:
     """The session of this id in this repository, or None."""
     row = s.one(_FIND, upload_id=id, repository=repository)
     return None if row is None else UploadRow._make(row)
+
+
+def look(s: Session, id: str, repository: str) -> tuple[UploadRow | None, bool]:
+    """Its row, and whether it ended young."""
+    found, ended = s.batch(
+        [(_FIND, {"upload_id": id, "repository": repository}), (_HAS_ENDED, {"upload_id": id})],
+    )
+    return UploadRow._make(found[0]) if found else None, bool(ended)
+
+
+def ended_among(s: Session, ids: Iterable[str]) -> set[str]:
+    """Those of the sessions that ended young."""
+    found = s.batch([(_HAS_ENDED, {"upload_id": id}) for id in ids])
+    return {rows[0][0] for rows in found if rows}
 
 
 def advance(s: Session, id: str, offset: int, state: str, at: int, owner: str = "") -> bool:
@@ -118,9 +145,30 @@ def delete(s: Session, id: str) -> bool:
     return s.run(_DELETE, upload_id=id) > 0
 
 
-def end(s: Session, id: str) -> None:
-    """Close the session, whether it was there or not."""
-    s.defer(_DELETE, upload_id=id)
+class Ending(NamedTuple):
+    """How a session ends: whether it has a row, and whether others may believe in it without one, and are to know."""
+
+    id: str
+    in_rows: bool
+    tell: bool
+
+
+def end(s: Session, ending: Ending) -> None:
+    """Close the session."""
+    if ending.in_rows:
+        s.defer(_DELETE, upload_id=ending.id)
+    if ending.tell:
+        s.defer(_END, upload_id=ending.id)
+
+
+def forget_ends(s: Session, before: str) -> None:
+    """Forget the ends of sessions with an id below that one: nobody believes in those without a row."""
+    s.defer(_FORGET_ENDS, before=before)
+
+
+def oldest_of(s: Session, client: str, before: int, limit: int) -> list[UploadRow]:
+    """Sessions of the client not touched since then, the oldest first."""
+    return [UploadRow._make(row) for row in s.all(_OLDEST, client=client, before=before, limit=limit)]
 
 
 def count_for(s: Session, client: str) -> int:

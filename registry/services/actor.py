@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from registry.services.body import Disconnected
 
+ANONYMOUS = "anonymous"
+
 
 def _never() -> bool:
     return False
@@ -23,6 +25,11 @@ class Actor:
     client: str
     request_id: str
     gone: Callable[[], bool] = _never
+
+    @property
+    def holder(self) -> str:
+        """Whose uploads are counted together: the principal's, or the client's as long as that is anonymous."""
+        return self.client if self.principal == ANONYMOUS else f"principal {self.principal}"
 
     def check_here(self) -> None:
         """Raises Disconnected when the client is gone.

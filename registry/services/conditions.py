@@ -27,6 +27,3 @@ class Conditions:
 
 def _meets(wanted: frozenset[str], current: str | None) -> bool:
     return current is not None and ("*" in wanted or current in wanted)
-
-
-UNCONDITIONAL = Conditions()

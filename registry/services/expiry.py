@@ -19,7 +19,8 @@ from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.oci.reference import valid_name
 from registry.services.actor import SYSTEM
-from registry.services.uploads import Uploads, is_id
+from registry.services.uploads.session import is_id
+from registry.services.uploads.upkeep import Upkeep
 from storage import paths
 from storage.driver import Adopts, Driver
 from storage.errors import Busy, NotFound
@@ -33,9 +34,9 @@ LOOKS = 5000
 """Repositories and partial files looked at in one run."""
 
 
-async def expire_uploads(database: Database, uploads: Uploads, expire_after: float) -> int:
+async def expire_uploads(database: Database, upkeep: Upkeep, expire_after: float) -> int:
     """Remove sessions idle for `expire_after` seconds; how many."""
-    removed = await uploads.expire(now_ms() - int(expire_after * 1000), BATCH)
+    removed = await upkeep.expire(now_ms() - int(expire_after * 1000), BATCH)
 
     def record(session: Session) -> None:
         for row in removed:

@@ -21,6 +21,7 @@ from registry.metadata.blobs import Located
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.metadata.models import QUARANTINED
+from registry.metadata.uploads import Ending
 from registry.oci.errors import Unavailable
 from registry.services.actor import Actor
 from registry.services.group import GroupPut
@@ -46,8 +47,10 @@ class Publisher:
         self._pool = pool
         self._group = group
 
-    async def publish(self, repository: str, digest: Digest, ingest: Ingest, actor: Actor, upload: str | None) -> int:
-        """Publish `ingest` as `digest` in `repository`; its size. `upload` is the session that ends with it.
+    async def publish(
+        self, repository: str, digest: Digest, ingest: Ingest, actor: Actor, upload: Ending | None
+    ) -> int:
+        """Publish `ingest` as `digest` in `repository`; its size. `upload` is how its session ends with it.
 
         Raises DigestMismatch (the ingest is gone then), storage errors (it is not).
         """
@@ -56,7 +59,7 @@ class Publisher:
         await self._database.write(lambda session: self._record(session, repository, digest, stored, actor, upload))
         return stored.size
 
-    async def adopt(self, repository: str, digest: Digest, path: str, actor: Actor, upload: str | None) -> int:
+    async def adopt(self, repository: str, digest: Digest, path: str, actor: Actor, upload: Ending | None) -> int:
         """The same of a whole file that was put at `path`. Raises NotFound and Unfit, DigestMismatch (it is gone)."""
         loop = asyncio.get_running_loop()
         stored = await loop.run_in_executor(self._pool, lambda: self._content.adopt(path, digest))
@@ -64,7 +67,7 @@ class Publisher:
         return stored.size
 
     async def publish_bytes(
-        self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: str | None
+        self, repository: str, digest: Digest, data: bytes, actor: Actor, upload: Ending | None
     ) -> int:
         """The same for a small blob at hand."""
         stored = Stored(len(data), "")
@@ -86,7 +89,7 @@ class Publisher:
             raise error
 
     def _record(
-        self, session: Session, repository: str, digest: Digest, stored: Stored, actor: Actor, upload: str | None
+        self, session: Session, repository: str, digest: Digest, stored: Stored, actor: Actor, upload: Ending | None
     ) -> None:
         size, place = stored
         # A last look under the write lock: a quarantine of the old bytes may have come between (see quarantine.py).

@@ -153,7 +153,7 @@ class Connection:
             if self._empty > MOST_EMPTY:
                 raise BadRequest(431, "there are too many empty lines before the request")
             self._at = at
-            if at == len(buffer):
+            if at == len(buffer) or buffer[at:] == b"\r":
                 return None
             self.head = UNKNOWN
             self._searched = at

@@ -8,16 +8,16 @@ import contextlib
 import os
 import socket
 import struct
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
+import aiofiles
 from starlette.types import Message, Scope
 
 from registry.transport import lanes
 from registry.transport.application import Disconnected
 from registry.transport.chunked import InvalidChunk
-from registry.transport.connection import Connection, State, bad_chunks
-from registry.transport.head import BadRequest, Framing, Headers
+from registry.transport.connection import State, bad_chunks
+from registry.transport.head import Framing, Headers
+from registry.transport.link import Link
 from registry.transport.response import CONTINUE, answer_of, written
 
 HIGH_WATER = 1 << 20
@@ -30,34 +30,6 @@ READ = 1 << 20
 """Bytes of a file read at a time for TLS."""
 
 CLOSE = (b"connection", b"close")
-
-
-class Link(Protocol):
-    """What an exchange needs of the connection it belongs to."""
-
-    connection: Connection
-    transport: asyncio.Transport
-    lanes: lanes.Lanes
-    pool: ThreadPoolExecutor
-    secure: bool
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing more comes from the client, nor reaches it."""
-
-    def read_on(self, *, wanted: bool) -> None:
-        """Whether the application waits for more of the body, or has too much of it already."""
-
-    async def drain(self) -> None:
-        """Wait until the client has taken what was written."""
-
-    def body_moved(self) -> None:
-        """A lane took some of the body."""
-
-    def refuse_body(self, error: BadRequest) -> None: ...
-
-    def complete(self, *, last: bool) -> None:
-        """The answer is complete; `last`: and nothing comes after it on this connection."""
 
 
 class HttpExchange:
@@ -81,6 +53,8 @@ class HttpExchange:
         """Whether the client waits to be told to send the body."""
         self._chunks: collections.deque[bytes | memoryview] = collections.deque()
         self._buffered = 0
+        self._collected = 0
+        """Bytes of the body that the application has been given, and may still hold."""
         self._delivered = False
         self._waiter: asyncio.Future[None] | None = None
         self._start: tuple[int, Headers] | None = None
@@ -107,12 +81,18 @@ class HttpExchange:
     def cut(self) -> None:
         """The client is gone, or as good as gone: wakes whatever waits for it."""
         self.disconnected = True
+        self._release()
         self._wake()
         if self._reader is not None:
             with contextlib.suppress(OSError):
                 # Reset when it is closed: what the client does not read must not stay in the kernel.
                 self._reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._reader.shutdown(socket.SHUT_RDWR)
+
+    def _release(self) -> None:
+        """What the application was given is no longer counted; what it was not is still its own to take."""
+        collected, self._collected = self._collected, 0
+        self._link.hold(-collected)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -149,7 +129,10 @@ class HttpExchange:
             await self._more()
         if self._chunks and not self._abandoned:
             self._delivered = not self.more_body
-            return {"type": "http.request", "body": b"".join(self._drained()), "more_body": self.more_body}
+            body = b"".join(self._drained())
+            self._collected += len(body)
+            self._link.hold(len(body))
+            return {"type": "http.request", "body": body, "more_body": self.more_body}
         if not self.more_body and not self._delivered and not self._cut_short and not self.complete:
             self._delivered = True
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -303,6 +286,7 @@ class HttpExchange:
     def _finish(self) -> None:
         self.complete = True
         self._chunks.clear()
+        self._release()
         self._wake()
         self._link.complete(last=not self.keep_alive)
 
@@ -345,13 +329,15 @@ class HttpExchange:
 
     async def _send_read(self, fd: int, offset: int, count: int) -> None:
         """The same for a connection over TLS, whose bytes are made here."""
-        loop = asyncio.get_running_loop()
-        while count:
-            data = await lanes.ended(loop.run_in_executor(self._link.pool, os.pread, fd, min(count, READ), offset))
-            if not data:
-                raise lanes.TruncatedFile(offset)
-            offset, count = offset + len(data), count - len(data)
-            await self._send_body(data, more=True)
+        # A descriptor of its own: a caller that is cancelled closes the other one while a thread may still read.
+        async with aiofiles.open(os.dup(fd), "rb", buffering=0, executor=self._link.pool) as file:
+            await file.seek(offset)
+            while count:
+                data = await file.read(min(count, READ))
+                if not data:
+                    raise lanes.TruncatedFile(offset)
+                offset, count = offset + len(data), count - len(data)
+                await self._send_body(data, more=True)
 
     async def _flush(self) -> None:
         """Wait until the head has left the transport's own buffer: file bytes go straight to the socket."""

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 
 from starlette.types import Scope
 from uvicorn.server import ServerState
 
-from registry.transport.application import Answer, Application, Client, Deferred, Refusal
+from registry.transport.application import Answer, Client, Deferred, Refusal
 from registry.transport.connection import Connection, Data, Request, State, Step
 from registry.transport.exchange import CLOSE, HttpExchange
-from registry.transport.head import UNKNOWN, BadRequest, Framing, Head, Heads
-from registry.transport.reaper import EVERY, Reaper
+from registry.transport.head import UNKNOWN, BadRequest, Framing, Head
 from registry.transport.response import answer_of, written
 from registry.transport.scope import scope_of
+from registry.transport.shared import Shared
+from registry.transport.tls import handshake
 
 log = logging.getLogger(__name__)
 
@@ -36,49 +38,41 @@ FAST_METHODS = frozenset((b"GET", b"HEAD"))
 INLINE_METHODS = frozenset((b"POST", b"PATCH", b"PUT"))
 
 
-class Service:
-    """What all connections of a worker share. Made before the loop runs."""
-
-    def __init__(self, app: Application, look_every: float = EVERY) -> None:
-        self.app = app
-        self.heads = Heads(app.limits)
-        self.connections: set[HttpProtocol] = set()
-        self._look_every = look_every
-        self._reaper: Reaper | None = None
+class Service(Shared):
+    """What uvicorn is given."""
 
     def protocol(self, *, server_state: ServerState, **_: object) -> asyncio.Protocol:
-        """For uvicorn's `http=` option, which calls what it is given for each connection."""
+        """For the option `http=`, which is called for each connection."""
         return HttpProtocol(self, server_state)
-
-    def reaper(self, loop: asyncio.AbstractEventLoop) -> Reaper:
-        if self._reaper is None:
-            self._reaper = Reaper(self.connections, loop, self._look_every)
-        return self._reaper
-
-    def stop(self) -> None:
-        """A client that is still connected has had the time to drain."""
-        if self._reaper is not None:
-            self._reaper.stop()
 
 
 class HttpProtocol(asyncio.Protocol):
-    """One connection. Satisfies exchange.Link and reaper.Watched."""
+    """One connection. Satisfies exchange.Link, reaper.Watched and bounds.Bounded."""
 
     transport: asyncio.Transport
 
-    def __init__(self, service: Service, server_state: ServerState) -> None:
-        app = service.app
+    def __init__(self, shared: Shared, server_state: ServerState) -> None:
+        app = shared.app
         self.app = app
         self.limits = app.limits
         self.lanes = app.lanes
         self.pool = app.pool
         self.loop = asyncio.get_running_loop()
-        self.connection = Connection(app.limits, service.heads)
+        self.connection = Connection(app.limits, shared.heads)
         self.since = self.touched = self.moved = self.loop.time()
         self.unsent = (0, 0)
         self.secure = False
-        self._service = service
-        self._reaper = service.reaper(self.loop)
+        self._handshaking: asyncio.Task[None] | None = None
+        self._early = b""
+        """What came with the end of the handshake."""
+        self._shared = shared
+        self._reaper = shared.reaper(self.loop)
+        self._bounds = shared.bounds
+        self._address = ""
+        self.over = False
+        self.held = 0
+        self._unread = 0
+        """Bytes of answers, among those held."""
         self._server_state = server_state
         self._client: Client = None
         self._server: Client = None
@@ -97,31 +91,53 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
-        self.secure = transport.get_extra_info("sslcontext") is not None
         self._client = _address(transport.get_extra_info("peername"))
         self._server = _address(transport.get_extra_info("sockname"))
-        connections = self._service.connections
-        connections.add(self)
+        self._shared.connections.add(self)
         self._server_state.connections.add(self)  # type: ignore[arg-type]
         self._reaper.wake()
-        if len(connections) > 2 * self.limits.connections:
+        self._address = self._bounds.enter(self, self._client)
+        if self.over and self._bounds.reserve_is_full:
             transport.abort()
-        elif len(connections) > self.limits.connections:
-            self.refuse(503, "too many connections, try again later")
+
+    async def _handshake(self, hello: bytes, context: ssl.SSLContext) -> None:
+        plain = self.transport
+        over_tls = await handshake(self, plain, hello, context, self.limits.header_timeout)
+        if over_tls is None:
+            plain.abort()
+            self.connection_lost(None)
+            return
+        self.transport, self.secure, self._handshaking = over_tls, True, None
+        early, self._early = self._early, b""
+        if early:
+            self.data_received(early)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._service.connections.discard(self)
+        if self.connection.state is State.CLOSED:
+            return
+        self._shared.connections.discard(self)
         self._server_state.connections.discard(self)
+        self._bounds.leave(self, self._address)
         self.connection.step(Step.GONE)
         self._let_go()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
+        if not self.secure and self._shared.tls is not None:
+            if self._handshaking is None:
+                self._handshaking = self.loop.create_task(self._handshake(data, self._shared.tls))
+            else:  # it is over, but the task does not know yet
+                self._early += data
+            return
         self.touched = self.loop.time()
         if self._reaper.asleep:
             self._reaper.wake()
         connection = self.connection
-        if connection.state is State.IDLE and self._writable and not self._draining and not connection.waiting:
+        if (
+            connection.state is State.IDLE
+            and self._writable
+            and not (self._draining or self.over or connection.waiting)
+        ):
             answer = self._known(data)
             if answer is not None:
                 self.since = self.touched
@@ -139,9 +155,13 @@ class HttpProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self._unread = self.transport.get_write_buffer_size()
+        self.hold(self._unread)
 
     def resume_writing(self) -> None:
         self._writable = True
+        unread, self._unread = self._unread, 0
+        self.hold(-unread)
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         if self.connection.waiting:
@@ -193,6 +213,11 @@ class HttpProtocol(asyncio.Protocol):
     def _request(self, request: Request) -> None:
         self.since = self.touched
         framing = request.framing
+        if self.over:
+            if request.head.url not in self.limits.reserved:
+                self.refuse(503, "too many connections, try again later")
+                return
+            framing = framing._replace(keep_alive=False)
         if framing.keep_alive and not self._draining:
             try:
                 answer = self._at_once(request)
@@ -242,7 +267,7 @@ class HttpProtocol(asyncio.Protocol):
         """The answer that was to come later; or None, and a task finds it."""
         self._deferral = None
         if answer is None:
-            head = request if isinstance(request, Head) else self._service.heads.parse(request)[0]
+            head = request if isinstance(request, Head) else self._shared.heads.parse(request)[0]
             self._serve(head, Framing(0, expects=False, keep_alive=keep_alive))
             return
         self.transport.write(written(answer))
@@ -276,6 +301,10 @@ class HttpProtocol(asyncio.Protocol):
     def gone(self) -> bool:
         state = self.connection.state
         return state is State.CLOSING or state is State.CLOSED or self.transport.is_closing()
+
+    def hold(self, more: int) -> None:
+        """So many bytes more, or fewer, are held for the client."""
+        self._bounds.hold(self, self._address, more)
 
     def read_on(self, *, wanted: bool) -> None:
         self._enough = not wanted
@@ -334,6 +363,24 @@ class HttpProtocol(asyncio.Protocol):
         """See reaper.Watched."""
         exchange = self._exchange
         return None if exchange is None or (self._enough and not exchange.in_lane) else exchange.received
+
+    @property
+    def idle_seconds(self) -> float:
+        """See reaper.Watched."""
+        new = self.over or (not self.secure and self._shared.tls is not None)
+        return self.limits.header_timeout if new else self.limits.keep_alive
+
+    @property
+    def idle(self) -> bool:
+        """See bounds.Bounded."""
+        return self.connection.state in (State.IDLE, State.HEAD) and not self._unread and not self.gone
+
+    def shed(self) -> None:
+        """See bounds.Bounded."""
+        if self._unread or self.connection.state is not State.BODY:
+            self.loop.call_soon(self.cut)
+        else:
+            self.loop.call_soon(self.refuse, 503, "too many bytes are held for requests, try again later")
 
     def refuse(self, status: int, sentence: str) -> None:
         """Answer from the transport itself, and close.

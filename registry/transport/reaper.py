@@ -41,6 +41,10 @@ class Watched(Protocol):
     """Bytes that waited for it then."""
 
     @property
+    def idle_seconds(self) -> float:
+        """For how long it may be idle."""
+
+    @property
     def received(self) -> int | None:
         """Bytes of the body that have come to the application; None while it is the application that is waited for."""
 
@@ -97,8 +101,8 @@ def reap(watched: Watched, now: float) -> float:
     elif watched.transport.is_closing():
         return 0.0
     elif state is State.IDLE:
-        if waited < limits.keep_alive:
-            return limits.keep_alive - waited
+        if waited < watched.idle_seconds:
+            return watched.idle_seconds - waited
         watched.transport.close()
     elif state is State.HEAD:
         if waited > limits.header_timeout:

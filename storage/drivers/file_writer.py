@@ -121,6 +121,10 @@ class FileWriter:
         self._folders.prune(os.path.dirname(self._path))
         return destination
 
+    def rewind(self, size: int) -> None:
+        os.ftruncate(self._descriptor, size)
+        self._size = size
+
     def suspend(self) -> str:
         if self._descriptor != _CLOSED:
             self._close()

@@ -157,6 +157,10 @@ class _MemoryWriter:
         self._open = False
         return destination
 
+    def rewind(self, size: int) -> None:
+        assert isinstance(self._file.data, bytearray)
+        del self._file.data[size:]
+
     def suspend(self) -> str:
         self._end(remove=False)
         return ""

@@ -61,8 +61,8 @@ http {{
             proxy_http_version 1.1;
             proxy_request_buffering off;
             proxy_buffer_size 32k;
-            proxy_buffers 16 64k;
-            proxy_busy_buffers_size 256k;
+            proxy_buffers 8 256k;
+            proxy_busy_buffers_size 1m;
             proxy_max_temp_file_size 0;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;

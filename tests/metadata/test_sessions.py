@@ -143,23 +143,6 @@ def test_a_lapsed_lease_goes_to_another_and_the_first_owner_is_told(database: Da
     assert not database.write_now(lambda s: jobs.fail(s, job.id, "a", "late", 99))
 
 
-def test_queued_jobs_run_once_the_longest_due_first(database: Database) -> None:
-    late = database.write_now(lambda s: jobs.enqueue(s, "copy", "late", 20))
-    soon = database.write_now(lambda s: jobs.enqueue(s, "copy", "soon", 10))
-    job = database.write_now(lambda s: jobs.lease(s, "copy", "a", 30, 10))
-    assert job is not None
-    assert (job.id, job.payload, job.every_ms) == (soon, "soon", None)
-    assert database.write_now(lambda s: jobs.fail(s, soon, "a", "no route", 50))
-    assert database.write_now(lambda s: jobs.finish(s, late, "a", None)) is False
-    other = database.write_now(lambda s: jobs.lease(s, "copy", "a", 30, 10))
-    assert other is not None
-    assert other.id == late
-    assert database.write_now(lambda s: jobs.finish(s, late, "a", None))
-    again = database.write_now(lambda s: jobs.lease(s, "copy", "a", 50, 10))
-    assert again is not None
-    assert (again.id, again.attempts, again.error) == (soon, 2, "no route")
-
-
 def test_a_clock_that_was_wrong_once_keeps_no_job_from_being_done(database: Database) -> None:
     """It said that the job is due in years, or leased for years, and was then set right."""
     wrong, now = 10**13, 10**12

@@ -94,7 +94,7 @@ def test_without_any_type_the_fields_tell() -> None:
         image(config=blob(1, mediatypes.OCI_CONFIG, Custom="x", org={"a": 1})),
         image(
             artifactType="application/vnd.example",
-            config={"mediaType": mediatypes.OCI_EMPTY, "digest": EMPTY, "size": 2},
+            config={"mediaType": "application/vnd.oci.empty.v1+json", "digest": EMPTY, "size": 2},
         ),
         image(subject={"mediaType": OCI, "digest": "sha256:" + "f" * 64, "size": 9}),
         image(subject={"digest": "sha256:" + "f" * 64}),

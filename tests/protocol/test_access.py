@@ -93,13 +93,14 @@ def test_an_address_that_is_taken(server: Server, tmp_path: Path) -> None:
     assert str(server.port) in refused_start(tmp_path, "--listen", f"127.0.0.1:{server.port}")
 
 
-def test_a_second_server_on_the_same_folder_reads_the_same(start: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_server_that_follows_on_the_same_folder_reads_the_same(start: Callable[..., Server], tmp_path: Path) -> None:
     one = start()
     repository = new_repository(one.client)
     image = repository.tag("latest", repository.image())
     two = Server(tmp_path / "two-folder")
     two.log_path.parent.mkdir()
     two.root, two.variables = one.root, one.variables
+    assert one.stop() == 0
     try:
         two.start()
         assert repository.at(two.client).client.get(repository.manifest("latest")).body == image.payload

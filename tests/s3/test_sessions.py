@@ -11,7 +11,7 @@ import pytest
 
 from registry.metadata import uploads
 from registry.metadata.clock import now_ms
-from registry.services import ledger
+from registry.services.uploads import row_lease
 from storage import paths
 from storage.ingest import IngestState
 from tests.application import Registry, digest_of, error_code
@@ -139,7 +139,7 @@ async def test_a_chunk_out_of_order_is_refused_by_either_worker(two: list[Regist
     assert await patch(two[1], location, 1000, DATA[1000:2000]) == 202
     answer = await two[0].request("PATCH", location, DATA[1000:2000], {"content-range": "1000-1999"})
     assert (answer.status_code, answer.headers["range"]) == (416, "0-1999")
-    answer = await two[0].close(location, digest_of(DATA[:3000]), DATA[2000:3000])
+    answer = await two[0].close(location, digest_of(DATA[:3000]), DATA[2000:3000], start=2000)
     assert answer.status_code == 201
 
 
@@ -201,7 +201,7 @@ async def test_one_writer_at_a_time_over_all_workers(two: list[Registry]) -> Non
     assert not await taken(two[0])
     for worker in two:
         assert await offset(worker, location) == 600_000
-    assert (await two[1].close(location, digest_of(DATA), DATA[600_000:])).status_code == 201
+    assert (await two[1].close(location, digest_of(DATA), DATA[600_000:], start=600_000)).status_code == 201
 
 
 @pytest.mark.parametrize("both", [0, 1])
@@ -256,8 +256,8 @@ async def test_a_status_waits_for_another_workers_chunk(two: list[Registry]) -> 
 
 
 async def test_a_lease_is_renewed_while_a_body_comes_in(two: list[Registry], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "LAPSE", 400)
-    monkeypatch.setattr(ledger, "RENEW", 100)
+    monkeypatch.setattr(row_lease, "LAPSE_MS", 400)
+    monkeypatch.setattr(row_lease, "RENEW_MS", 100)
     location = await two[0].start("app")
     await written_down(two[0])
     body = Slow(DATA[:300_000])
@@ -273,10 +273,11 @@ async def test_a_lease_is_renewed_while_a_body_comes_in(two: list[Registry], mon
 
 async def test_the_lease_of_a_dead_worker_lapses(two: list[Registry], monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody renews it here: the bytes that it had taken are lost, those before are not; and it can tell."""
-    monkeypatch.setattr(ledger, "LAPSE", 500)
+    monkeypatch.setattr(row_lease, "LAPSE_MS", 500)
     location = await two[0].start("app")
     await written_down(two[0])
     assert await patch(two[0], location, 0, DATA[:1000]) == 202
+    location = (await two[0].get(location)).headers["location"]
     body = Slow(DATA[1000:300_000])
     writing = await slowly(two[0], location, body)
     assert await patch(two[1], location, 1000, DATA[1000:2000]) == 429
@@ -287,7 +288,7 @@ async def test_the_lease_of_a_dead_worker_lapses(two: list[Registry], monkeypatc
     assert await writing == 429
     for worker in two:
         assert await offset(worker, location) == 2000
-    assert (await two[0].close(location, digest_of(DATA[:5000]), DATA[2000:5000])).status_code == 201
+    assert (await two[0].close(location, digest_of(DATA[:5000]), DATA[2000:5000], start=2000)).status_code == 201
 
 
 async def test_a_session_survives_its_worker(tmp_path: Path, bucket: Bucket) -> None:
@@ -296,7 +297,9 @@ async def test_a_session_survives_its_worker(tmp_path: Path, bucket: Bucket) -> 
         assert await patch(registry, location, 0, DATA[: PART + 100_000]) == 202
     async with Registry(tmp_path / "root", bucket.settings) as again:
         assert await offset(again, location) == PART + 100_000
-        assert (await again.close(location, digest_of(DATA), DATA[PART + 100_000 :])).status_code == 201
+        assert (
+            await again.close(location, digest_of(DATA), DATA[PART + 100_000 :], start=PART + 100_000)
+        ).status_code == 201
         assert (await again.get(f"/v2/app/blobs/{digest_of(DATA)}")).content == DATA
     assert litter(bucket) == []
 
@@ -309,11 +312,13 @@ async def test_a_failing_bucket_keeps_the_session_as_it_was(one: Registry, bucke
         return INTERNAL if call.operation in ("CreateMultipartUpload", "UploadPart") else None
 
     with bucket.proxy.planned(no_parts):
-        answer = await one.request("PATCH", location, DATA[100_000 : 100_000 + PART])
+        answer = await one.request(
+            "PATCH", location, DATA[100_000 : 100_000 + PART], {"content-range": f"100000-{100_000 + PART - 1}"}
+        )
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     at = await offset(one, location)
     assert at in (100_000, 100_000 + PART)
-    assert (await one.close(location, digest_of(DATA), DATA[at:])).status_code == 201
+    assert (await one.close(location, digest_of(DATA), DATA[at:], start=at)).status_code == 201
 
 
 async def test_an_upload_whose_parts_are_gone_is_unknown(one: Registry, bucket: Bucket) -> None:
@@ -324,7 +329,7 @@ async def test_an_upload_whose_parts_are_gone_is_unknown(one: Registry, bucket: 
     place = next(word for word in known.writer.replace('"', " ").split() if word.startswith(paths.PLACED))
     (gone,) = bucket.s3.list_multipart_uploads(Bucket=bucket.name, Prefix=place)["Uploads"]
     bucket.s3.abort_multipart_upload(Bucket=bucket.name, Key=place, UploadId=gone["UploadId"])
-    answer = await one.close(location, digest_of(DATA), DATA[2 * PART :])
+    answer = await one.close(location, digest_of(DATA), DATA[2 * PART :], start=2 * PART)
     assert (answer.status_code, error_code(answer)) == (404, "BLOB_UPLOAD_UNKNOWN")
     assert (await one.get(location)).status_code == 404
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registry.metadata.uploads import UploadRow
-from registry.services.session import is_of_another_boot
+from registry.services.uploads.session import is_of_another_boot
 from storage.ingest import BOOT, IngestState
 
 

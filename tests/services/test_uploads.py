@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,13 +41,14 @@ async def test_the_closing_put_on_another_worker_reads_nothing(tmp_path: Path) -
     driver, root = load("filesystem", path=str(tmp_path / "root" / "storage")), tmp_path / "root"
     faults = Faults()
     async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL, driver=Faulty(driver, faults)) as two:
-        location = await one.start("app")
+        location, before = await one.start("app"), faults.count("read")  # the storage marker
         for part in (DATA[:HALF], DATA[HALF:]):
             answer = await one.request("PATCH", location, part)
             assert answer.status_code == 202
+            location = answer.headers["location"]
         assert (await two.get(location)).headers["range"] == held(len(DATA))
         assert (await two.close(location, DIGEST)).status_code == 201
-        assert faults.count("open") == faults.count("read") == 0
+        assert (faults.count("open"), faults.count("read")) == (0, before)
         assert faults.count("commit") == 1
         assert (await one.get(f"/v2/app/blobs/{DIGEST}")).content == DATA
         assert (await one.get(location)).status_code == 404
@@ -58,7 +60,7 @@ async def test_a_closing_put_with_bytes_on_another_worker_is_right_too(tmp_path:
     root = tmp_path / "root"
     async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
         location = await one.start("app")
-        assert (await one.request("PATCH", location, DATA[:HALF])).status_code == 202
+        location = (await one.request("PATCH", location, DATA[:HALF])).headers["location"]
         assert (await two.close(location, DIGEST, DATA[HALF:])).status_code == 201
         assert (await one.get(f"/v2/app/blobs/{DIGEST}")).content == DATA
 
@@ -79,48 +81,125 @@ async def test_chunks_in_turn_on_two_workers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 10, 100_000])
-async def test_another_worker_waits_until_a_session_is_written_down(tmp_path: Path, size: int) -> None:
-    """What fits in memory waits there for a moment, with several workers too."""
+async def test_another_worker_knows_a_session_before_it_is_written_down(tmp_path: Path, size: int) -> None:
     root = tmp_path / "root"
     async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
-        location = await one.start("app")
-        assert (await one.request("PATCH", location, DATA[:size])).status_code == 202
-        asked = asyncio.create_task(two.get(location))
-        await asyncio.sleep(0.2)
-        assert asked.done() is (size > 65_536)
-        await one.job("uploads.flush")
-        answer = await asked
+        location = (await one.request("PATCH", await one.start("app"), DATA[:size])).headers["location"]
+        assert sessions(one) == (1 if size > 65_536 else 0)
+        answer = await two.get(location)
         assert (answer.status_code, answer.headers["range"]) == (204, f"0-{max(size - 1, 0)}")
-        for worker in (two, one, two):  # from now on each of them knows at once what the other has done
+        whole = DATA[:size]
+        for number, worker in enumerate((two, one, one, two)):
+            if number == 2:
+                for each in (one, two):
+                    await each.job("uploads.flush")
             answer = await worker.request("PATCH", location, b"more")
-            size += 4
-            assert (answer.status_code, answer.headers["range"]) == (202, held(size))
-        assert (await one.get(location)).headers["range"] == held(size)
+            whole += b"more"
+            assert (answer.status_code, answer.headers["range"]) == (202, held(len(whole)))
+            location = answer.headers["location"]
+        assert (await one.get(location)).headers["range"] == held(len(whole))
+        assert (await two.close(location, digest_of(whole))).status_code == 201
 
 
-async def test_bytes_in_memory_are_not_shown_without_them(tmp_path: Path) -> None:
-    """A session is not written down while a request of its own worker has the bytes that it holds."""
+async def test_a_put_right_after_the_post_reads_and_waits_for_nothing(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    arrived, go_on = asyncio.Event(), asyncio.Event()
+    async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
+        for size in (0, 1, 1000, 300_000):
+            location = await one.start("app")
+            assert (await two.close(location, digest_of(DATA[:size]), DATA[:size])).status_code == 201
+            assert sessions(two) == 0
+            for worker in (one, two):
+                assert (await worker.get(f"/v2/app/blobs/{digest_of(DATA[:size])}")).content == DATA[:size]
+        assert partials(one) == []
 
-    async def body() -> AsyncIterator[bytes]:
-        yield DATA[10:15]
-        arrived.set()
-        await go_on.wait()
-        yield DATA[15:20]
 
+async def test_bytes_in_memory_are_one_requests_at_a_time(tmp_path: Path) -> None:
+    """What another worker is publishing from memory is not to be appended to."""
+    root, faults = tmp_path / "root", Faults()
+    driver = Faulty(load("filesystem", path=str(root / "storage")), faults)
+    async with Registry(root, SEVERAL, driver=driver) as one, Registry(root, SEVERAL) as two:
+        location = (await one.request("PATCH", await one.start("app"), DATA[:10])).headers["location"]
+        before, go_on = faults.count("put"), faults.hold("put")
+        closing = asyncio.create_task(one.close(location, digest_of(DATA[:10])))
+        async with asyncio.timeout(10):
+            while faults.count("put") == before:
+                await asyncio.sleep(0.01)
+        assert (await two.request("PATCH", location, b"more")).status_code == 429
+        assert (await two.close(location, digest_of(DATA[:10]))).status_code == 429
+        assert (await two.request("DELETE", location)).status_code == 429
+        go_on.set()
+        assert (await closing).status_code == 201
+        assert (await two.request("PATCH", location, b"more")).status_code == 404
+
+
+@pytest.mark.parametrize("size", [10, 100_000, HALF])
+@pytest.mark.parametrize("worker", [0, 1])
+async def test_a_chunk_sent_again_after_a_lost_answer_is_not_appended_twice(
+    tmp_path: Path, size: int, worker: int
+) -> None:
+    root = tmp_path / "root"
     async with Registry(root, SEVERAL) as one, Registry(root, SEVERAL) as two:
         location = await one.start("app")
-        assert (await one.request("PATCH", location, DATA[:10])).status_code == 202
-        writing = asyncio.create_task(one.http.patch(location, content=body(), headers={"content-length": "10"}))
-        await asyncio.wait_for(arrived.wait(), 10)
-        await one.job("uploads.flush")
+        answer = await one.request("PATCH", location, DATA[:size])
+        again = await (one, two)[worker].request("PATCH", location, DATA[:size])
+        assert again.status_code == 416
+        assert again.headers["range"] == held(size)
+        assert again.headers["location"] == answer.headers["location"]
+        answer = await two.request("PATCH", location, b"more", {"content-range": f"{size}-{size + 3}"})
+        assert (answer.status_code, answer.headers["range"]) == (202, held(size + 4))
+        assert (await two.close(location, digest_of(DATA), DATA[size:])).status_code == 416
+        assert (await two.close(location, digest_of(DATA[:size] + b"more"))).status_code == 201
+
+
+@pytest.mark.parametrize("settings", [{}, SEVERAL], ids=["one", "several"])
+async def test_what_never_was_or_is_over_is_answered_at_once(tmp_path: Path, settings: dict[str, str]) -> None:
+    root = tmp_path / "root"
+    async with Registry(root, settings) as one, Registry(root, settings) as two:
+        started = time.monotonic()
+        live, cancelled, ended, refused = [await one.start("app") for _ in range(4)]
+        assert (await one.request("DELETE", cancelled)).status_code == 204
+        assert (await one.close(ended, digest_of(b"x"), b"x")).status_code == 201
+        assert (await one.close(refused, digest_of(b"x"), b"y")).status_code == 400
+        upload = live.rpartition("/")[2]
+        other = "0" if upload[31] != "0" else "1"
+        invented = [upload[:31] + other, upload[:31] + other + upload[32:], "0" * 32, "x", upload + "0"]
+        invented += [upload.replace("sha256", "md5"), upload.replace(".0.", ".10."), upload[:-1] + "x"]
+        for gone in [cancelled, ended, refused, *(f"/v2/app/blobs/uploads/{text}" for text in invented)]:
+            for worker in (one, two):
+                for method in ("GET", "PATCH", "DELETE", "PUT"):
+                    query = "" if method != "PUT" else f"?digest={digest_of(b'')}"
+                    answer = await worker.request(method, gone + query)
+                    assert (answer.status_code, error_code(answer)) == (404, "BLOB_UPLOAD_UNKNOWN"), (gone, method)
+        assert time.monotonic() - started < 5, "these are nearly a hundred requests"
         assert sessions(one) == 0
-        go_on.set()
-        assert (await writing).headers["range"] == held(20)
-        await one.job("uploads.flush")
-        assert (await two.get(location)).headers["range"] == held(20)
-        assert (await two.close(location, digest_of(DATA[:20]))).status_code == 201
+
+
+async def test_a_location_without_a_signature_stands_at_the_beginning(registry: Registry) -> None:
+    answer = await registry.request("POST", "/v2/app/blobs/uploads/")
+    bare = f"/v2/app/blobs/uploads/{answer.headers['docker-upload-uuid']}"
+    assert (await registry.request("PATCH", bare, DATA[:10])).status_code == 202
+    assert (await registry.request("PATCH", bare, DATA[10:20])).status_code == 416
+    answer = await registry.request("PATCH", bare, DATA[10:20], {"content-range": "10-19"})
+    assert (answer.status_code, answer.headers["range"]) == (202, held(20))
+    assert (await registry.close(bare, digest_of(DATA[:20]))).status_code == 201
+
+
+@pytest.mark.parametrize("wanted", [1_000_000, 10_000, 300_000])
+@pytest.mark.parametrize("before", [0, 10, 100_000])
+async def test_a_chunk_that_is_not_as_long_as_its_range_leaves_nothing(
+    registry: Registry, wanted: int, before: int
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield DATA[before : before + 150_000]
+        yield DATA[before + 150_000 : before + 250_000]
+
+    location = (await registry.request("PATCH", await registry.start("app"), DATA[:before])).headers["location"]
+    headers = {"content-range": f"{before}-{before + wanted - 1}"}
+    answer = await registry.http.patch(location, content=body(), headers=headers)
+    assert (answer.status_code, error_code(answer)) == (400, "BLOB_UPLOAD_INVALID")
+    answer = await registry.get(location)
+    assert answer.headers["range"] == f"0-{max(before - 1, 0)}"
+    assert (await registry.close(answer.headers["location"], DIGEST, DATA[before:])).status_code == 201
 
 
 async def test_what_one_worker_ended_is_over_for_the_other(tmp_path: Path) -> None:
@@ -129,7 +208,9 @@ async def test_what_one_worker_ended_is_over_for_the_other(tmp_path: Path) -> No
         for body in (b"", DATA[:10], DATA):
             location = await one.start("app")
             await one.job("uploads.flush")
-            assert (await two.request("PATCH", location, body)).status_code == 202
+            answer = await two.request("PATCH", location, body)
+            assert answer.status_code == 202
+            location = answer.headers["location"]
             assert (await one.request("DELETE", location)).status_code == 204
             for worker in (one, two):
                 answer = await worker.request("PATCH", location, b"more")
@@ -178,7 +259,7 @@ async def test_sessions_go_on_after_a_restart(tmp_path: Path, settings: dict[str
     async with Registry(root, settings) as after:
         answer = await after.get(location)
         assert (answer.status_code, answer.headers["range"]) == (204, f"0-{max(size - 1, 0)}")
-        assert (await after.close(location, DIGEST, DATA[size:])).status_code == 201
+        assert (await after.close(answer.headers["location"], DIGEST, DATA[size:])).status_code == 201
         assert (await after.get(f"/v2/app/blobs/{DIGEST}")).content == DATA
 
 

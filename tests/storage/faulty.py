@@ -163,6 +163,10 @@ class _FaultyWriter:
         self._faults.called("commit", self._path)
         return self._writer.commit(destination)
 
+    def rewind(self, size: int) -> None:
+        self._faults.called("rewind", self._path)
+        self._writer.rewind(size)
+
     def suspend(self) -> str:
         try:
             self._faults.called("suspend", self._path)

@@ -36,7 +36,7 @@ class Served(uvicorn.Server):
 class Server:
     """What a test holds: the address, the application, and the server to look into."""
 
-    def __init__(self, app: Application, uvicorn_server: uvicorn.Server, address: tuple[str, int], tls: bool) -> None:
+    def __init__(self, app: Application, uvicorn_server: Served, address: tuple[str, int], tls: bool) -> None:
         self.app = app
         self.uvicorn = uvicorn_server
         self.address = address
@@ -89,8 +89,12 @@ def running(
     folder: Path, loop: str, limits: Limits | None = None, *, tls: bool = False, drain: int = 10
 ) -> Iterator[Server]:
     app = Application(limits or Limits(), folder)
-    service = Service(app, look_every=0.05)  # so that tests of time are short
-    key, cert = certificate(folder) if tls else (None, None)
+    context = None
+    if tls:
+        key, cert = certificate(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+    service = Service(app, context, look_every=0.05)  # so that tests of time are short
     config = uvicorn.Config(
         app.serve,
         http=cast("type[asyncio.Protocol]", service.protocol),
@@ -103,8 +107,6 @@ def running(
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=drain,
-        ssl_keyfile=key,
-        ssl_certfile=cert,
     )
     listener = socket.create_server(("127.0.0.1", 0), backlog=200)
     address = listener.getsockname()

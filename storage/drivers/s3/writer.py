@@ -132,6 +132,9 @@ class S3Writer:
         self._remove(unneeded)
         return state.place
 
+    def rewind(self, size: int) -> None:
+        raise OSError(errno.ESPIPE, "parts cannot be taken back, go on with the state before")
+
     def suspend(self) -> str:
         if self._kept is None:
             if self._state.done < 0:

@@ -1,4 +1,4 @@
-"""One upload session as a worker knows it, and the words it is told in."""
+"""One upload session as a worker knows it."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from dataclasses import dataclass, field
 
 from registry.metadata.clock import now_ms
 from registry.metadata.uploads import UploadRow
-from registry.oci.errors import BlobUploadUnknown, RangeInvalid, TooManyRequests
+from registry.oci.errors import BlobUploadUnknown, TooManyRequests
+from registry.services.actor import Actor
+from registry.services.uploads.life import Life, step
 from storage import paths
 from storage.content import IngestState
 from storage.ingest import BOOT, NOTHING
 
-WRITTEN = 2000
-"""Milliseconds after which a session has been written down, with room to spare for a busy machine."""
+YOUNG_MS = 10_000
+"""Age up to which a session may be without a row: it is written down far sooner, but a machine may be busy."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
-class Live:
-    """`held` bytes are not in the partial file yet; `state` is the file's, and may carry a running hash.
+class UploadSession:
+    """`state` is that of its partial file, and may carry a running hash; `buffered` bytes are in no file yet.
 
-    `busy`: a request is writing to it. `ending`: its bytes are being published, and it is not written down any more.
-    `lock`: so is a request, or the worker that writes it down. `written` is the state that its row has; `leased`: this
-    worker alone may write to it, until `leased_until` (ms), see ledger.py.
+    `in_rows`: it has a row, or one is being written; `has_row`: it is there, with the state `written`. `dirty`: it is
+    to be written again. `busy`: a request is writing to the session. `lock`: so is a request, or the worker that writes
+    it down. `leased`: this worker alone may write to it, until `leased_until` (ms), see row_lease.py.
     """
 
     row: UploadRow
+    life: Life = Life.NEW
     state: IngestState = NOTHING
-    held: bytes = b""
-    on_disk: bool = False
+    buffered: int = 0
     in_rows: bool = False
+    has_row: bool = False
     dirty: bool = True
     busy: bool = False
-    ending: bool = False
     written: str = ""
     leased: bool = False
     leased_until: int = 0
@@ -44,21 +46,38 @@ class Live:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
-    def stored(cls, row: UploadRow, *, local: bool) -> Live:
+    def opened(cls, repository: str, algorithm: str, actor: Actor, upload: str | None = None) -> UploadSession:
+        """A session without a row: a new one, or the one of this id as another worker has begun it."""
+        id = upload or new_id()
+        row = UploadRow(
+            id, repository, actor.holder, algorithm, 0, "", made_at(id), now_ms(), principal=actor.principal
+        )
+        return cls(row)
+
+    @classmethod
+    def stored(cls, row: UploadRow, *, local: bool) -> UploadSession:
         """A session read from its row. A local file may be there even if the row knows of no bytes."""
-        live = cls(row, on_disk=local, in_rows=True, dirty=False, touched_at=row.updated_at)
-        live.read(row)
-        return live
+        session = cls(row, in_rows=True, has_row=True, dirty=False, touched_at=row.updated_at)
+        session.read(row)
+        if local:
+            session.life = Life.PARTIAL
+        return session
 
     def read(self, row: UploadRow) -> None:
         """Know what its row says."""
         self.state = IngestState.decode(row.state) if row.state else NOTHING
         self.written = row.state
-        self.on_disk = self.on_disk or self.state.offset > 0
+        if self.state.offset:
+            self.life = Life.PARTIAL
+
+    @property
+    def id(self) -> str:
+        return self.row.id
 
     @property
     def offset(self) -> int:
-        return len(self.held) if self.held else self.state.offset
+        """The bytes it holds, as far as this worker knows."""
+        return self.buffered or self.state.offset
 
     @property
     def path(self) -> str:
@@ -70,12 +89,19 @@ class Live:
         """Of the whole file that a program of this machine may put in for it."""
         return paths.linked(self.row.id)
 
+    def becomes(self, then: Life) -> None:
+        """Raises IllegalStep."""
+        self.life = step(self.life, then)
+
     def touch(self) -> None:
         self.touched_at = now_ms()
         self.dirty = True
 
     def as_row(self) -> UploadRow:
-        return self.row._replace(offset=self.state.offset, state=self.state.encode(), updated_at=self.touched_at)
+        return self.row._replace(offset=self.offset, state=self.state.encode(), updated_at=self.touched_at)
+
+    def unknown(self) -> BlobUploadUnknown:
+        return unknown(self.row.repository, self.row.id)
 
 
 def is_of_another_boot(row: UploadRow) -> bool:
@@ -88,18 +114,19 @@ def new_id() -> str:
     return f"{now_ms():011x}{secrets.token_hex(11)[:21]}"
 
 
-def is_new(upload: str) -> bool:
-    """Whether a session of this id may have been begun too lately to be written down by now."""
-    return -WRITTEN < now_ms() - int(upload[:11], 16) < WRITTEN
+def made_at(upload: str) -> int:
+    """When a session of this id was opened, in milliseconds since the epoch."""
+    return int(upload[:11], 16)
+
+
+def is_young(upload: str) -> bool:
+    """Whether a session of this id may not be written down yet."""
+    return -YOUNG_MS < now_ms() - made_at(upload) < YOUNG_MS
 
 
 def is_id(text: str) -> bool:
     """Whether it has the form of a session's id."""
     return _ID.fullmatch(text) is not None
-
-
-def location(repository: str, upload: str) -> str:
-    return f"/v2/{repository}/blobs/uploads/{upload}"
 
 
 def held(offset: int) -> str:
@@ -117,16 +144,4 @@ def busy() -> TooManyRequests:
     """The other request may be one whose client is gone and has not been missed yet."""
     return TooManyRequests(
         "another request is writing to this upload, wait for it or ask for its status", headers={"retry-after": "1"}
-    )
-
-
-def check_order(live: Live, offset: int, span: tuple[int, int] | None) -> None:
-    """Raises RangeInvalid unless the chunk at `span` goes on where the session's `offset` bytes end."""
-    if span is None or span[0] == offset:
-        return
-    repository, upload = live.row.repository, live.row.id
-    raise RangeInvalid(
-        f"the chunk starts at {span[0]}, the upload holds {offset} bytes; go on from there",
-        {"offset": offset},
-        headers={"location": location(repository, upload), "range": held(offset), "docker-upload-uuid": upload},
     )
