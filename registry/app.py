@@ -26,10 +26,10 @@ from registry.auth.gate import Gate
 from registry.auth.identity import Everyone, Identities
 from registry.background import FOLLOWERS, recurring
 from registry.config import Config
-from registry.freed_memory import FreedMemory
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.services.followers import Lag, lags
+from registry.services.freed_memory import FreedMemory
 from registry.services.group import GroupPut
 from registry.services.health import Health
 from registry.services.jobs import Jobs

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from registry.api.proxy_files import ProxyFiles
 from registry.api.redirects import Redirects
-from registry.freed_memory import FreedMemory
 from registry.metadata.database import Database
+from registry.services.freed_memory import FreedMemory
 from registry.services.health import Health
 from registry.services.lists import Lists
 from registry.services.manifests import Manifests
