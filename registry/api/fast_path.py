@@ -5,9 +5,10 @@ gate, makes one indexed read and writes the answer down as every other. What was
 come (`cached`). All else returns None and goes to the route's handler. For an index that does not answer in place, see
 `fast_deferred`.
 
-It may never answer what the handler would not: no header it does not know the meaning of is passed over, a refusal of
-the gate is left to the dispatcher, and an answer is kept with its grant. A manifest is some ten times as fast as by its
-handler, and some thirty times when it is kept ("manifest by tag" in docs/benchmarks.md).
+It may never answer what the handler would not: a request whose headers could change the answer (`LONG_WAY`) is left to
+the handler, a refusal of the gate to the dispatcher, and an answer is kept with its grant. A manifest takes 19
+microseconds here, 29 by its handler, 6 when it is kept by its bytes and 8 when by its key, and the transport makes no
+task for any of these ("manifest by tag" in docs/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -62,6 +62,8 @@ class Bounds:
         self._peers: dict[str, _Peer] = {}
         self.count = 0
         self.held = 0
+        self.peak = 0
+        """The most that was held since the last look."""
 
     def enter(self, connection: Bounded, client: Client) -> str:
         """Count a new connection, and make room for it; where it belongs, for `leave` and `hold`."""
@@ -102,6 +104,7 @@ class Bounds:
         self.held += more
         if more < 0:
             return
+        self.peak = max(self.peak, self.held)
         while not peer.trusted and peer.held > self._limits.memory // SHARE and self._shed(address):
             pass
         while self.held > self._limits.memory and self._shed(max(self._peers, key=self._weight)):

@@ -26,7 +26,7 @@ from registry.transport.chunked import Chunked, InvalidChunk, TooMuchBetween
 from registry.transport.head import UNKNOWN, BadRequest, Framing, Head, Heads, check_unfinished
 from registry.transport.limits import Limits
 
-MOST_CHUNKS = 4096
+MOST_CHUNKS = 1024
 """Chunks decoded for one event: many small ones take their time, and others wait."""
 
 

@@ -182,7 +182,8 @@ class HttpExchange:
                 else:
                     got = await link.lanes.run(lambda: lanes.receive_chunked(peer, chunked, sink, lead))
             except InvalidChunk as error:
-                link.refuse_body(bad_chunks(error))
+                refused = bad_chunks(error)
+                link.refuse(refused.status, refused.reason)
                 raise Disconnected from error
             except BaseException:
                 # Bytes that the sink refused are gone from the socket: this connection cannot go on.

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from registry.transport import lanes
 from registry.transport.connection import Connection
-from registry.transport.head import BadRequest
 
 
 class Link(Protocol):
@@ -36,7 +35,7 @@ class Link(Protocol):
     def body_moved(self) -> None:
         """A lane took some of the body."""
 
-    def refuse_body(self, error: BadRequest) -> None: ...
+    def refuse(self, status: int, sentence: str) -> None: ...
 
     def complete(self, *, last: bool) -> None:
         """The answer is complete; `last`: and nothing comes after it on this connection."""

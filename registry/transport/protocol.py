@@ -18,10 +18,12 @@ from uvicorn.server import ServerState
 
 from registry.transport.application import Answer, Client, Deferred, Refusal
 from registry.transport.connection import Connection, Data, Request, State, Step
+from registry.transport.deferral import Deferral
 from registry.transport.exchange import CLOSE, HttpExchange
+from registry.transport.flow import Flow
 from registry.transport.head import UNKNOWN, BadRequest, Framing, Head
 from registry.transport.response import answer_of, written
-from registry.transport.scope import scope_of
+from registry.transport.scope import address_of, scope_of
 from registry.transport.shared import Shared
 from registry.transport.tls import handshake
 
@@ -34,8 +36,10 @@ MOST_AT_ONCE = 16
 """Requests that wait which are answered before other connections have their turn."""
 
 FAST_METHODS = frozenset((b"GET", b"HEAD"))
-
 INLINE_METHODS = frozenset((b"POST", b"PATCH", b"PUT"))
+
+_BODIES = frozenset((State.BODY, State.REST))
+_OVER = frozenset((State.CLOSING, State.CLOSED))
 
 
 class Service(Shared):
@@ -52,8 +56,7 @@ class HttpProtocol(asyncio.Protocol):
     transport: asyncio.Transport
 
     def __init__(self, shared: Shared, server_state: ServerState) -> None:
-        app = shared.app
-        self.app = app
+        app = self.app = shared.app
         self.limits = app.limits
         self.lanes = app.lanes
         self.pool = app.pool
@@ -70,6 +73,8 @@ class HttpProtocol(asyncio.Protocol):
         self._bounds = shared.bounds
         self._address = ""
         self.over = False
+        self._unusual = False
+        """Whether nothing is answered by its bytes alone: over a bound, or draining."""
         self.held = 0
         self._unread = 0
         """Bytes of answers, among those held."""
@@ -81,22 +86,22 @@ class HttpProtocol(asyncio.Protocol):
         self._deferral: Deferral | None = None
         """What is to be answered by a callback."""
         self._draining = False
-        self._reading = True
         self._enough = False
         """Whether the application has more of a body than it wants to hold."""
-        self._writable = True
-        self._drained: asyncio.Future[None] | None = None
+        self._flow = Flow()
 
-    # What asyncio says
+    # What asyncio and uvicorn say
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
-        self._client = _address(transport.get_extra_info("peername"))
-        self._server = _address(transport.get_extra_info("sockname"))
+        self._client = address_of(transport.get_extra_info("peername"))
+        self._server = address_of(transport.get_extra_info("sockname"))
         self._shared.connections.add(self)
         self._server_state.connections.add(self)  # type: ignore[arg-type]
-        self._reaper.wake()
+        if self._reaper.asleep:
+            self._reaper.wake()
         self._address = self._bounds.enter(self, self._client)
+        self._unusual = self.over
         if self.over and self._bounds.reserve_is_full:
             transport.abort()
 
@@ -133,11 +138,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._reaper.asleep:
             self._reaper.wake()
         connection = self.connection
-        if (
-            connection.state is State.IDLE
-            and self._writable
-            and not (self._draining or self.over or connection.waiting)
-        ):
+        if connection.state is State.IDLE and self._flow.writable and not (self._unusual or connection.waiting):
             answer = self._known(data)
             if answer is not None:
                 self.since = self.touched
@@ -150,26 +151,21 @@ class HttpProtocol(asyncio.Protocol):
         connection.receive(data)
         self._advance()
 
-    def eof_received(self) -> None:
-        pass
-
     def pause_writing(self) -> None:
-        self._writable = False
+        self._flow.writable = False
         self._unread = self.transport.get_write_buffer_size()
         self.hold(self._unread)
 
     def resume_writing(self) -> None:
-        self._writable = True
         unread, self._unread = self._unread, 0
         self.hold(-unread)
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._flow.resume_writing()
         if self.connection.waiting:
             self.loop.call_soon(self._advance)
 
     def shutdown(self) -> None:
-        """What uvicorn calls when it is to stop: let what is under way end, and close."""
-        self._draining = True
+        """Let what is under way end, and close."""
+        self._draining = self._unusual = True
         if self._exchange is not None:
             self._exchange.keep_alive = False
         elif self._deferral is not None:
@@ -194,7 +190,7 @@ class HttpProtocol(asyncio.Protocol):
         connection = self.connection
         turns = MOST_AT_ONCE
         try:
-            while (self._writable or connection.state is State.BODY or connection.state is State.REST) and turns:
+            while turns and (self._flow.writable or connection.state in _BODIES):
                 event = connection.next_event()
                 if event is None:
                     break
@@ -299,8 +295,7 @@ class HttpProtocol(asyncio.Protocol):
 
     @property
     def gone(self) -> bool:
-        state = self.connection.state
-        return state is State.CLOSING or state is State.CLOSED or self.transport.is_closing()
+        return self.connection.state in _OVER or self.transport.is_closing()
 
     def hold(self, more: int) -> None:
         """So many bytes more, or fewer, are held for the client."""
@@ -311,32 +306,19 @@ class HttpProtocol(asyncio.Protocol):
         self._set_reading(self.connection.waiting > MOST_WAITING)
 
     def _set_reading(self, too_much: bool) -> None:
-        reading = not too_much and not (self._enough and self._exchange is not None)
-        if reading != self._reading and not self.transport.is_closing():
-            self._reading = reading
-            if reading:
-                self.transport.resume_reading()
-            else:
-                self.transport.pause_reading()
+        self._flow.read(self.transport, not too_much and not (self._enough and self._exchange is not None))
 
     async def drain(self) -> None:
-        while not self._writable and not self.gone:
-            self._drained = self.loop.create_future()
-            try:
-                await self._drained
-            finally:
-                self._drained = None
+        while not (self._flow.writable or self.gone):
+            await self._flow.drained()
 
     def body_moved(self) -> None:
         self.touched = self.loop.time()
         if self.connection.waiting:
             self.loop.call_soon(self._advance)
 
-    def refuse_body(self, error: BadRequest) -> None:
-        self.refuse(error.status, error.reason)
-
     def complete(self, *, last: bool) -> None:
-        if self.connection.state is State.CLOSING or self.connection.state is State.CLOSED:
+        if self.connection.state in _OVER:
             return
         self._exchange = None
         self.connection.step(Step.ANSWERED)
@@ -383,10 +365,7 @@ class HttpProtocol(asyncio.Protocol):
             self.loop.call_soon(self.refuse, 503, "too many bytes are held for requests, try again later")
 
     def refuse(self, status: int, sentence: str) -> None:
-        """Answer from the transport itself, and close.
-
-        The request never reaches the application; or, when it is its body that is wrong, finds its client gone.
-        """
+        """Answer from here, and close; an application that serves the request already finds its client gone."""
         connection, exchange = self.connection, self._exchange
         if self.gone:
             return
@@ -418,22 +397,3 @@ class HttpProtocol(asyncio.Protocol):
         self.transport.abort()
         if self._exchange is not None:
             self._exchange.cut()
-
-
-class Deferral:
-    """Holds the place of an answer that comes later, so that what the client sends next waits."""
-
-    def __init__(self, protocol: HttpProtocol, request: bytes | Head) -> None:
-        """`request` in its bytes, if nothing has parsed it yet."""
-        self.keep_alive = True
-        self._protocol = protocol
-        self._request = request
-
-    def told(self, answer: Answer | None) -> None:
-        """Called once: write the answer; or have none, and serve the request."""
-        if not self._protocol.gone:
-            self._protocol.deferred(answer, self._request, keep_alive=self.keep_alive)
-
-
-def _address(name: object) -> Client:
-    return (str(name[0]), int(name[1])) if isinstance(name, (list, tuple)) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from registry.transport import lanes
@@ -56,10 +56,18 @@ class Watched(Protocol):
 class Reaper:
     """For one worker."""
 
-    def __init__(self, connections: Iterable[Watched], loop: asyncio.AbstractEventLoop, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        connections: Iterable[Watched],
+        loop: asyncio.AbstractEventLoop,
+        every: float = EVERY,
+        after: Callable[[], object] | None = None,
+    ) -> None:
+        """`after` is called after each look."""
         self._connections = connections
         self._loop = loop
         self._every = every
+        self._after = after
         self._handle: asyncio.TimerHandle | None = None
         self.asleep = True
         """Whether the next look is far away; `wake` is called when a connection begins to do something."""
@@ -81,7 +89,10 @@ class Reaper:
                 wait = min(wait, reap(connection, now))
             except Exception:
                 log.exception("a connection cannot be closed")
+                wait = 0.0
         self._look_after(wait)
+        if self._after is not None:
+            self._after()
 
     def stop(self) -> None:
         """Look no more; a client that is still connected has had the time to drain."""

@@ -20,6 +20,10 @@ ROOM = FRAMES * LONGEST_FRAME
 """Bytes left free at the buffer's end: bytes that were framing by the guess may turn out to be the body's."""
 
 
+UNGUESSED = 256 * 1024
+"""Most bytes in one call without a guess: they may be many small chunks, which take long to decode."""
+
+
 def receive(source: socket.socket, decoder: Chunked, buffer: memoryview, start: int) -> tuple[int, int, bytes]:
     """Receive body bytes to `buffer[start:]`.
 
@@ -28,7 +32,7 @@ def receive(source: socket.socket, decoder: Chunked, buffer: memoryview, start: 
     """
     frame = decoder.frame
     if frame is None or len(buffer) - start <= ROOM:
-        got = source.recv_into(buffer[start:])
+        got = source.recv_into(buffer[start : start + UNGUESSED])
         filled, used = decoder.decode(buffer, start, start + got)
         return got, filled, bytes(buffer[used : start + got])
     data, aside = _views(frame, buffer[start : len(buffer) - ROOM])

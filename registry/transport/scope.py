@@ -33,3 +33,8 @@ def scope_of(head: Head, client: Client, server: Client, scheme: str, gone: Call
         "state": {},
         "extensions": {"entrepot.client": {"gone": gone}},
     }
+
+
+def address_of(name: object) -> Client:
+    """What a socket says of one of its ends."""
+    return (str(name[0]), int(name[1])) if isinstance(name, (list, tuple)) else None

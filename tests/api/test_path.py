@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.api.path import LONGEST, Path
-from registry.api.routes import PATHS
+from registry.api.routes import BY_NAME, PATHS
+from registry.auth.access import Scope
 from registry.oci.errors import DigestInvalid, NameInvalid, NotFound, RegistryFault, TagInvalid
 from registry.oci.reference import valid_name, valid_tag
 
@@ -109,6 +110,6 @@ def test_whatever_comes_is_a_target_or_a_refusal(raw: bytes) -> None:
         target = PATHS.parse(raw)
     except RegistryFault:
         return
-    assert target.route in ("base", "catalog") or valid_name(target.name)
+    assert BY_NAME[target.route].scope is not Scope.REPOSITORY or valid_name(target.name)
     if target.route == "manifest":
         assert valid_tag(target.reference) or target.reference.startswith(("sha256:", "sha512:"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import pytest
@@ -237,21 +237,22 @@ def test_a_slow_reader_does_not_hold_others(impatient: Server) -> None:
 
 
 def test_connections(start: Callable[..., Server]) -> None:
+    """Idle ones make room for new ones; while none is idle, only health checks are answered."""
     server = start(ENTREPOT_LIMITS_CONNECTIONS="8", ENTREPOT_SERVER_WORKERS="1")
     server.client.close()
-    open_ones: list[Connection] = []
-    outcomes: list[str] = []
-    for _ in range(12):
-        connection = server.client.connect(3)
-        open_ones.append(connection)
-        try:
-            outcomes.append(str(connection.request("GET", "/v2/").status))
-        except (Closed, OSError):
-            outcomes.append("closed")
-    assert outcomes[:6] == ["200"] * 6
-    assert set(outcomes[9:]) <= {"503", "closed"}, outcomes
-    for connection in open_ones:
-        connection.close()
+    with ExitStack() as stack:
+        open_ones = [stack.enter_context(server.client.connect(3)) for _ in range(20)]
+        assert open_ones[-1].request("GET", "/v2/").status == 200
+        assert open_ones[0].ended()
+    with ExitStack() as stack:
+        for number in range(8):
+            busy = stack.enter_context(server.client.connect(3))
+            busy.send(encode("PUT", f"/v2/a{number}/manifests/b", {"Content-Length": "1000"}) + b"{")
+        time.sleep(0.2)
+        for target, status in (("/v2/", 503), ("/healthz", 200), ("/readyz", 200)):
+            with server.client.connect(3) as connection:
+                answer = connection.request("GET", target)
+                assert (answer.status, answer.closes) == (status, True)
     time.sleep(0.2)
     assert server.client.get("/v2/").status == 200
 

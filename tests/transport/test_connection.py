@@ -219,7 +219,7 @@ def test_many_small_chunks_take_turns() -> None:
         assert isinstance(event, Data)
         sizes.append(len(event.data))
     assert sum(sizes) == 10_000
-    assert max(sizes) <= 4096
+    assert max(sizes) <= 1024
 
 
 BAD: dict[bytes, int] = {

@@ -265,21 +265,6 @@ def test_application_may_take_its_time(hurried: Server) -> None:
         arrived(response, data(3 << 20))
 
 
-def test_too_many_connections(hurried: Server) -> None:
-    hurried.until("free")
-    connections = [hurried.connect() for _ in range(20)]
-    assert connections[-1].request("GET", "/express/1").status == 200
-    for _ in range(5):
-        with hurried.connect() as one_more:
-            response = one_more.request("GET", "/express/1")
-            assert response.status == 503
-            assert response.closes
-    for connection in connections:
-        connection.close()
-    hurried.until("free")
-    assert hurried.get("/express/1").status == 200
-
-
 def test_the_application_hears_of_each_refusal(plain: Server) -> None:
     refused(plain, b"GET /gone HTTP/1.1\r\nUser-Agent: crane\r\n\r\n", 400)
     refused(plain, b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414)

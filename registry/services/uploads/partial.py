@@ -103,6 +103,11 @@ class PartialFiles:
         self._count(session, before + len(data))
         return True
 
+    def recount(self, known: set[str]) -> None:
+        """Count as buffered only what is of sessions that the worker still knows: others may have ended the rest."""
+        self._buffered = {upload: size for upload, size in self._buffered.items() if upload in known}
+        self._buffered_all = sum(self._buffered.values())
+
     def discard_buffer(self, session: UploadSession) -> None:
         """Remove what it has in memory."""
         with self.buffer(session) as buffer:

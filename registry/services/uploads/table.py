@@ -40,14 +40,22 @@ SLACK = 4
 class SessionTable:
     """`shared`: other workers serve the sessions too. `local`: their files tell how far they are, not their rows.
 
-    `holds` says whether bytes of the session are where this worker can see them, without a row.
+    `holds` says whether bytes of the session are where this worker can see them, without a row; `buffered`, how many of
+    them are in memory, where they are gone as soon as it ends.
     """
 
     def __init__(
-        self, database: Database, holds: Callable[[UploadSession], bool], *, shared: bool, local: bool
+        self,
+        database: Database,
+        holds: Callable[[UploadSession], bool],
+        buffered: Callable[[UploadSession], int],
+        *,
+        shared: bool,
+        local: bool,
     ) -> None:
         self._database = database
         self._holds = holds
+        self._buffered = buffered
         self._shared = shared
         self._local = local
         self._known: dict[str, UploadSession] = {}
@@ -112,6 +120,10 @@ class SessionTable:
         `to_write` leaves to the lease what others have done; `whole`: the request brings all bytes there are.
         """
         session = self._known.get(place.id)
+        if session is None and self._shared and place.signed and place.offset and is_young(place.id):
+            believed = UploadSession.opened(repository, place.algorithm, actor, place.id)
+            if self._buffered(believed):  # so it is not over, and has no row that says more
+                session = self.add(believed)
         if session is None or self._is_to_be_looked_up(session, to_write=to_write, whole=whole):
             session = await self._look_up(repository, place, actor)
         if session.row.repository != repository or session.row.principal != actor.principal:
@@ -123,7 +135,7 @@ class SessionTable:
             return False
         if session.in_rows:
             return not (to_write and self.lease_ms is not None)
-        return not (whole and session.life is Life.NEW)
+        return not (whole and session.life is Life.NEW) and not self._buffered(session)
 
     async def _look_up(self, repository: str, place: Place, actor: Actor) -> UploadSession:
         session = self._known.get(place.id)
@@ -210,6 +222,15 @@ class SessionTable:
         self._counted.clear()
 
     # Writing down
+
+    async def drop_ended(self) -> None:
+        """Forget the sessions that other workers have ended before they were written down."""
+        young = [one for one in self._known.values() if not one.in_rows and not one.busy] if self._shared else []
+        if young:
+            ended = await self._database.read(lambda s: uploads.ended_among(s, [one.id for one in young]))
+            for session in young:
+                if session.id in ended and not session.busy:
+                    self.drop(session)
 
     async def settle(self, session: UploadSession) -> None:
         """Write it down when others know of it, or could see its file, or when its state is all there is."""

@@ -100,6 +100,8 @@ class Upkeep:
         now = now_ms()
         self._table.recount()
         await self._table.forget_ends()
+        await self._table.drop_ended()
+        self._partials.recount({session.id for session in self._table})
         await self._ownership.renew()
         for session in self._table:
             if session.busy and session.in_rows and not session.leased and session.touched_at < now - STIR_MS:

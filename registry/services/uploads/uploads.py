@@ -95,7 +95,9 @@ class Uploads:
         self._links = links
         leases = shared and not content.local
         self._partials = PartialFiles(content, None if leases else buffers or OwnBuffers())
-        self._table = SessionTable(database, self._partials.holds, shared=shared, local=content.local)
+        self._table = SessionTable(
+            database, self._partials.holds, self._partials.buffered, shared=shared, local=content.local
+        )
         self._locations = Locations(database)
         self._ownership: Ownership = (
             RowLease(database, self._table) if leases else FileLock(self._partials, pool, shared=shared)

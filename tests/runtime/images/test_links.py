@@ -54,7 +54,7 @@ def shared(server: Server, host: Host) -> list[Path]:
 
 def moved(server: Server, name: str) -> tuple[int, int]:
     """The bytes of blobs of a repository that came and went over the wire; the access log is written now and then."""
-    time.sleep(0.3)
+    time.sleep(1.5)
     part = f"/v2/{name.partition('/')[2].rpartition(':')[0]}/blobs/"
     lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
     found = [line for line in lines if line.get("target", "").startswith(part)]

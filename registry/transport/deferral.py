@@ -1,0 +1,33 @@
+"""The place of an answer that comes later."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from registry.transport.application import Answer
+from registry.transport.head import Head
+
+
+class Owner(Protocol):
+    """The connection."""
+
+    @property
+    def gone(self) -> bool: ...
+
+    def deferred(self, answer: Answer | None, request: bytes | Head, *, keep_alive: bool) -> None:
+        """Write the answer; or, when there is none, have the request served."""
+
+
+class Deferral:
+    """What the client sends next waits for it."""
+
+    def __init__(self, owner: Owner, request: bytes | Head) -> None:
+        """`request` in its bytes, if nothing has parsed it yet."""
+        self.keep_alive = True
+        self._owner = owner
+        self._request = request
+
+    def told(self, answer: Answer | None) -> None:
+        """Called once, with the answer or None."""
+        if not self._owner.gone:
+            self._owner.deferred(answer, self._request, keep_alive=self.keep_alive)
