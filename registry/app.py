@@ -17,6 +17,7 @@ from registry.api.cors import Cors
 from registry.api.dispatch import Dispatcher
 from registry.api.fast_deferred import FastDeferred
 from registry.api.fast_path import FastPath
+from registry.api.freed_memory import FreedMemory
 from registry.api.origin import Origins
 from registry.api.proxy_files import ProxyFiles
 from registry.api.record import Recorder
@@ -29,7 +30,6 @@ from registry.config import Config
 from registry.metadata.database import Database
 from registry.metadata.errors import DatabaseError
 from registry.services.followers import Lag, lags
-from registry.services.freed_memory import FreedMemory
 from registry.services.group import GroupPut
 from registry.services.health import Health
 from registry.services.jobs import Jobs

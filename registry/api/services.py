@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.api.freed_memory import FreedMemory
 from registry.api.proxy_files import ProxyFiles
 from registry.api.redirects import Redirects
 from registry.metadata.database import Database
-from registry.services.freed_memory import FreedMemory
 from registry.services.health import Health
 from registry.services.lists import Lists
 from registry.services.manifests import Manifests

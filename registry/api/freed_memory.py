@@ -1,4 +1,4 @@
-"""Memory that large requests took, given back to the system.
+"""Memory that large manifests and lists took, given back to the system (what clients hold: see transport.memory).
 
 What it does: the C library keeps what is freed in the middle of its heaps, of which there is one for nearly each
 thread. A second after a large request it is asked to give back the free pages of all of them (malloc_trim). What it may
@@ -10,8 +10,8 @@ what is left over the 65 of its start, most is the cache of SQLite's pages, 16 M
 from __future__ import annotations
 
 import asyncio
-import ctypes
-from collections.abc import Callable
+
+from registry.transport.memory import trim
 
 LARGE_BYTES = 256 * 1024
 """Of a body; smaller ones leave no gaps worth the work."""
@@ -24,18 +24,15 @@ class FreedMemory:
     """Of one worker. Used on its event loop."""
 
     def __init__(self) -> None:
-        # Other C libraries than glibc have no such function, and keep less.
-        self._trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
         self._waits = False
 
     def release_soon(self, size: int) -> None:
         """Give back what is free a moment after a body of this size, in bytes, if it is large."""
-        if size < LARGE_BYTES or self._waits or self._trim is None:
+        if size < LARGE_BYTES or self._waits:
             return
         self._waits = True
         asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._release)
 
     def _release(self) -> None:
         self._waits = False
-        if self._trim is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._trim, 0)
+        asyncio.get_running_loop().run_in_executor(None, trim)
