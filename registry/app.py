@@ -45,7 +45,6 @@ from registry.telemetry import logs
 from registry.telemetry.access_log import AccessLog
 from registry.telemetry.flusher import Flusher
 from registry.telemetry.metrics import Metrics
-from registry.transport import peer_proof
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
 from storage.checked import Checked
@@ -141,7 +140,6 @@ class App:
         self.database.close()
         self._metrics.flush(now=True)
         self._access_log.close()
-        peer_proof.remove()
 
 
 def build(

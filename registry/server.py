@@ -31,6 +31,7 @@ from registry.held import Held
 from registry.storage_marker import driver_of
 from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
+from registry.transport import peer_proof
 from registry.transport.protocol import Service
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, AT_ONCE)
@@ -141,6 +142,7 @@ def serve(config: Config, listener: socket.socket, held: Held) -> int:
         return _work(config, listener, "", held, supervised=False)
     folder = os.path.join(config.server.root, "metrics")
     empty(folder)
+    peer_proof.file()  # one for all workers
     return Supervisor(partial(_work, config, listener, folder, held), listener, _cores(config.server)).run()
 
 

@@ -10,11 +10,13 @@ Rules:
 5. A connection that is lost before the commit was asked for has done nothing: the batch is run again on another, for
    the backend's `retry_seconds`. One lost in the commit may have done all, which cannot be known: that is an error.
 6. Results are delivered with one call into each event loop per batch, however many writes the batch had.
-7. While the read-only window is open, only writes that are made `always` are run; it is looked at in their transaction.
+7. The thread outlives every error: those whose write it takes with it get it raised, and the next batch has its chance.
+8. While the read-only window is open, only writes that are made `always` are run; it is looked at in their transaction.
 """
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -27,6 +29,8 @@ from registry.metadata.backend import Backend, Connection, Observe
 from registry.metadata.clock import now_ms
 from registry.metadata.errors import DatabaseUnavailable, InReadOnlyWindow
 from registry.metadata.session import Session
+
+log = logging.getLogger(__name__)
 
 MAX_BATCH = 256
 """Writes in one transaction at most, so that the first of them does not wait for ever more."""
@@ -104,16 +108,32 @@ class GroupWriter:
             batch, last = self._gather(first)
             before = len(batch)
             started = perf_counter()
-            outcomes = self._settle(batch)
-            if self._observe is not None:
-                self._observe("write", perf_counter() - started)
+            outcomes = self._settled(batch)
+            seconds = perf_counter() - started
             _deliver(outcomes)
-            self._backend.committed(len(batch))
-            self.after_commit()
+            self._tell(len(batch), seconds)
             del first, batch, outcomes  # what a write holds is not kept until the next one
             if last:
                 break
         self._disconnect()
+
+    def _settled(self, batch: list[_Write]) -> list[_Outcome]:
+        """What came of each write, whatever happens: a thread that ended here would leave all callers waiting."""
+        try:
+            return self._settle(batch)
+        except BaseException as error:
+            log.exception("a batch of writes failed by a defect of the index's writer")
+            self._disconnect()
+            return [_Outcome(write, None, error) for write in batch]
+
+    def _tell(self, count: int, seconds: float) -> None:
+        try:
+            if self._observe is not None:
+                self._observe("write", seconds)
+            self._backend.committed(count)
+            self.after_commit()
+        except Exception:
+            log.exception("what follows a commit failed; the commit stands")
 
     def _await(self, count: int) -> None:
         """Until so many writes have come, or the pause is over."""

@@ -1,62 +1,46 @@
-"""A file that root and the user of the registry alone can read: who knows what is in it runs here, as one of them.
+"""A file in memory that root and the registry's user alone can read: a client that knows its content is one of them.
 
-It lies in shared memory, which every process of this machine sees at the same path, but those in containers. Each
-process has one, made when it is first asked for; another worker recognises it by reading it.
+It has no name but that of a descriptor of the registry's process, which the kernel opens for those who may look into
+the process; a stranger behind a proxy of such a user's cannot. It ends with the process, whatever ends that. A process
+that forks workers makes it before, so that each of them knows what is in it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import os
-import re
 import secrets
-import stat as modes
 import threading
+from typing import NamedTuple
 
-FOLDER = "/dev/shm"  # noqa: S108 - the file is made anew, with a name that cannot be guessed
-_PROOF = re.compile(r"(entrepot-[0-9a-f]{32}) ([0-9a-f]{64})", re.ASCII)
+NAME = "entrepot-proof"
 
-_made: dict[int, str] = {}
-"""By process, as workers are forked."""
+
+class _File(NamedTuple):
+    descriptor: int
+    content: bytes
+
+
+_made: list[_File] = []
 _making = threading.Lock()
 
 
 def file() -> str:
-    """The path of this process's file. Raises OSError."""
-    with _making:
-        path = _made.get(os.getpid())
-        if path is None or not os.path.exists(path):
-            path = f"{FOLDER}/entrepot-{secrets.token_hex(16)}"
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, secrets.token_hex(32).encode())
-            finally:
-                os.close(descriptor)
-            _made[os.getpid()] = path
-        return path
+    """Its path, seen from another process; it is made when this is first called. Raises OSError."""
+    return f"/proc/{os.getpid()}/fd/{_file().descriptor}"
 
 
 def is_right(proof: str) -> bool:
-    """Whether a proof, "<name> <content>", is that of a file of this user's."""
-    found = _PROOF.fullmatch(proof)
-    if found is None:
-        return False
-    try:
-        descriptor = os.open(f"{FOLDER}/{found[1]}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        status = os.fstat(descriptor)
-        ours = modes.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
-        return ours and hmac.compare_digest(os.read(descriptor, 65), found[2].encode())
-    finally:
-        os.close(descriptor)
+    """Whether it is what is in the file."""
+    return hmac.compare_digest(proof.encode(), _file().content)
 
 
-def remove() -> None:
-    """At the end of the process."""
-    path = _made.pop(os.getpid(), None)
-    if path is not None:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+def _file() -> _File:
+    with _making:
+        if not _made:
+            content = secrets.token_hex(32).encode()
+            descriptor = os.memfd_create(NAME, os.MFD_CLOEXEC)
+            os.fchmod(descriptor, 0o400)
+            os.write(descriptor, content)
+            _made.append(_File(descriptor, content))
+        return _made[0]

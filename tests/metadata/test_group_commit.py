@@ -229,3 +229,33 @@ def test_a_generation_lasts_until_the_next_commit_by_anybody(url: str) -> None:
     finally:
         mine.close()
         other.close()
+
+
+def test_the_writer_outlives_what_follows_a_commit(url: str) -> None:
+    def fails() -> None:
+        raise OSError("a hook that fails")
+
+    database = Database.open(url)
+    try:
+        database.after_commit(fails)
+        first = database.write_now(lambda s: repositories.ensure(s, "first", 1))
+        assert database.write_now(lambda s: repositories.ensure(s, "second", 1)) != first
+    finally:
+        database.close()
+
+
+def test_the_writer_outlives_a_defect_of_its_own(url: str) -> None:
+    def translate(error: BaseException) -> None:
+        raise TypeError("a defect")
+
+    database = Database.open(url)
+    backend = database._backend
+    known = backend.translate
+    try:
+        backend.translate = translate  # type: ignore[method-assign]
+        with pytest.raises(TypeError, match="a defect"):
+            database.write_now(lambda s: s.sql("SELECT no_such_column FROM repositories"))
+        backend.translate = known  # type: ignore[method-assign]
+        assert database.write_now(lambda s: repositories.ensure(s, "after", 1))
+    finally:
+        database.close()
