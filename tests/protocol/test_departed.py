@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
@@ -54,14 +54,14 @@ def test_nothing_is_mounted(start: Callable[..., Server], pieces: int) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error_of_the_server(start: Callable[..., Server]) -> None:
-    """Requests without end whose answers are not read, and then a reset: one line for each answer, none of them a 500."""
+    """Requests without end whose answers are not read, and then a reset: no line says 500."""
     server = start(ENTREPOT_SERVER_WORKERS="1")
     repository = new_repository(server.client)
     digest = repository.push(noise(300_000))
     requests = encode("GET", repository.blob(digest)) * 2000
     for _ in range(6):
-        with server.client.connect(timeout=0.5) as connection, pytest.raises((TimeoutError, ConnectionError)):
-            while True:
+        with server.client.connect(timeout=0.5) as connection, suppress(TimeoutError, ConnectionError):
+            for _ in range(1000):
                 connection.send(requests)
     server.stop()
     assert '"status":500' not in server.log
