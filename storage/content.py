@@ -98,7 +98,7 @@ class ContentStore:
             return 0
 
     def has_partial(self, upload_path: str) -> bool:
-        """Whether a partial file of a local driver is there, though it may be empty."""
+        """Whether a local driver has it, of any size."""
         try:
             self._driver.stat(upload_path)
         except NotFound:

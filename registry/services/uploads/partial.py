@@ -95,20 +95,15 @@ class PartialFiles:
         with self.buffer(session, make=True) as buffer:
             assert buffer is not None
             before = len(buffer.data)
-            if before + len(data) > BUFFERED_BYTES or self._is_on_disk(session, buffer):
+            if before + len(data) > BUFFERED_BYTES:
+                return False
+            if not before and self._buffers.shared and self._content.has_partial(session.path):
+                buffer.remove()  # another worker has begun with the file; it looks for a buffer after that, in `begin`
                 return False
             check(before)
             buffer.append(data)
         session.becomes(Life.BUFFERED)
         self._count(session, before + len(data))
-        return True
-
-    def _is_on_disk(self, session: UploadSession, buffer: Buffer) -> bool:
-        """Whether another worker has written it down, or begins to, since this request looked it up."""
-        if buffer.data or not self._content.local or not self._content.has_partial(session.path):
-            return False
-        self.forget(session, buffer)
-        session.becomes(Life.PARTIAL)
         return True
 
     def recount(self, known: set[str]) -> None:
@@ -162,8 +157,8 @@ class PartialFiles:
         return ingest
 
     def _refuse_buffered(self, session: UploadSession) -> None:
-        """Raises TooManyRequests when another worker has begun to buffer it before it could see the partial file."""
-        with self.buffer(session) as late:
+        """Raises TooManyRequests when another worker has begun with the buffer; it looks for a file after that."""
+        with self.buffer(session) as late:  # it may be empty still, and locked
             if late is not None:
                 raise busy()
 
