@@ -190,7 +190,7 @@ class HttpProtocol(asyncio.Protocol):
         connection = self.connection
         turns = MOST_AT_ONCE
         try:
-            while turns and (self._flow.writable or connection.state in _BODIES):
+            while turns and connection.waiting and (self._flow.writable or connection.state in _BODIES):
                 event = connection.next_event()
                 if event is None:
                     break
@@ -202,9 +202,10 @@ class HttpProtocol(asyncio.Protocol):
                     turns = 0 if connection.chunked is not None else turns
         except BadRequest as error:
             self.refuse(error.status, error.reason)
-        if not turns and connection.waiting:
+        if (waiting := connection.waiting) and not turns:
             self.loop.call_soon(self._advance)
-        self._set_reading(connection.waiting > (MOST_WAITING if turns else 0))
+        if waiting or not self._flow.reading:
+            self._set_reading(waiting > (MOST_WAITING if turns else 0))
 
     def _request(self, request: Request) -> None:
         self.since = self.touched
