@@ -242,3 +242,17 @@ def test_parsing_is_fast() -> None:
     large = json.dumps(image(layers=[blob(n, annotations={"k": "[" * 250}) for n in range(8600)])).encode()
     assert 3_500_000 < len(large) < 4 * 2**20
     assert best_of(3, large) < 1
+
+
+@pytest.mark.parametrize("name", ["layers", "manifests"])
+def test_so_many_descriptors_and_no_more(name: str) -> None:
+    one = {"mediaType": "text/plain", "digest": "sha256:" + "0" * 64, "size": 1}
+    rest = {"config": one} if name == "layers" else {}
+
+    def payload(count: int) -> bytes:
+        return json.dumps({"schemaVersion": 2, **rest, name: [one] * count}).encode()
+
+    found = parse(payload(3), None, max_descriptors=3)
+    assert len(found.layers) + len(found.manifests) == 3
+    with pytest.raises(ManifestInvalid, match=f"{name} has 4 descriptors, at most 3 are taken"):
+        parse(payload(4), None, max_descriptors=3)
