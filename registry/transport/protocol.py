@@ -289,7 +289,12 @@ class HttpProtocol(asyncio.Protocol):
         except Exception:
             if not self.gone:
                 log.exception("a request failed with an internal error")
-        if self._exchange is exchange:  # the answer is not complete
+        if self._exchange is not exchange:
+            return
+        # The answer is not complete: for a client that is gone, which the transport may not know yet, or by a defect.
+        if exchange.disconnected:
+            self.cut()
+        else:
             self.refuse(500, "the request could not be handled")
 
     # What an exchange asks

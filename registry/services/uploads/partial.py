@@ -97,6 +97,9 @@ class PartialFiles:
             before = len(buffer.data)
             if before + len(data) > BUFFERED_BYTES:
                 return False
+            if not before and self._buffers.shared and self._content.has_partial(session.path):
+                buffer.remove()  # another worker has begun with the file; it looks for a buffer after that, in `begin`
+                return False
             check(before)
             buffer.append(data)
         session.becomes(Life.BUFFERED)
@@ -138,6 +141,8 @@ class PartialFiles:
             ingest = self._open(session)
             try:
                 actor.check_here()
+                if buffer is None and self.buffered(session):
+                    raise busy()  # another worker has begun with the buffer; it looks for a file after that
                 held = b"" if buffer is None else buffer.data
                 check(ingest.offset + len(held))
                 if held:
