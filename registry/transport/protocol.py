@@ -16,13 +16,13 @@ import ssl
 from starlette.types import Scope
 from uvicorn.server import ServerState
 
-from registry.transport.application import Answer, Client, Deferred, Refusal
+from registry.transport.application import Client, Deferred, Refusal, Response
 from registry.transport.connection import Connection, Data, Request, State, Step
 from registry.transport.deferral import Deferral
 from registry.transport.exchange import CLOSE, HttpExchange
 from registry.transport.flow import Flow
 from registry.transport.head import UNKNOWN, BadRequest, Framing, Head
-from registry.transport.response import answer_of, written
+from registry.transport.response import response_of, written
 from registry.transport.scope import address_of, scope_of
 from registry.transport.shared import Shared
 from registry.transport.tls import handshake
@@ -175,7 +175,7 @@ class HttpProtocol(asyncio.Protocol):
 
     # Requests
 
-    def _known(self, data: bytes) -> Answer | Deferred | None:
+    def _known(self, data: bytes) -> Response | Deferred | None:
         """The answer to `data` if it is one whole request that has been answered before."""
         if data.find(b"\r\n\r\n") != len(data) - 4:
             return None
@@ -231,7 +231,7 @@ class HttpProtocol(asyncio.Protocol):
                 return
         self._serve(request.head, framing)
 
-    def _at_once(self, request: Request) -> Answer | Deferred | None:
+    def _at_once(self, request: Request) -> Response | Deferred | None:
         """What the application says to it without a task, if anything."""
         head, framing, raw = request
         if head.method in FAST_METHODS:
@@ -260,7 +260,7 @@ class HttpProtocol(asyncio.Protocol):
         self._deferral = Deferral(self, request)
         answer(self._deferral.told)
 
-    def deferred(self, answer: Answer | None, request: bytes | Head, *, keep_alive: bool) -> None:
+    def deferred(self, answer: Response | None, request: bytes | Head, *, keep_alive: bool) -> None:
         """The answer that was to come later; or None, and a task finds it."""
         self._deferral = None
         if answer is None:
@@ -371,7 +371,7 @@ class HttpProtocol(asyncio.Protocol):
             self.loop.call_soon(self.refuse, 503, "too many bytes are held for requests, try again later")
 
     def refuse(self, status: int, sentence: str) -> None:
-        """Answer from here, and close; an application that serves the request already finds its client gone."""
+        """Response from here, and close; an application that serves the request already finds its client gone."""
         connection, exchange = self.connection, self._exchange
         if self.gone:
             return
@@ -380,7 +380,7 @@ class HttpProtocol(asyncio.Protocol):
         headers, body = self.app.refused(refusal)
         if connection.state is not State.REST and (exchange is None or not exchange.started):
             headers = [*headers, (b"content-length", b"%d" % len(body)), CLOSE]
-            self.transport.write(written(answer_of(status, headers, b"" if head.method == b"HEAD" else body)))
+            self.transport.write(written(response_of(status, headers, b"" if head.method == b"HEAD" else body)))
         self._linger()
         self._let_go()
 
