@@ -136,8 +136,8 @@ class PartialFiles:
             ingest = self._open(session)
             try:
                 actor.check_here()
-                if buffer is None and self.buffered(session):
-                    raise busy()  # another worker has begun with the buffer; it looks for a file after that
+                if buffer is None:
+                    self._refuse_buffered(session)
                 held = b"" if buffer is None else buffer.data
                 check(ingest.offset + len(held))
                 if held:
@@ -150,6 +150,12 @@ class PartialFiles:
                 session.state = ingest.suspend()
                 raise
         return ingest
+
+    def _refuse_buffered(self, session: UploadSession) -> None:
+        """Raises TooManyRequests when another worker has begun with the buffer; it looks for a file after that."""
+        with self.buffer(session) as late:  # it may be empty still, and locked
+            if late is not None:
+                raise busy()
 
     def append(self, session: UploadSession, check: Check, actor: Actor, data: bytes) -> None:
         """Append a chunk and let go."""
