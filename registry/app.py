@@ -17,6 +17,7 @@ from registry.api.cors import Cors
 from registry.api.dispatch import Dispatcher
 from registry.api.fast_deferred import FastDeferred
 from registry.api.fast_path import FastPath
+from registry.api.freed_memory import FreedMemory
 from registry.api.origin import Origins
 from registry.api.proxy_files import ProxyFiles
 from registry.api.record import Recorder
@@ -213,7 +214,13 @@ def _services(
         pull=pull,
         uploads=uploads,
         publisher=publisher,
-        manifests=Manifests(database, limits.json_depth, limits.json_values, sparse=config.manifests.sparse),
+        manifests=Manifests(
+            database,
+            limits.json_depth,
+            limits.json_values,
+            limits.manifest_descriptors,
+            sparse=config.manifests.sparse,
+        ),
         manifest_size=limits.manifest_size,
         body_size=limits.body_size,
         lists=Lists(database, limits.page_size),
@@ -222,6 +229,7 @@ def _services(
         absolute_locations=config.server.absolute_locations,
         redirects=_redirects(config),
         proxy_files=ProxyFiles(config.server.proxy_sends_files, config.storage.path),
+        freed_memory=FreedMemory(),
     )
 
 

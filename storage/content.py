@@ -97,6 +97,14 @@ class ContentStore:
         except NotFound:
             return 0
 
+    def has_partial(self, upload_path: str) -> bool:
+        """Whether a local driver has it, of any size."""
+        try:
+            self._driver.stat(upload_path)
+        except NotFound:
+            return False
+        return True
+
     def put_group(self, blobs: Sequence[tuple[Digest, bytes]]) -> list[Exception | None]:
         """Publish small blobs at hand, together; what each failed with (DigestMismatch too), None for those stored."""
         found: list[Exception | None] = []

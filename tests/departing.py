@@ -45,11 +45,12 @@ class Departing:
     def __init__(self, app: App) -> None:
         self._app = app
         self._left = asyncio.Event()
+        self._coming: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self.status = 0
 
     def send(self, method: str, target: str, body: bytes = b"", length: int | None = None) -> None:
-        """Begin the request. Of a body of `length` bytes, `body` is all that is ever sent."""
+        """Begin the request. Of a body of `length` bytes, `body` is all that is sent, unless `go_on` sends more."""
         size = len(body) if length is None else length
         parts = urlsplit(target)
         scope: dict[str, object] = {
@@ -67,13 +68,17 @@ class Departing:
             "server": ("127.0.0.1", 80),
             "extensions": {"entrepot.client": {"gone": self._left.is_set}},
         }
-        waiting = [body] if body or not size else []
+        missing = size
+        if body or not size:
+            self.go_on(body)
 
         async def receive() -> Message:
-            if waiting:
-                return {"type": "http.request", "body": waiting.pop(), "more_body": len(body) < size}
-            await self._left.wait()
-            return {"type": "http.disconnect"}
+            nonlocal missing
+            part = await self._coming.get()
+            if part is None:
+                return {"type": "http.disconnect"}
+            missing -= len(part)
+            return {"type": "http.request", "body": part, "more_body": missing > 0}
 
         async def answer(message: Message) -> None:
             self.status = message.get("status", self.status)
@@ -88,8 +93,18 @@ class Departing:
     ) -> None:
         await self._app.serve(AsgiExchange(scope, receive, answer))
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the server has taken what was sent."""
+        return self._coming.empty()
+
+    def go_on(self, part: bytes) -> None:
+        """Send more of the body."""
+        self._coming.put_nowait(part)
+
     def depart(self) -> None:
         self._left.set()
+        self._coming.put_nowait(None)
 
     async def ended(self) -> None:
         """Wait until the server is done with the request."""

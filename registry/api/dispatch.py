@@ -32,7 +32,7 @@ from registry.oci.errors import MethodNotAllowed, NameInvalid, NotFound, Registr
 from registry.services.body import Disconnected
 from registry.telemetry.access_log import Line
 from registry.transport import application
-from registry.transport.response import answer_of
+from registry.transport.response import response_of
 
 log = logging.getLogger(__name__)
 
@@ -87,14 +87,14 @@ class Dispatcher:
     def inline(self, scope: Scope, body: bytes) -> application.Deferred:
         """The answer to a request whose body is all here; not for one that a file may be the answer to."""
 
-        def begin(done: Callable[[application.Answer | None], None]) -> None:
+        def begin(done: Callable[[application.Response | None], None]) -> None:
             task = asyncio.get_running_loop().create_task(self._inline(scope, body, done))
             self._tasks.add(task)  # the loop itself keeps none alive
             task.add_done_callback(self._tasks.discard)
 
         return begin
 
-    async def _inline(self, scope: Scope, body: bytes, done: Callable[[application.Answer | None], None]) -> None:
+    async def _inline(self, scope: Scope, body: bytes, done: Callable[[application.Response | None], None]) -> None:
         started = time.perf_counter()
         request = self._request(scope, body)
         status, sent = CLIENT_CLOSED, 0
@@ -102,7 +102,7 @@ class Dispatcher:
             answer = await self._answer(request)
             assert not isinstance(answer.body, FileBody)
             status, sent = answer.status, len(answer.body)
-            done(answer_of(status, headers_of(answer, self._extra(request)), answer.body))
+            done(response_of(status, headers_of(answer, self._extra(request)), answer.body))
         except GONE:
             done((b"", b""))  # nothing is sent: the connection is closed
         finally:

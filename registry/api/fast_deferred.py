@@ -13,15 +13,15 @@ from msgspec.structs import replace
 
 from registry.api.fast_path import FastPath, FastRequest, is_of
 from registry.metadata.session import Generation
-from registry.transport.application import Answer, Client, Deferred
+from registry.transport.application import Client, Deferred, Response
 
-Done = Callable[[Answer | None], None]
+Done = Callable[[Response | None], None]
 
 
 class FastDeferred(FastPath):
     """See the module."""
 
-    def cached(self, raw: bytes, client: Client) -> Answer | Deferred | None:
+    def cached(self, raw: bytes, client: Client) -> Response | Deferred | None:
         kept = self._by_bytes.get(raw)
         if kept is None:
             return None
@@ -41,7 +41,7 @@ class FastDeferred(FastPath):
 
         return begin
 
-    def _answer(self, request: FastRequest, started: float) -> Answer | Deferred | None:
+    def _answer(self, request: FastRequest, started: float) -> Response | Deferred | None:
         kept = self._by_key.get(request.key)
         if kept is None and not self._resolve(request):
             return None

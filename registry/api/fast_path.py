@@ -34,9 +34,9 @@ from registry.metadata.errors import DatabaseError
 from registry.metadata.session import Generation
 from registry.oci.errors import RegistryFault
 from registry.telemetry.access_log import Line
-from registry.transport.application import Answer, Client, Deferred
+from registry.transport.application import Client, Deferred, Response
 from registry.transport.head import Head
-from registry.transport.response import answer_of, lines
+from registry.transport.response import lines, response_of
 
 LONG_WAY = frozenset(
     (
@@ -113,20 +113,20 @@ class FastPath:
         self._by_bytes: CachedAnswers[FastRequest] = CachedAnswers()
         self._by_key: CachedAnswers[FastRequest] = CachedAnswers()
 
-    def fast(self, head: Head, client: Client, raw: bytes) -> Answer | Deferred | None:
+    def fast(self, head: Head, client: Client, raw: bytes) -> Response | Deferred | None:
         """See transport.application."""
         started = time.perf_counter()
         request = self._request(head, client, raw)
         return None if request is None else self._answer(request, started)
 
-    def cached(self, raw: bytes, client: Client) -> Answer | Deferred | None:
+    def cached(self, raw: bytes, client: Client) -> Response | Deferred | None:
         """See transport.application."""
         kept = self._by_bytes.get(raw)
         if kept is None or kept.generation != self._database.generation():
             return None
         return self._again(kept, kept.request, client, time.perf_counter())
 
-    def _answer(self, request: FastRequest, started: float) -> Answer | Deferred | None:
+    def _answer(self, request: FastRequest, started: float) -> Response | Deferred | None:
         # Taken before the read: a commit in between makes what is kept old, never wrong.
         generation = self._database.generation()
         kept = self._by_key.get(request.key)
@@ -143,7 +143,7 @@ class FastPath:
             return None  # the handler says it
         return self._built(request, row, generation, started)
 
-    def _again(self, kept: Kept[FastRequest], request: FastRequest, client: Client, started: float) -> Answer | None:
+    def _again(self, kept: Kept[FastRequest], request: FastRequest, client: Client, started: float) -> Response | None:
         """What was kept for these bytes, if its grant is still good."""
         if kept.grant.expires <= time.time() or not is_of(request, client):
             return None
@@ -152,7 +152,7 @@ class FastPath:
         except OSError:
             return None
 
-    def _kept_answer(self, kept: Kept[FastRequest], request: FastRequest, started: float) -> Answer | None:
+    def _kept_answer(self, kept: Kept[FastRequest], request: FastRequest, started: float) -> Response | None:
         try:
             answer = self._written(request, kept.answer, started)
         except OSError:
@@ -209,7 +209,9 @@ class FastPath:
         request.path, request.fast, request.grant = path, route.fast, grant
         return True
 
-    def _built(self, request: FastRequest, row: object, generation: Generation | None, started: float) -> Answer | None:
+    def _built(
+        self, request: FastRequest, row: object, generation: Generation | None, started: float
+    ) -> Response | None:
         if isinstance(row, RegistryFault):
             return self._refused(request, row, started)
         assert request.fast is not None
@@ -228,7 +230,7 @@ class FastPath:
                 self._by_bytes.keep(request.raw, len(request.raw), generation, request.grant, answer, request)
         return written
 
-    def _written(self, request: FastRequest, answer: FastAnswer, started: float) -> Answer | None:
+    def _written(self, request: FastRequest, answer: FastAnswer, started: float) -> Response | None:
         body = answer.body
         if answer.path:
             if request.method == "HEAD":
@@ -249,13 +251,13 @@ class FastPath:
         request_id = self._recorded(request, 200, len(body), started)
         return STATUS_OK, b"%b%b%b%b\r\n\r\n%b" % (answer.head, request.extra, _ID, request_id, body)
 
-    def _refused(self, request: FastRequest, fault: RegistryFault, started: float) -> Answer:
+    def _refused(self, request: FastRequest, fault: RegistryFault, started: float) -> Response:
         answer = render(fault)
         assert isinstance(answer.body, bytes)
         body = b"" if request.method == "HEAD" else answer.body
         request_id = self._recorded(request, answer.status, len(body), started)
         headers = [*answer.headers, API_VERSION, (b"content-length", b"%d" % len(answer.body))]
-        status, head = answer_of(answer.status, headers, b"")
+        status, head = response_of(answer.status, headers, b"")
         return status, b"%b%b%b%b\r\n\r\n%b" % (head[:-2], request.extra, _ID, request_id, body)
 
     def _recorded(self, request: FastRequest, status: int, sent: int, started: float) -> bytes:

@@ -59,6 +59,7 @@ def _answer(
     media_type: bytes = b"application/json",
 ) -> Answer:
     """The page with the link to the next; its entity tag is its digest."""
+    services.freed_memory.release_soon(len(page.document))
     headers = [(b"content-type", media_type), (b"etag", etag(page.digest))]
     if page.last:
         headers.append(next_link(path, [("n", str(_limit(request, services))), ("last", page.last), *query]))

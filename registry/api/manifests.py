@@ -24,6 +24,7 @@ async def get(request: Request, services: Services) -> Answer:
     """GET and HEAD."""
     row = await services.pull.manifest(request.name, request.reference, request.actor)
     check_match(request, f"{request.name} {request.reference}", row.digest)
+    services.freed_memory.release_soon(len(row.payload))
     answer = Answer(200, _headers(row), row.payload)
     return unchanged(answer) if not_modified(request, row.digest) else answer
 
@@ -36,6 +37,7 @@ def find(session: Session, path: Path) -> ManifestRow | RegistryFault:
 
 def build(services: Services, path: Path, method: str, row: ManifestRow) -> FastAnswer:
     """Of the fast answer."""
+    services.freed_memory.release_soon(len(row.payload))
     headers = [*_headers(row), (b"content-length", b"%d" % len(row.payload))]
     return FastAnswer(headers, b"" if method == "HEAD" else row.payload)
 
@@ -58,16 +60,19 @@ async def put(request: Request, services: Services) -> Answer:
     for tag in more_tags:
         if not valid_tag(tag):
             raise TagInvalid(f"{tag[:140]!r} is not a tag", {"tag": tag[:140]})
-    payload = await request.body.read(services.manifest_size)
-    pushed = await services.manifests.put(
-        request.name,
-        request.reference,
-        payload,
-        request.header(b"content-type"),
-        more_tags,
-        conditions(request),
-        request.actor,
-    )
+    try:
+        payload = await request.body.read(services.manifest_size)
+        pushed = await services.manifests.put(
+            request.name,
+            request.reference,
+            payload,
+            request.header(b"content-type"),
+            more_tags,
+            conditions(request),
+            request.actor,
+        )
+    finally:
+        services.freed_memory.release_soon(services.manifest_size if length is None else length)
     path = f"/v2/{request.name}/manifests/{pushed.digest}"
     headers = [
         (b"location", location(request, services, path)),

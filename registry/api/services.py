@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.api.freed_memory import FreedMemory
 from registry.api.proxy_files import ProxyFiles
 from registry.api.redirects import Redirects
 from registry.metadata.database import Database
@@ -37,3 +38,4 @@ class Services:
     absolute_locations: bool
     redirects: Redirects
     proxy_files: ProxyFiles
+    freed_memory: FreedMemory

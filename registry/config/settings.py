@@ -130,6 +130,7 @@ class Limits(Section, frozen=True, kw_only=True):
     """What a client may ask for, in size, number and time."""
 
     manifest_size: Annotated[int, Size(_KIB, 64 * _MIB)] = 4 * _MIB
+    manifest_descriptors: Annotated[int, Integer(128, 1_000_000)] = 10_000
     body_size: Annotated[int, Size(_KIB, 64 * _MIB)] = 64 * _KIB
     header_size: Annotated[int, Size(_KIB, _MIB)] = 32 * _KIB
     header_count: Annotated[int, Integer(8, 10_000)] = 100

@@ -125,3 +125,12 @@ class BackendFactory(Protocol):
 
 Observe = Callable[[str, float], None] | None
 """Is told ("read" or "write", seconds)."""
+
+
+def on_a_loop() -> bool:
+    """Whether an event loop runs on this thread, which reads must not hold up."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import bindparam, select
 
-from registry.metadata.backend import Backend, BackendFactory, GenerationQuery, Observe, Pipelines, Reads
+from registry.metadata.backend import Backend, BackendFactory, GenerationQuery, Observe, Pipelines, Reads, on_a_loop
 from registry.metadata.clock import now_ms
 from registry.metadata.errors import DatabaseError, DatabaseLocked, DatabaseUnavailable
 from registry.metadata.models import probes
@@ -90,7 +90,7 @@ class Database:
             result = self._readers.run(fn)
         except Exception as error:
             ours = self._backend.translate(error)
-            if isinstance(ours, DatabaseLocked) and not _on_a_loop():
+            if isinstance(ours, DatabaseLocked) and not on_a_loop():
                 return self._read_patiently(fn)
             if ours is None or isinstance(error, DatabaseError):
                 raise
@@ -233,11 +233,3 @@ class Database:
     def _named(self, error: BaseException) -> BaseException:
         ours = None if isinstance(error, DatabaseError) else self._backend.translate(error)
         return error if ours is None else ours
-
-
-def _on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from registry import cores
+from registry.metadata.backend import on_a_loop
 from registry.metadata.errors import (
     DatabaseDamaged,
     DatabaseError,
@@ -34,7 +35,8 @@ BUSY_TIMEOUT = 10.0
 READ_TIMEOUT = 0.005
 """Seconds that a read waits for a lock in SQLite itself, where it may hold up an event loop (see Database.read)."""
 MIGRATION_TIMEOUT = 60.0
-CACHE_KIB = 16 * 1024
+CACHE_KIB, THREAD_CACHE_KIB = 16 * 1024, 2 * 1024
+"""Pages that a connection keeps: the writer's and a loop's; and that of any other thread, of which there are many."""
 CHECKPOINT_WRITES = 500
 """A checkpoint is made in the background after this many writes."""
 CHECKPOINT_PAGES = 8192
@@ -117,6 +119,8 @@ class Sqlite:
             connection.session.sql("PRAGMA synchronous = NORMAL")
         else:
             connection.session.sql("PRAGMA query_only = ON")
+            if not on_a_loop():
+                connection.session.sql(f"PRAGMA cache_size = -{THREAD_CACHE_KIB}")
         return connection
 
     def _patiently(self, connect: Callable[[], PoolProxiedConnection]) -> PoolProxiedConnection:

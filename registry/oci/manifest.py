@@ -25,6 +25,7 @@ _FIELDS: Final = frozenset(
         "fsLayers",
     }
 )
+MAX_DESCRIPTORS: Final = 10_000
 _SCHEMA1: Final = "docker schema 1 manifests are not supported; push the image again with a current client"
 
 
@@ -55,7 +56,11 @@ class Manifest(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse(
-    payload: bytes, content_type: str | None, max_depth: int = 32, max_values: int = strict_json.MAX_VALUES
+    payload: bytes,
+    content_type: str | None,
+    max_depth: int = 32,
+    max_values: int = strict_json.MAX_VALUES,
+    max_descriptors: int = MAX_DESCRIPTORS,
 ) -> Manifest:
     """Read a manifest; content_type is the header it came with. Raises ManifestInvalid. Unknown fields are ignored."""
     try:
@@ -73,12 +78,14 @@ def parse(
     artifact_type = read_media_type(fields, "artifactType", "the manifest") or None
     subject = None if fields.get("subject") is None else descriptor.parse_subject(fields["subject"])
     if media_type in mediatypes.INDEXES:
-        return Manifest(media_type, None, [], _list(fields, "manifests"), subject, annotations, artifact_type)
+        return Manifest(
+            media_type, None, [], _list(fields, "manifests", max_descriptors), subject, annotations, artifact_type
+        )
     config = descriptor.parse(fields["config"], "config")
     return Manifest(
         media_type,
         config,
-        _list(fields, "layers"),
+        _list(fields, "layers", max_descriptors),
         [],
         subject,
         annotations,
@@ -122,11 +129,13 @@ def _check_shape(fields: dict[str, object], media_type: str) -> None:
         raise ManifestInvalid(f"a manifest of type {media_type} must have {needed}")
 
 
-def _list(fields: dict[str, object], name: str) -> list[Descriptor]:
+def _list(fields: dict[str, object], name: str, most: int) -> list[Descriptor]:
     # Missing and null are an empty list: that is what Go clients write for one.
     value = fields.get(name)
     if value is None:
         return []
     if not isinstance(value, list):
         raise ManifestInvalid(f"{name} must be a list of descriptors")
+    if len(value) > most:
+        raise ManifestInvalid(f"{name} has {len(value)} descriptors, at most {most} are taken")
     return [descriptor.parse(item, f"{name}[{place}]") for place, item in enumerate(value)]

@@ -15,7 +15,7 @@ from registry.metadata import events, manifests, pushes, repositories, tags
 from registry.metadata.clock import now_ms
 from registry.metadata.database import Database, Session
 from registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, NameUnknown
-from registry.oci.manifest import Manifest, parse
+from registry.oci.manifest import MAX_DESCRIPTORS, Manifest, parse
 from registry.services.actor import Actor
 from registry.services.conditions import Conditions
 from storage.digest import Digest
@@ -50,10 +50,12 @@ class Manifests:
     `sparse`: take manifests some of whose layers are missing, as the spec allows; an image's config is always wanted.
     """
 
-    def __init__(self, database: Database, json_depth: int, json_values: int, *, sparse: bool) -> None:
+    def __init__(
+        self, database: Database, json_depth: int, json_values: int, descriptors: int = MAX_DESCRIPTORS, *, sparse: bool
+    ) -> None:
         self._database = database
         self._parser = ThreadPoolExecutor(1, "manifests")
-        self._bounds = json_depth, json_values
+        self._bounds = json_depth, json_values, descriptors
         self._sparse = sparse
 
     async def put(

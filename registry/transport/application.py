@@ -14,10 +14,10 @@ from registry.transport.limits import Limits
 
 Client = tuple[str, int] | None
 
-Answer = tuple[bytes, bytes]
+Response = tuple[bytes, bytes]
 """A whole answer: its status line, and the rest from the next header on. The transport puts the date between them."""
 
-Deferred = Callable[[Callable[[Answer | None], None]], None]
+Deferred = Callable[[Callable[[Response | None], None]], None]
 """An answer that comes later: begins to find it, and has the function it is given called once, later, on the event
 loop, with the answer, or with None to go the long way. What the client sends meanwhile waits."""
 
@@ -75,18 +75,18 @@ class Application(Protocol):
     """Threads for whatever blocks: disk and storage."""
 
     async def serve(self, exchange: Exchange) -> None:
-        """Answer any request, in a task of its own."""
+        """Response any request, in a task of its own."""
 
-    def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
+    def fast(self, head: Head, client: Client, request: bytes) -> Response | Deferred | None:
         """The answer to a GET or HEAD without a body, at once or deferred; or None, and `serve` is called.
 
         `request` is the request as it came, or empty when it came in pieces.
         """
 
-    def cached(self, request: bytes, client: Client) -> Answer | Deferred | None:
+    def cached(self, request: bytes, client: Client) -> Response | Deferred | None:
         """The same for a request that `fast` has answered before in the same bytes, or None to parse it."""
 
-    def inline(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
+    def inline(self, scope: Scope, body: bytes) -> Response | Deferred | None:
         """The answer to a request that came in one piece, body and all; or None, and `serve` is called."""
 
     def refused(self, refusal: Refusal) -> Payload:

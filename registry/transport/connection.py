@@ -46,6 +46,8 @@ class State(enum.Enum):
     CLOSING = "the client to read the last answer and close"
     CLOSED = "nothing"
 
+    __hash__ = object.__hash__  # an enumeration's own is a function in Python
+
 
 class Step(enum.Enum):
     """What changes the state."""
@@ -57,6 +59,8 @@ class Step(enum.Enum):
     ANSWERED = "the answer is complete"
     LAST = "the last answer is written"
     GONE = "the connection is gone"
+
+    __hash__ = object.__hash__
 
 
 RULES: dict[tuple[State, Step], State] = {

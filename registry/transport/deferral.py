@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from registry.transport.application import Answer
+from registry.transport.application import Response
 from registry.transport.head import Head
 
 
@@ -14,7 +14,7 @@ class Owner(Protocol):
     @property
     def gone(self) -> bool: ...
 
-    def deferred(self, answer: Answer | None, request: bytes | Head, *, keep_alive: bool) -> None:
+    def deferred(self, answer: Response | None, request: bytes | Head, *, keep_alive: bool) -> None:
         """Write the answer; or, when there is none, have the request served."""
 
 
@@ -27,7 +27,7 @@ class Deferral:
         self._owner = owner
         self._request = request
 
-    def told(self, answer: Answer | None) -> None:
+    def told(self, answer: Response | None) -> None:
         """Called once, with the answer or None."""
         if not self._owner.gone:
             self._owner.deferred(answer, self._request, keep_alive=self.keep_alive)

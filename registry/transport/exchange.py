@@ -18,7 +18,7 @@ from registry.transport.chunked import InvalidChunk
 from registry.transport.connection import State, bad_chunks
 from registry.transport.head import Framing, Headers
 from registry.transport.link import Link
-from registry.transport.response import CONTINUE, answer_of, written
+from registry.transport.response import CONTINUE, response_of, written
 
 HIGH_WATER = 1 << 20
 """Body bytes held for the application before reading pauses."""
@@ -261,7 +261,7 @@ class HttpExchange:
             headers.append(CLOSE)
         self.started = True
         self._continue = False
-        return written(answer_of(status, headers, b""))
+        return written(response_of(status, headers, b""))
 
     def _framed(self, body: bytes, *, more: bool) -> bytes:
         if self.scope["method"] == "HEAD":

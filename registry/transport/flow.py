@@ -6,17 +6,17 @@ import asyncio
 
 
 class Flow:
-    """`writable`: the client takes what is written, or little of it waits."""
+    """`writable`: the client takes what is written, or little of it waits. `reading`: what it sends is read."""
 
     def __init__(self) -> None:
         self.writable = True
-        self._reading = True
+        self.reading = True
         self._drained: asyncio.Future[None] | None = None
 
     def read(self, transport: asyncio.Transport, wanted: bool) -> None:
         """Read on, or stop."""
-        if wanted != self._reading and not transport.is_closing():
-            self._reading = wanted
+        if wanted != self.reading and not transport.is_closing():
+            self.reading = wanted
             if wanted:
                 transport.resume_reading()
             else:

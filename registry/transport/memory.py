@@ -29,11 +29,12 @@ class Memory:
         if self._peak < WORTH or held > self._peak // 4:
             return False
         self._peak = held
-        self._pool.submit(_trim)
+        self._pool.submit(trim)
         return True
 
 
-def _trim() -> None:
+def trim() -> None:
+    """Give back what can be given back. Takes some milliseconds, not for the event loop."""
     libc: Any = ctypes.CDLL(None)
     with suppress(AttributeError):  # a C library without it
         libc.malloc_trim(0)

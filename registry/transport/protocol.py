@@ -16,13 +16,13 @@ import ssl
 from starlette.types import Scope
 from uvicorn.server import ServerState
 
-from registry.transport.application import Answer, Client, Deferred, Refusal
+from registry.transport.application import Client, Deferred, Refusal, Response
 from registry.transport.connection import Connection, Data, Request, State, Step
 from registry.transport.deferral import Deferral
 from registry.transport.exchange import CLOSE, HttpExchange
 from registry.transport.flow import Flow
 from registry.transport.head import UNKNOWN, BadRequest, Framing, Head
-from registry.transport.response import answer_of, written
+from registry.transport.response import response_of, written
 from registry.transport.scope import address_of, scope_of
 from registry.transport.shared import Shared
 from registry.transport.tls import handshake
@@ -175,7 +175,7 @@ class HttpProtocol(asyncio.Protocol):
 
     # Requests
 
-    def _known(self, data: bytes) -> Answer | Deferred | None:
+    def _known(self, data: bytes) -> Response | Deferred | None:
         """The answer to `data` if it is one whole request that has been answered before."""
         if data.find(b"\r\n\r\n") != len(data) - 4:
             return None
@@ -190,7 +190,7 @@ class HttpProtocol(asyncio.Protocol):
         connection = self.connection
         turns = MOST_AT_ONCE
         try:
-            while turns and (self._flow.writable or connection.state in _BODIES):
+            while turns and connection.waiting and (self._flow.writable or connection.state in _BODIES):
                 event = connection.next_event()
                 if event is None:
                     break
@@ -202,9 +202,10 @@ class HttpProtocol(asyncio.Protocol):
                     turns = 0 if connection.chunked is not None else turns
         except BadRequest as error:
             self.refuse(error.status, error.reason)
-        if not turns and connection.waiting:
+        if (waiting := connection.waiting) and not turns:
             self.loop.call_soon(self._advance)
-        self._set_reading(connection.waiting > (MOST_WAITING if turns else 0))
+        if waiting or not self._flow.reading:
+            self._set_reading(waiting > (MOST_WAITING if turns else 0))
 
     def _request(self, request: Request) -> None:
         self.since = self.touched
@@ -230,7 +231,7 @@ class HttpProtocol(asyncio.Protocol):
                 return
         self._serve(request.head, framing)
 
-    def _at_once(self, request: Request) -> Answer | Deferred | None:
+    def _at_once(self, request: Request) -> Response | Deferred | None:
         """What the application says to it without a task, if anything."""
         head, framing, raw = request
         if head.method in FAST_METHODS:
@@ -259,7 +260,7 @@ class HttpProtocol(asyncio.Protocol):
         self._deferral = Deferral(self, request)
         answer(self._deferral.told)
 
-    def deferred(self, answer: Answer | None, request: bytes | Head, *, keep_alive: bool) -> None:
+    def deferred(self, answer: Response | None, request: bytes | Head, *, keep_alive: bool) -> None:
         """The answer that was to come later; or None, and a task finds it."""
         self._deferral = None
         if answer is None:
@@ -288,7 +289,12 @@ class HttpProtocol(asyncio.Protocol):
         except Exception:
             if not self.gone:
                 log.exception("a request failed with an internal error")
-        if self._exchange is exchange:  # the answer is not complete
+        if self._exchange is not exchange:
+            return
+        # The answer is not complete: for a client that is gone, which the transport may not know yet, or by a defect.
+        if exchange.disconnected:
+            self.cut()
+        else:
             self.refuse(500, "the request could not be handled")
 
     # What an exchange asks
@@ -365,7 +371,7 @@ class HttpProtocol(asyncio.Protocol):
             self.loop.call_soon(self.refuse, 503, "too many bytes are held for requests, try again later")
 
     def refuse(self, status: int, sentence: str) -> None:
-        """Answer from here, and close; an application that serves the request already finds its client gone."""
+        """Response from here, and close; an application that serves the request already finds its client gone."""
         connection, exchange = self.connection, self._exchange
         if self.gone:
             return
@@ -374,7 +380,7 @@ class HttpProtocol(asyncio.Protocol):
         headers, body = self.app.refused(refusal)
         if connection.state is not State.REST and (exchange is None or not exchange.started):
             headers = [*headers, (b"content-length", b"%d" % len(body)), CLOSE]
-            self.transport.write(written(answer_of(status, headers, b"" if head.method == b"HEAD" else body)))
+            self.transport.write(written(response_of(status, headers, b"" if head.method == b"HEAD" else body)))
         self._linger()
         self._let_go()
 

@@ -6,7 +6,7 @@ import http
 import time
 from email.utils import formatdate
 
-from registry.transport.application import Answer
+from registry.transport.application import Response
 from registry.transport.head import Headers
 
 _NAMES = {
@@ -38,7 +38,7 @@ STATUS_LINE = {status: _status_line(status) for status in range(100, 600)}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def answer_of(status: int, headers: Headers, payload: bytes) -> Answer:
+def response_of(status: int, headers: Headers, payload: bytes) -> Response:
     """The answer as it is written. Names are given in lower case. Raises ValueError for a header that ends its line."""
     head = lines(headers)
     if head.count(b"\n") != len(headers) or head.count(b"\r") != len(headers):
@@ -72,6 +72,6 @@ NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 common = _Common()
 
 
-def written(answer: Answer) -> bytes:
+def written(answer: Response) -> bytes:
     """The bytes of an answer that begins now."""
     return b"".join((answer[0], common(), answer[1]))

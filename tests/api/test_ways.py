@@ -20,7 +20,7 @@ import uvicorn
 
 from registry.api.routes import BY_NAME, PATHS, ROUTES
 from registry.auth.access import Target
-from registry.transport.application import Answer, Deferred
+from registry.transport.application import Deferred, Response
 from registry.transport.head import Head
 from registry.transport.protocol import Service
 from tests.api.test_gate import MANIFEST, snapshot, target
@@ -57,11 +57,11 @@ def may(route: str, method: str, credentials: bytes) -> bool:
     return user.allows(BY_NAME[route].methods[method][0], Target(BY_NAME[route].scope, path.name))
 
 
-async def given(answer: Answer | Deferred | None) -> Answer | None:
+async def given(answer: Response | Deferred | None) -> Response | None:
     """The answer, also of one that comes later."""
     if not callable(answer):
         return answer
-    coming: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+    coming: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
     answer(coming.set_result)
     return await coming
 
@@ -123,7 +123,7 @@ async def test_handlers_run_in_a_task_whatever_the_size_of_the_body(tmp_path: Pa
             "raw_path": b"/v2/team/a/blobs/uploads/", "headers": [(b"authorization", b"writer")], "client": CLIENT,
             "scheme": "http",
         }  # fmt: skip
-        coming: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        coming: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
 
         def outside() -> None:
             answer = registry.app.inline(scope, b"")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.protocol.client import Client
-from tests.protocol.content import Repository, index_document, manifest_of, new_repository, noise
+from tests.protocol.content import Manifest, Repository, index_document, manifest_of, new_repository, noise
 
 
 def gone(client: Client, url: str, code: str) -> None:
@@ -122,3 +122,69 @@ def test_a_body_with_a_delete_is_harmless(repository: Repository) -> None:
     response = repository.client.request("DELETE", repository.manifest("latest"), {}, b"body" * 10)
     assert response.status == 202
     assert repository.client.get("/v2/").status == 200
+
+
+def test_through_every_way_of_reading(repository: Repository, client: Client) -> None:
+    """A deleted manifest is in no answer, and in all of them again when it is pushed again; its blobs are untouched."""
+    subject = repository.tag("subject", repository.image("subject"))
+    linked = repository.artifact(subject.descriptor(), "text/linked")
+    listed = repository.artifact(None, "text/listed")
+    algorithm, _, hexadecimal = subject.digest.partition(":")
+    fallback = manifest_of(index_document([listed.descriptor()]))
+    layer = json.loads(linked.payload)["layers"][0]["digest"]
+    other = new_repository(client)
+
+    def referrers(query: str = "") -> set[str]:
+        document = client.get(f"/v2/{repository.name}/referrers/{subject.digest}{query}").json()
+        return {entry["digest"] for entry in document["manifests"]}
+
+    def seen(of: Manifest) -> list[object]:
+        urls = [repository.manifest(reference) for reference in ("one", "two", of.digest)]
+        kind = json.loads(of.payload)["artifactType"]
+        conditional = {"If-None-Match": f'"{of.digest}"'}
+        return [
+            *(client.get(url).status for url in urls),
+            *(client.head(url).status for url in urls),
+            *(client.get(url, conditional).status for url in urls),
+            {"one", "two"} & set(repository.tags().json()["tags"]),
+            {name for start in "nt" for name in repository.tags(f"?n=1&last={start}").json()["tags"]} & {"one", "two"},
+            of.digest in referrers(),
+            of.digest in referrers(f"?artifactType={kind}"),
+            of.digest in referrers("?n=1000&last=sha256:"),
+            client.head(repository.blob(of.digest)).status,
+        ]
+
+    there = [*[200] * 6, *[304] * 3, {"one", "two"}, {"one", "two"}, True, True, True, 404]
+    gone = [*[404] * 9, set(), set(), False, False, False, 404]
+    for artifact in (linked, listed):
+        repository.tag(f"{algorithm}-{hexadecimal}", fallback)
+        for _ in range(2):
+            for tag in ("one", "two"):
+                repository.tag(tag, artifact)
+            assert seen(artifact) == there
+            assert client.delete(repository.manifest(artifact.digest)).status == 202
+            assert seen(artifact) == gone
+            assert client.head(repository.blob(layer)).status == 200
+            target = other.uploads + f"?mount={layer}&from={repository.name}"
+            assert client.post(target).status == 201
+            assert client.delete(other.blob(layer)).status == 202
+    assert repository.name in client.get("/v2/_catalog").json()["repositories"]
+
+
+def test_a_repository_without_anything_left(repository: Repository, client: Client) -> None:
+    """It is gone from the catalog with its last manifest and blob, and back with the next."""
+
+    def in_catalog() -> bool:
+        names: list[str] = client.get(f"/v2/_catalog?n=2&last={repository.name[:-1]}").json()["repositories"]
+        return repository.name in names
+
+    for _ in range(2):
+        image = repository.tag("latest", repository.image())
+        document = json.loads(image.payload)
+        assert in_catalog()
+        assert client.delete(repository.manifest(image.digest)).status == 202
+        for part in (document["config"], *document["layers"]):
+            assert in_catalog()
+            assert client.delete(repository.blob(part["digest"])).status == 202
+        assert not in_catalog()
+        assert repository.tags().code == "NAME_UNKNOWN"

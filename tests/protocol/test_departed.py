@@ -1,11 +1,11 @@
-"""Clients that close their connection while their request waits for the database."""
+"""Clients that close their connection while their request waits for the database, or their answers for them."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
@@ -51,3 +51,17 @@ def test_nothing_is_mounted(start: Callable[..., Server], pieces: int) -> None:
     time.sleep(0.2)
     assert other.client.head(other.blob(digest)).status == 404
     assert source.client.head(source.blob(digest)).status == 200
+
+
+def test_a_reader_that_leaves_is_no_error_of_the_server(start: Callable[..., Server]) -> None:
+    """Requests without end whose answers are not read, and then a reset: no line says 500."""
+    server = start(ENTREPOT_SERVER_WORKERS="1")
+    repository = new_repository(server.client)
+    digest = repository.push(noise(300_000))
+    requests = encode("GET", repository.blob(digest)) * 2000
+    for _ in range(6):
+        with server.client.connect(timeout=0.5) as connection, suppress(TimeoutError, ConnectionError):
+            for _ in range(1000):
+                connection.send(requests)
+    server.stop()
+    assert '"status":500' not in server.log

@@ -198,11 +198,23 @@ def test_a_name_in_the_query_does_not_move_a_session(repository: Repository, cli
 
 
 def test_invalid_names(client: Client) -> None:
-    for name in ("Upper/case", "a//b", "a/../b", "a" * 256, "-a", "é"):
+    for name in ("Upper/case", "a/../b", "a//../b", "Upper//case", "a" * 256, "-a", "é"):
         response = client.request("POST", f"/v2/{name}/blobs/uploads/".encode().decode("latin-1"))
         assert response.status in (400, 404), name
     response = client.post("/v2/Upper/blobs/uploads/")
     assert (response.status, response.code) == (400, "NAME_INVALID")
+
+
+def test_slashes_too_many_are_redirected(repository: Repository, client: Client) -> None:
+    """To a path of this registry, with the method kept, and nothing is begun before the client asks again."""
+    for path in ("//v2/a/b/blobs/uploads/", "/v2/a//b/blobs/uploads/", "/v2//a///b/blobs//uploads/"):
+        response = client.request("POST", path)
+        assert (response.status, response.header("location")) == (308, "/v2/a/b/blobs/uploads/"), path
+    assert client.request("POST", "//elsewhere.example/a/blobs/uploads/").status in (400, 404)
+    location = repository.start()
+    doubled = location.replace("/blobs/", "//blobs/")
+    assert client.patch(doubled, DATA, OCTETS).header("location") == location
+    assert client.get(location).header("range") == "0-0"
 
 
 def test_pushing_what_is_there(repository: Repository) -> None:

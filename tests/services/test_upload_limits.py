@@ -9,6 +9,7 @@ import pytest
 
 from registry.services.uploads import uploads
 from registry.services.uploads.life import NEXT, IllegalStep, Life, step
+from registry.services.uploads.table import SLACK
 from tests.application import Registry
 from tests.databases import rows
 
@@ -23,15 +24,18 @@ async def opened(registry: Registry) -> str:
     return answer.headers["location"] if answer.status_code == 202 else ""
 
 
-async def test_the_bound_is_exact_over_all_workers(tmp_path: Path) -> None:
+async def test_the_bound_holds_over_all_workers(tmp_path: Path) -> None:
     root = tmp_path / "root"
     async with Registry(root, SETTINGS) as one, Registry(root, SETTINGS) as two:
         found = await asyncio.gather(*(opened(worker) for _ in range(20) for worker in (one, two)))
         for worker in (one, two):
             await worker.job("uploads.flush")
         live = [location for location in found if location and (await one.get(location)).status_code == 204]
-        assert len(live) == len([location for location in found if location]) == MOST
-        assert rows(one.config.database.url, "select count(*) from uploads") == [(MOST,)]
+        # Beyond it is at most what the other worker had not written down yet.
+        assert MOST <= len(live) == len([location for location in found if location]) <= MOST + MOST // SLACK
+        assert rows(one.config.database.url, "select count(*) from uploads") == [(len(live),)]
+        for worker in (one, two):
+            assert not await opened(worker), "all are written down: there is no room"
 
 
 async def test_the_oldest_idle_sessions_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

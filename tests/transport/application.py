@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope, Send
 
-from registry.transport.application import Answer, Client, Deferred, Exchange, Payload, Refusal
+from registry.transport.application import Client, Deferred, Exchange, Payload, Refusal, Response
 from registry.transport.head import Head
 from registry.transport.lanes import Lanes
 from registry.transport.limits import Limits
@@ -44,12 +44,12 @@ class Sink:
         return json.dumps({"size": self.size, "sha256": self.hash.hexdigest(), "how": how}).encode()
 
 
-def later(seconds: bytes, body: bytes, *, head_only: bool, more: bytes = b"") -> Deferred:
+def deferred(seconds: bytes, body: bytes, *, head_only: bool, more: bytes = b"") -> Deferred:
     """An answer after this time; for the body `none` it turns out that there is none."""
     rest = b"content-length: %d\r\n\r\n%b" % (len(body), b"" if head_only else body)
     found = None if body == b"none" else (b"HTTP/1.1 200 OK\r\n" + more, rest)
 
-    def begin(told: Callable[[Answer | None], None]) -> None:
+    def begin(told: Callable[[Response | None], None]) -> None:
         asyncio.get_running_loop().call_later(float(seconds), told, found)
 
     return begin
@@ -71,15 +71,15 @@ class Application:
         self.lanes.close()
         self.pool.shutdown()
 
-    def fast(self, head: Head, client: Client, request: bytes) -> Answer | Deferred | None:
+    def fast(self, head: Head, client: Client, request: bytes) -> Response | Deferred | None:
         method, _, url, headers = head
-        if url.startswith(b"/later/"):
+        if url.startswith(b"/deferred/"):
             if request:
                 self.kept[request] = b""
-            return later(*url.split(b"/")[2:4], head_only=method == b"HEAD")
-        if not url.startswith(b"/express/") or any(name in (b"content-length", b"upgrade") for name, _ in headers):
+            return deferred(*url.split(b"/")[2:4], head_only=method == b"HEAD")
+        if not url.startswith(b"/fast/") or any(name in (b"content-length", b"upgrade") for name, _ in headers):
             return None
-        if url == b"/express/defect":
+        if url == b"/fast/defect":
             raise LookupError("a defect")
         body = b"e" * int(url.rpartition(b"/")[2])
         rest = b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)
@@ -87,21 +87,21 @@ class Application:
             self.kept[request] = rest
         return b"HTTP/1.1 200 OK\r\n", rest
 
-    def cached(self, request: bytes, client: Client) -> Answer | Deferred | None:
+    def cached(self, request: bytes, client: Client) -> Response | Deferred | None:
         rest = self.kept.get(request)
         if rest == b"":
             method, url, _ = request.split(b" ", 2)
-            return later(*url.split(b"/")[2:4], head_only=method == b"HEAD", more=b"kept: yes\r\n")
+            return deferred(*url.split(b"/")[2:4], head_only=method == b"HEAD", more=b"kept: yes\r\n")
         return None if rest is None else (b"HTTP/1.1 200 OK\r\nkept: yes\r\n", rest)
 
-    def inline(self, scope: Scope, body: bytes) -> Answer | Deferred | None:
-        if not scope["path"].startswith("/short/"):
+    def inline(self, scope: Scope, body: bytes) -> Response | Deferred | None:
+        if not scope["path"].startswith("/inline/"):
             return None
         _, _, seconds, name = scope["path"].split("/")
         report = b"%b %b %b" % (scope["method"].encode(), name.encode(), body)
         if seconds == "now":
-            return b"HTTP/1.1 200 OK\r\n", b"short: yes\r\ncontent-length: %d\r\n\r\n%b" % (len(report), report)
-        return later(seconds.encode(), report, head_only=False, more=b"short: yes\r\n")
+            return b"HTTP/1.1 200 OK\r\n", b"inline: yes\r\ncontent-length: %d\r\n\r\n%b" % (len(report), report)
+        return deferred(seconds.encode(), report, head_only=False, more=b"inline: yes\r\n")
 
     def refused(self, refusal: Refusal) -> Payload:
         self.refusals.append(refusal)
@@ -124,11 +124,11 @@ class Application:
     async def do_missing(self, exchange: Exchange, query: dict[str, str]) -> None:
         await answer(exchange.send, 404, exchange.scope["path"].encode())
 
-    async def do_express(self, exchange: Exchange, query: dict[str, str]) -> None:
+    async def do_fast(self, exchange: Exchange, query: dict[str, str]) -> None:
         """The long way to the same answer."""
         await answer(exchange.send, 200, b"e" * int(exchange.scope["path"].rpartition("/")[2]))
 
-    async def do_later(self, exchange: Exchange, query: dict[str, str]) -> None:
+    async def do_deferred(self, exchange: Exchange, query: dict[str, str]) -> None:
         """The long way to the same answer, or when there was none after all."""
         assert (await exchange.receive()) == {"type": "http.request", "body": b"", "more_body": False}
         name = exchange.scope["path"].split("/")[3].encode()
@@ -138,7 +138,7 @@ class Application:
             b"long " + dict(exchange.scope["headers"]).get(b"x-mark", b"") if name == b"none" else name,
         )
 
-    async def do_short(self, exchange: Exchange, query: dict[str, str]) -> None:
+    async def do_inline(self, exchange: Exchange, query: dict[str, str]) -> None:
         """The long way to the same answer."""
         body, more = b"", True
         while more:

@@ -20,7 +20,7 @@ def test_bodies(server: Server, way: str, size: int) -> None:
     body = data(size)
     with server.connect() as connection:
         how = arrived(connection.request("POST", f"/{way}", body=body), body)
-        assert connection.request("GET", "/express/1").body == b"e"
+        assert connection.request("GET", "/fast/1").body == b"e"
     by_lane = way == "take" and not server.tls and size > 4 << 20
     assert how == "lane" if by_lane else size > 1 << 20 or how == "loop"
     server.until("free")
@@ -46,7 +46,7 @@ def test_body_larger_than_is_held(server: Server) -> None:
 def test_lane_follows_a_body_that_stalls(server: Server) -> None:
     """Pieces with pauses longer than a lane waits, and the next request right behind."""
     body = data(6 << 20)
-    wire = encode("POST", "/take", body=body) + encode("GET", "/express/9")
+    wire = encode("POST", "/take", body=body) + encode("GET", "/fast/9")
     with server.connect() as connection:
         for first in range(0, len(wire), 1_300_000):
             connection.send(wire[first : first + 1_300_000])
@@ -61,13 +61,13 @@ def test_expect_continue(server: Server, way: str) -> None:
     body = data(3 << 20)
     with server.connect() as connection:
         head = encode("POST", f"/{way}?later=0.2", {"Expect": "100-Continue", "Content-Length": str(len(body))})
-        assert connection.request("GET", "/express/1").status == 200  # and TLS has said all it has to say
+        assert connection.request("GET", "/fast/1").status == 200  # and TLS has said all it has to say
         connection.send(head)
-        assert way == "take" or not connection.readable(0.1), "nobody has asked for the body yet"
+        assert way == "take" or not connection.readable(0.1), "the body was not asked for yet"
         assert connection.read_any().status == 100
         connection.send(body)
         arrived(connection.read_any(), body)
-        assert connection.request("GET", "/express/1").body == b"e"
+        assert connection.request("GET", "/fast/1").body == b"e"
 
 
 @pytest.mark.parametrize("size", [1, 10**12])
@@ -96,7 +96,7 @@ def test_early_answer(server: Server, size: int, late: bool) -> None:
         assert (response.status, response.body) == (413, b"too large")
         assert response.closes == (size > 4 << 20)
         if not response.closes:
-            assert connection.request("GET", "/express/3").body == b"eee"
+            assert connection.request("GET", "/fast/3").body == b"eee"
             assert connection.request("POST", "/take", body=b"xyz").status == 200
 
 
@@ -118,9 +118,9 @@ def test_full_sink(server: Server, size: int) -> None:
         response = connection.read()
         assert (response.status, response.body) == (507, b"the sink is full")
         if not response.closes:
-            assert connection.request("GET", "/express/3").body == b"eee"
+            assert connection.request("GET", "/fast/3").body == b"eee"
     server.until("free")
-    assert server.get("/express/1").status == 200
+    assert server.get("/fast/1").status == 200
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])

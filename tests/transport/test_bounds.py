@@ -135,7 +135,7 @@ def server_of(folder: Path, limits: Limits, loop: str = "uvloop", *, tls: bool =
 def test_idle_connections_keep_no_other_client_out(tmp_path: Path, loop: str) -> None:
     with server_of(tmp_path, TEN, loop) as server, ExitStack() as stack:
         connections = [stack.enter_context(server.connect()) for _ in range(40)]
-        assert connections[-1].request("GET", "/express/1").status == 200
+        assert connections[-1].request("GET", "/fast/1").status == 200
         assert connections[0].ended()
         time.sleep(0.1)
         assert len(server.uvicorn.server_state.connections) <= 6
@@ -147,13 +147,13 @@ def test_busy_connections_leave_health_checks_a_reserve(tmp_path: Path, loop: st
         for connection in connections:
             connection.send(encode("GET", "/slow/a?seconds=0.6"))
         time.sleep(0.2)
-        for target, status in (("/express/1", 503), ("/slow/health", 200), ("/slow/other", 503)):
+        for target, status in (("/fast/1", 503), ("/slow/health", 200), ("/slow/other", 503)):
             answer = server.get(target)
             assert (answer.status, answer.closes) == (status, True)
         with server.connect() as silent:
             assert silent.ended(3), "there is no time to be idle in the reserve"
         assert [connection.read().status for connection in connections] == [200] * 6
-        assert server.get("/express/1").status == 200
+        assert server.get("/fast/1").status == 200
 
 
 def test_handshakes_are_counted_and_have_a_deadline(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_handshakes_are_counted_and_have_a_deadline(tmp_path: Path) -> None:
         assert len(server.uvicorn.server_state.connections) <= 6
         began = time.monotonic()
         silent[-1].socket.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a hello
-        assert server.get("/express/1").status == 200
+        assert server.get("/fast/1").status == 200
         assert all(connection.ended(5) for connection in silent)
         assert time.monotonic() - began < 4
         server.until("free")
@@ -177,7 +177,7 @@ def test_what_is_no_handshake(tmp_path: Path, garbage: bytes) -> None:
             with suppress(ConnectionError):
                 while connection.socket.recv(4096):
                     pass
-        assert server.get("/express/1").status == 200
+        assert server.get("/fast/1").status == 200
         server.until("free")
 
 
@@ -213,7 +213,7 @@ def resident() -> int:
     return int(found[1]) * 1024
 
 
-@pytest.mark.parametrize("target", ["/express/10", "/slow/a?seconds=0", "/later/0/a", "/short/now/a"])
+@pytest.mark.parametrize("target", ["/fast/10", "/slow/a?seconds=0", "/deferred/0/a", "/inline/now/a"])
 def test_requests_without_end_whose_answers_are_not_read(tmp_path: Path, loop: str, target: str) -> None:
     """They are taken no faster than their answers, and others are served meanwhile."""
     wire = encode("GET", target) * 2000
@@ -226,7 +226,7 @@ def test_requests_without_end_whose_answers_are_not_read(tmp_path: Path, loop: s
                 while sent < 32 * MIB:
                     sent += connection.socket.send(wire)
             began = time.monotonic()
-            assert server.get("/express/1").status == 200
+            assert server.get("/fast/1").status == 200
             assert time.monotonic() - began < 2
             assert sent < 32 * MIB
             assert resident() - before < 24 * MIB
@@ -237,10 +237,10 @@ def test_requests_without_end_whose_answers_are_not_read(tmp_path: Path, loop: s
 def test_nothing_survives_a_connection(tmp_path: Path, loop: str, tls: bool) -> None:
     """Without a garbage collector: there are no cycles of references."""
     wires = [
-        encode("GET", "/express/1") * 20,
+        encode("GET", "/fast/1") * 20,
         encode("GET", "/slow/a") * 20,
-        encode("GET", "/later/0.01/none") * 3,
-        encode("POST", "/short/0.05/a", body=b"x") * 3,
+        encode("GET", "/deferred/0.01/none") * 3,
+        encode("POST", "/inline/0.05/a", body=b"x") * 3,
         encode("POST", "/take", body=b"x" * 3 * MIB) + encode("GET", "/nosuch"),
         encode("POST", "/receive", {"Content-Length": "100"}) + b"x",
         encode("POST", "/early", body=b"x" * 1000),
@@ -249,7 +249,7 @@ def test_nothing_survives_a_connection(tmp_path: Path, loop: str, tls: bool) -> 
         b"GET /",
     ]
     with server_of(tmp_path, Limits(), loop, tls=tls) as server:
-        server.get("/express/1")
+        server.get("/fast/1")
         gc.collect()
         gc.disable()
         try:
@@ -292,9 +292,9 @@ def test_answers_that_are_not_read(tmp_path: Path, loop: str) -> None:
         connections = [stack.enter_context(server.connect()) for _ in range(30)]
         for connection in connections:
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.send(encode("GET", f"/express/{8 * MIB}"))
+            connection.send(encode("GET", f"/fast/{8 * MIB}"))
             time.sleep(0.02)
-        assert server.get("/express/1").status == 200
+        assert server.get("/fast/1").status == 200
         time.sleep(0.3)
         assert server.uvicorn.service.bounds.held <= 16 * MIB
         assert 1 <= len(server.uvicorn.server_state.connections) <= 5
@@ -314,7 +314,7 @@ def test_small_chunks_keep_no_other_client_waiting(tmp_path: Path) -> None:
                 with suppress(BlockingIOError):
                     connection.socket.send(wire)
             began = time.monotonic()
-            assert server.get("/express/1").status == 200
+            assert server.get("/fast/1").status == 200
             waits.append(time.monotonic() - began)
         assert sorted(waits)[len(waits) // 2] < 0.3
         assert max(waits) < 1.5

@@ -26,13 +26,13 @@ def test_ranges(server: Server, offset: int, count: int) -> None:
             assert response.body == FILE[offset : offset + count]
         response = connection.request("HEAD", f"/file?offset={offset}&count={count}")
         assert response.header("content-length") == str(count)
-        assert connection.request("GET", "/express/2").body == b"ee"
+        assert connection.request("GET", "/fast/2").body == b"ee"
     server.until("free")
 
 
 def test_pipelined(server: Server) -> None:
     with server.connect() as connection:
-        connection.send(encode("GET", "/file?count=3000000") * 3 + encode("GET", "/express/2"))
+        connection.send(encode("GET", "/file?count=3000000") * 3 + encode("GET", "/fast/2"))
         for _ in range(3):
             assert connection.read().body == FILE[:3000000]
         assert connection.read().body == b"ee"
@@ -110,7 +110,7 @@ def test_truncated_file(server: Server) -> None:
         with pytest.raises(Closed):
             connection.read()
     server.until("free")
-    assert server.get("/express/1").status == 200
+    assert server.get("/fast/1").status == 200
 
 
 def test_reader_that_stops_is_cut(hurried: Server) -> None:
@@ -127,7 +127,7 @@ def test_reader_of_small_answers_that_stops_is_cut(hurried: Server) -> None:
     with hurried.connect() as connection:
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.socket.settimeout(2)
-        wire = encode("GET", "/express/1000000") * 300
+        wire = encode("GET", "/fast/1000000") * 300
         with contextlib.suppress(OSError):
             while True:
                 connection.send(wire)

@@ -33,7 +33,7 @@ MALFORMED = [
     b"GET / HTTP/0.9\r\nHost: x\r\n\r\n",
     b"GET /\r\n\r\n",
     b"GET / HTTP/1.1\r\n\r\n",
-    b"GET /express/1 HTTP/1.1\r\n\r\n",
+    b"GET /fast/1 HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n",
     b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -122,7 +122,7 @@ def test_well_formed(plain: Server, wire: bytes) -> None:
 def test_malformed_behind_a_request_being_answered(server: Server, wire: bytes) -> None:
     """The good request has its own answer first."""
     with server.connect() as connection:
-        connection.send(encode("GET", "/slow/a") + encode("GET", "/slow/b") + wire + encode("GET", "/express/1"))
+        connection.send(encode("GET", "/slow/a") + encode("GET", "/slow/b") + wire + encode("GET", "/fast/1"))
         assert connection.read().body == b"/slow/a"
         assert connection.read().body == b"/slow/b"
         assert connection.read().status in (400, 505)
@@ -138,14 +138,14 @@ def test_malformed_body_behind_a_request_being_answered(server: Server) -> None:
 
 
 def test_defect_of_the_application(server: Server) -> None:
-    refused(server, encode("GET", "/express/defect"), 500)
-    assert server.get("/express/1").status == 200
+    refused(server, encode("GET", "/fast/defect"), 500)
+    assert server.get("/fast/1").status == 200
 
 
 def test_heads(hurried: Server) -> None:
     """HURRY has 20 headers, 4 KiB of headers, 1 KiB of request line."""
 
-    def get(target: str = "/express/1", headers: dict[str, str] | None = None) -> bytes:
+    def get(target: str = "/fast/1", headers: dict[str, str] | None = None) -> bytes:
         return encode("GET", target, headers or {})
 
     for fine in ({f"x-{n}": "y" for n in range(19)}, {"x": "y" * 4000}, {f"x-{n}": "y" * 200 for n in range(18)}):
@@ -192,7 +192,7 @@ def drip(connection: Connection, wire: bytes, pause: float = 0.02) -> tuple[Resp
         return None, time.monotonic() - began
 
 
-@pytest.mark.parametrize("before", [b"", encode("GET", "/express/1"), encode("GET", "/slow?seconds=0.1")])
+@pytest.mark.parametrize("before", [b"", encode("GET", "/fast/1"), encode("GET", "/slow?seconds=0.1")])
 def test_slow_head(hurried: Server, before: bytes) -> None:
     """Also when it begins in the packet of the request before."""
     with hurried.connect() as connection:
@@ -207,7 +207,7 @@ def test_slow_head(hurried: Server, before: bytes) -> None:
 
 
 def test_keep_alive_ends(hurried: Server) -> None:
-    for wire in (b"", encode("GET", "/express/1"), encode("GET", "/slow")):
+    for wire in (b"", encode("GET", "/fast/1"), encode("GET", "/slow")):
         with hurried.connect() as connection:
             connection.send(wire)
             if wire:

@@ -56,7 +56,7 @@ def test_a_process_of_another_user() -> None:
             other.kill()
 
 
-def test_another_machine_is_nobody() -> None:
+def test_another_machine_has_no_user() -> None:
     assert uid_of(("192.0.2.7", 1234), ("192.0.2.1", 5000)) is None
     assert uid_of(("127.0.0.1", 1234), ("192.0.2.1", 5000)) is None
     assert uid_of(("2001:db8::7%eth0", 1234), ("2001:db8::1", 5000)) is None

@@ -15,14 +15,14 @@ from tests.transport.server import Server
 def test_keep_alive(server: Server) -> None:
     with server.connect() as connection:
         for _ in range(3):
-            assert connection.request("GET", "/express/10").body == b"e" * 10
+            assert connection.request("GET", "/fast/10").body == b"e" * 10
             assert connection.request("GET", "/slow/a?seconds=0").body == b"/slow/a"
-            assert connection.request("HEAD", "/express/10").body == b""
+            assert connection.request("HEAD", "/fast/10").body == b""
             assert arrived(connection.request("POST", "/take", body=b"x" * 100), b"x" * 100) == "loop"
 
 
 def test_date(server: Server) -> None:
-    for target in ("/express/1", "/slow?seconds=0"):
+    for target in ("/fast/1", "/slow?seconds=0"):
         assert server.get(target).header("date").endswith(" GMT")
 
 
@@ -30,9 +30,9 @@ def test_date(server: Server) -> None:
     "targets",
     [
         ["/slow/a", "/slow/b"],
-        ["/express/1", "/express/2", "/express/3"],
-        ["/slow/a", "/express/1", "/slow/b", "/express/2", "/express/3"],
-        ["/express/1", "/slow/a", "/express/2"],
+        ["/fast/1", "/fast/2", "/fast/3"],
+        ["/slow/a", "/fast/1", "/slow/b", "/fast/2", "/fast/3"],
+        ["/fast/1", "/slow/a", "/fast/2"],
     ],
 )
 def test_pipelined(server: Server, targets: list[str]) -> None:
@@ -51,7 +51,7 @@ def test_express_waits_for_the_slow(server: Server) -> None:
     with server.connect() as connection:
         connection.send(encode("GET", "/slow/first"))
         time.sleep(0.02)
-        connection.send(encode("GET", "/express/5"))
+        connection.send(encode("GET", "/fast/5"))
         assert connection.read().body == b"/slow/first"
         assert connection.read().body == b"e" * 5
 
@@ -61,7 +61,7 @@ def test_express_waits_for_the_slow(server: Server) -> None:
 def test_request_after_a_body(server: Server, way: str, size: int) -> None:
     """At once behind the body, in the same packet; and two bodies in a row."""
     body = data(size)
-    wire = encode("POST", f"/{way}", body=body) * 2 + encode("GET", "/express/7")
+    wire = encode("POST", f"/{way}", body=body) * 2 + encode("GET", "/fast/7")
     for cut in (len(wire), 60, size + 40, size + 100):
         with server.connect() as connection:
             connection.send(wire[:cut])
@@ -93,7 +93,7 @@ def test_chunked(server: Server, way: str, size: int, piece: int) -> None:
     with server.connect() as connection:
         for _ in range(2):
             head = encode("POST", f"/{way}", {"Transfer-Encoding": "chunked"})
-            connection.send(head + chunks(body, piece) + encode("GET", "/express/3"))
+            connection.send(head + chunks(body, piece) + encode("GET", "/fast/3"))
             arrived(connection.read(), body)
             assert connection.read().body == b"eee"
 
@@ -108,23 +108,23 @@ def test_a_head_whose_end_comes_with_a_little_of_the_body(server: Server, cut: i
             time.sleep(0.005)
             connection.send(wire[first : first + 3])
             time.sleep(0.005)
-            connection.send(wire[first + 3 :] + encode("GET", "/express/2"))
+            connection.send(wire[first + 3 :] + encode("GET", "/fast/2"))
             arrived(connection.read(), b"x")
             assert connection.read().body == b"ee"
 
 
 def test_a_request_that_comes_again_is_not_parsed_again(server: Server) -> None:
-    wire = encode("GET", "/express/7")
+    wire = encode("GET", "/fast/7")
     with server.connect() as connection, server.connect() as other:
         for number in range(3):
-            assert (connection.request("GET", "/express/7").get("kept") is None) == (number == 0)
+            assert (connection.request("GET", "/fast/7").get("kept") is None) == (number == 0)
         connection.send(wire * 2 + encode("GET", "/slow/a") + wire)
         answers = [connection.read() for _ in range(4)]
         assert [answer.body for answer in answers] == [b"e" * 7, b"e" * 7, b"/slow/a", b"e" * 7]
         for first in range(len(wire)):
             other.send(wire[first : first + 1])
         assert other.read().get("kept") is None
-        assert other.request("HEAD", "/express/7").get("kept") is None
+        assert other.request("HEAD", "/fast/7").get("kept") is None
         connection.send(b"\r\n" + wire)  # an empty line before a request is forgiven
         assert connection.read().body == b"e" * 7
 
@@ -142,7 +142,7 @@ def test_trailers_are_dropped(server: Server) -> None:
 
 
 def test_http_1_0_and_close(server: Server) -> None:
-    for target in ("/express/4", "/slow?seconds=0"):
+    for target in ("/fast/4", "/slow?seconds=0"):
         for head in ("GET {} HTTP/1.0\r\n\r\n", "GET {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
             with server.connect() as connection:
                 connection.send(head.format(target).encode())
@@ -168,7 +168,7 @@ def test_upgrades_are_ignored(server: Server, protocol: str) -> None:
     with server.connect() as connection:
         chunked = encode("POST", "/take", {**headers, "Transfer-Encoding": "chunked"}) + chunks(body, 30_000)
         wire = encode("GET", "/slow?seconds=0", headers) * 3 + encode("POST", "/take", headers, body) + chunked
-        connection.send(wire + encode("GET", "/express/2"))
+        connection.send(wire + encode("GET", "/fast/2"))
         for _ in range(3):
             assert connection.read().status == 200
         arrived(connection.read(), body)
@@ -184,7 +184,7 @@ def test_names_of_headers_are_written_as_the_specifications_print_them() -> None
 
 
 def test_what_is_sent_is_never_guessed_to_be_a_page(server: Server) -> None:
-    for target in ("/express/1", "/slow?seconds=0", "/early", "/short/now/a"):
+    for target in ("/fast/1", "/slow?seconds=0", "/early", "/inline/now/a"):
         assert server.get(target).header("x-content-type-options") == "nosniff"
     with server.connect() as connection:
         connection.send(b"nonsense\r\n\r\n")

@@ -18,7 +18,7 @@ def test_drain(loop: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     body = data(3 << 20)
     with running(folder, loop) as server:
         upload, download, fresh, idle, used = (server.connect() for _ in range(5))
-        assert idle.request("GET", "/express/1").status == 200
+        assert idle.request("GET", "/fast/1").status == 200
         assert used.request("GET", "/slow?seconds=0").status == 200
         wire = encode("POST", "/take", body=body)
         upload.send(wire[: 1 << 20])

@@ -37,6 +37,10 @@ class Buffer(Protocol):
 class Buffers(Protocol):
     """By the ids of sessions. Called on the event loop and in threads; nothing here waits."""
 
+    @property
+    def shared(self) -> bool:
+        """With other workers."""
+
     def size(self, upload: str) -> int:
         """Bytes that it has; 0 where there is no buffer."""
 
@@ -59,6 +63,8 @@ class _Own:
 
 class OwnBuffers:
     """Of a worker that is alone: its sessions admit one request at a time, so that none is ever taken."""
+
+    shared = False
 
     def __init__(self) -> None:
         self._all: dict[str, bytes] = {}
@@ -95,6 +101,8 @@ class _Shared:
 
 class SharedBuffers:
     """Files in a folder that this user alone can enter."""
+
+    shared = True
 
     def __init__(self, folder: str) -> None:
         os.makedirs(folder, 0o700, exist_ok=True)

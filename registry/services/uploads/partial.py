@@ -97,6 +97,9 @@ class PartialFiles:
             before = len(buffer.data)
             if before + len(data) > BUFFERED_BYTES:
                 return False
+            if not before and self._buffers.shared and self._content.has_partial(session.path):
+                buffer.remove()  # another worker has begun with the file; it looks for a buffer after that, in `begin`
+                return False
             check(before)
             buffer.append(data)
         session.becomes(Life.BUFFERED)
@@ -138,6 +141,8 @@ class PartialFiles:
             ingest = self._open(session)
             try:
                 actor.check_here()
+                if buffer is None:
+                    self._refuse_buffered(session)
                 held = b"" if buffer is None else buffer.data
                 check(ingest.offset + len(held))
                 if held:
@@ -150,6 +155,12 @@ class PartialFiles:
                 session.state = ingest.suspend()
                 raise
         return ingest
+
+    def _refuse_buffered(self, session: UploadSession) -> None:
+        """Raises TooManyRequests when another worker has begun with the buffer; it looks for a file after that."""
+        with self.buffer(session) as late:  # it may be empty still, and locked
+            if late is not None:
+                raise busy()
 
     def append(self, session: UploadSession, check: Check, actor: Actor, data: bytes) -> None:
         """Append a chunk and let go."""

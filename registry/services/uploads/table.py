@@ -165,6 +165,8 @@ class SessionTable:
                 raise session.unknown()
 
     def _has_moved(self, session: UploadSession, row: UploadRow) -> bool:
+        if not session.in_rows:
+            return True  # another worker has written it down, as it is about to write to its partial file
         return row.offset != session.offset if self._local else row.state != session.written
 
     async def _believed(self, repository: str, place: Place, actor: Actor) -> UploadSession:
