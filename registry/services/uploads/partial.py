@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from registry.oci.errors import TooManyRequests
 from registry.services.actor import Actor
 from registry.services.uploads.buffers import Buffer, Buffers, Taken
 from registry.services.uploads.life import Life
@@ -79,11 +78,7 @@ class PartialFiles:
 
     def is_buffer_taken(self, session: UploadSession) -> bool:
         """Whether another request has its buffer, or a worker that writes it down."""
-        try:
-            with self.buffer(session):
-                return False
-        except TooManyRequests:
-            return True
+        return self._buffers is not None and self._buffers.is_taken(session.id)
 
     def append_small(self, session: UploadSession, data: bytes, check: Check) -> bool:
         """Append to its buffer; False where the bytes have to go into the partial file."""
