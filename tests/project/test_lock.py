@@ -30,7 +30,9 @@ def test_declared_and_locked_agree(lock: str) -> None:
         assert version is not None, f"{requirement.name} is not in {lock}: make lock"
         assert requirement.specifier.contains(version), f"{lock} pins {requirement.name} {version}: make lock"
     declared = {canonicalize_name(Requirement(wanted).name) for wanted in DECLARED[lock]}
-    direct = re.findall(r"^([\w.-]+)==(?:.+\n)+    # via .*entrepot \(pyproject\.toml\)", text, re.MULTILINE)
+    direct = re.findall(
+        r"^([\w.-]+)==.+\n(?:    --hash.+\n)+    # via .*entrepot \(pyproject\.toml\)", text, re.MULTILINE
+    )
     assert set(direct) <= declared, f"{lock} pins what pyproject.toml no longer wants: make lock"
 
 
