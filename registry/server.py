@@ -32,7 +32,7 @@ from registry.storage_marker import driver_of
 from registry.supervisor import AT_ONCE, Supervisor
 from registry.telemetry.tally import empty
 from registry.transport import peer_proof
-from registry.transport.protocol import Service
+from registry.transport.service import Service
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, AT_ONCE)
 

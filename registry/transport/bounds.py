@@ -6,7 +6,9 @@ bounds for all hold for it.
 When there are too many connections, the oldest idle one of the client that has most of them is closed. When none is
 idle, a new one is `over`: it has an answer only if it asks for one of the few targets that are reserved, such as health
 checks, and there are at most RESERVE of those. When too many bytes are held, for bodies that the application collects
-and answers that are not taken, the request that has held some for the longest ends.
+and answers that are not taken, the request that has held some for the longest ends. Its bytes count until they are
+given back, which is not in the same turn of the event loop; until then no new request of the client is answered
+(`crowded`), or many that come together would be answered before the first of them is closed.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ class Bounded(Protocol):
     """Whether it is one too many."""
     held: int
     """Bytes it holds."""
+    ending: bool
+    """Whether it is to give them back, because they are too many."""
     since: float
 
     @property
@@ -46,11 +50,12 @@ class Bounded(Protocol):
 class _Peer:
     """The connections of one address, oldest first."""
 
-    __slots__ = ("connections", "held", "trusted")
+    __slots__ = ("connections", "ending", "held", "trusted")
 
     def __init__(self, *, trusted: bool) -> None:
         self.connections: dict[Bounded, None] = {}
         self.held = 0
+        self.ending = 0
         self.trusted = trusted
 
 
@@ -62,6 +67,8 @@ class Bounds:
         self._peers: dict[str, _Peer] = {}
         self.count = 0
         self.held = 0
+        self.ending = 0
+        """Bytes, among those held, of connections that are to give them back."""
         self.peak = 0
         """The most that was held since the last look."""
 
@@ -102,26 +109,41 @@ class Bounds:
         connection.held += more
         peer.held += more
         self.held += more
+        if connection.ending:
+            self._end(peer, more)
         if more < 0:
             return
         self.peak = max(self.peak, self.held)
-        while not peer.trusted and peer.held > self._limits.memory // SHARE and self._shed(address):
+        while self._has_too_much(peer, peer.held - peer.ending) and self._shed(peer):
             pass
-        while self.held > self._limits.memory and self._shed(max(self._peers, key=self._weight)):
+        while self.held - self.ending > self._limits.memory and self._shed(max(self._peers.values(), key=_weight)):
             pass
 
-    def _shed(self, address: str) -> bool:
+    def crowded(self, address: str) -> bool:
+        """Whether a new answer has to wait: what ends to make room for it has not given its bytes back yet."""
+        if not self.ending:
+            return False
+        peer = self._peers.get(address)
+        alone = peer is not None and peer.ending > 0 and self._has_too_much(peer, peer.held)
+        return alone or self.held > self._limits.memory
+
+    def _has_too_much(self, peer: _Peer, held: int) -> bool:
+        return not peer.trusted and held > self._limits.memory // SHARE
+
+    def _end(self, peer: _Peer, more: int) -> None:
+        peer.ending += more
+        self.ending += more
+
+    def _shed(self, peer: _Peer) -> bool:
         """End what holds bytes for the longest; False where that is a single one, which is bounded by itself."""
-        holding = [each for each in self._peers[address].connections if each.held]
+        holding = [each for each in peer.connections if each.held and not each.ending]
         if len(holding) < 2:
             return False
         victim = min(holding, key=_began)
-        self.leave(victim, address)
+        victim.ending = True
+        self._end(peer, victim.held)
         victim.shed()
         return True
-
-    def _weight(self, address: str) -> int:
-        return self._peers[address].held
 
     def _close_idle(self, peers: Iterable[_Peer]) -> bool:
         """Close one that is idle, of the first of `peers` that has one."""
@@ -145,6 +167,10 @@ class Bounds:
 
 def _greed(peer: _Peer) -> int:
     return len(peer.connections)
+
+
+def _weight(peer: _Peer) -> int:
+    return peer.held - peer.ending
 
 
 def _began(connection: Bounded) -> float:

@@ -115,7 +115,7 @@ class HttpExchange:
 
     def _say_continue(self) -> None:
         if self._continue and not self._link.gone:
-            self._link.transport.write(CONTINUE)
+            self._link.write(CONTINUE)
         self._continue = False
 
     @property
@@ -231,9 +231,9 @@ class HttpExchange:
         await self._link.drain()
         if self._start is not None:
             begins = self._head(None if more else len(body))
-            self._link.transport.write(begins + self._framed(body, more=more))
+            self._link.write(begins + self._framed(body, more=more))
         else:
-            self._link.transport.write(self._framed(body, more=more))
+            self._link.write(self._framed(body, more=more))
         if not more:
             if self._left:
                 raise RuntimeError(f"{self._left} bytes of the answer are missing")
@@ -300,7 +300,7 @@ class HttpExchange:
             return
         link, end, lane_from = self._link, offset + count, 0
         if self._start is not None:
-            link.transport.write(self._head(None))
+            link.write(self._head(None))
         if self._left is not None:
             self._left -= count
         await self._flush()

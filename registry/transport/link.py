@@ -19,6 +19,9 @@ class Link(Protocol):
     pool: ThreadPoolExecutor
     secure: bool
 
+    def write(self, data: bytes) -> None:
+        """Write some of an answer, or all of it."""
+
     @property
     def gone(self) -> bool:
         """Whether nothing more comes from the client, nor reaches it."""

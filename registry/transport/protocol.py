@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 
 from starlette.types import Scope
 from uvicorn.server import ServerState
@@ -19,13 +18,12 @@ from uvicorn.server import ServerState
 from registry.transport.application import Client, Deferred, Refusal, Response
 from registry.transport.connection import Connection, Data, Request, State, Step
 from registry.transport.deferral import Deferral
+from registry.transport.endpoint import Endpoint
 from registry.transport.exchange import CLOSE, HttpExchange
-from registry.transport.flow import Flow
 from registry.transport.head import UNKNOWN, BadRequest, Framing, Head
 from registry.transport.response import response_of, written
 from registry.transport.scope import address_of, scope_of
 from registry.transport.shared import Shared
-from registry.transport.tls import handshake
 
 log = logging.getLogger(__name__)
 
@@ -42,41 +40,21 @@ _BODIES = frozenset((State.BODY, State.REST))
 _OVER = frozenset((State.CLOSING, State.CLOSED))
 
 
-class Service(Shared):
-    """What uvicorn is given."""
-
-    def protocol(self, *, server_state: ServerState, **_: object) -> asyncio.Protocol:
-        """For the option `http=`, which is called for each connection."""
-        return HttpProtocol(self, server_state)
-
-
-class HttpProtocol(asyncio.Protocol):
+class HttpProtocol(Endpoint):
     """One connection. Satisfies exchange.Link, reaper.Watched and bounds.Bounded."""
 
-    transport: asyncio.Transport
-
     def __init__(self, shared: Shared, server_state: ServerState) -> None:
+        super().__init__(shared)
         app = self.app = shared.app
-        self.limits = app.limits
         self.lanes = app.lanes
         self.pool = app.pool
-        self.loop = asyncio.get_running_loop()
         self.connection = Connection(app.limits, shared.heads)
         self.since = self.touched = self.moved = self.loop.time()
         self.unsent = (0, 0)
-        self.secure = False
-        self._handshaking: asyncio.Task[None] | None = None
-        self._early = b""  # came with the end of the handshake
-        self._shared = shared
         self._reaper = shared.reaper(self.loop)
-        self._bounds = shared.bounds
-        self._address = ""
-        self.over = self._draining = False
+        self._draining = False
         self._unusual = False
         """Whether nothing is answered by its bytes alone: over a bound, or draining."""
-        self.held = 0
-        self._unread = 0
-        """Bytes of answers, among those held."""
         self._server_state = server_state
         self._client: Client = None
         self._server: Client = None
@@ -86,12 +64,11 @@ class HttpProtocol(asyncio.Protocol):
         """What is to be answered by a callback."""
         self._enough = False
         """Whether the application has more of a body than it wants to hold."""
-        self._flow = Flow()
 
     # What asyncio and uvicorn say
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.transport = transport
+        self.transport, self.write = transport, transport.write
         self._client = address_of(transport.get_extra_info("peername"))
         self._server = address_of(transport.get_extra_info("sockname"))
         self._shared.connections.add(self)
@@ -103,42 +80,27 @@ class HttpProtocol(asyncio.Protocol):
         if self.over and self._bounds.reserve_is_full:
             transport.abort()
 
-    async def _handshake(self, hello: bytes, context: ssl.SSLContext) -> None:
-        plain = self.transport
-        over_tls = await handshake(self, plain, hello, context, self.limits.header_timeout)
-        if over_tls is None:
-            plain.abort()
-            self.connection_lost(None)
-            return
-        self.transport, self.secure, self._handshaking = over_tls, True, None
-        if self._early:
-            plain.resume_reading()
-            self.data_received(self._early)
-            self._early = b""
-
     def connection_lost(self, exc: Exception | None) -> None:
         if self.connection.state is State.CLOSED:
             return
         self._shared.connections.discard(self)
         self._server_state.connections.discard(self)
         self._bounds.leave(self, self._address)
+        self.write = self.transport.write
         self.connection.step(Step.GONE)
         self._let_go()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if not self.secure and self._shared.tls is not None:
-            if self._handshaking is None:
-                self._handshaking = self.loop.create_task(self._handshake(data, self._shared.tls))
-            else:  # it is over, but the task does not know yet: what else comes waits in the socket
-                self._early += data
-                self.transport.pause_reading()
+            self._shake_hands(data, self._shared.tls)
             return
         self.touched = self.loop.time()
         if self._reaper.asleep:
             self._reaper.wake()
         connection = self.connection
-        if connection.state is State.IDLE and self._flow.writable and not (self._unusual or connection.waiting):
+        unusual = self._unusual or connection.waiting or self._bounds.ending
+        if connection.state is State.IDLE and self._flow.writable and not unusual:
             answer = self._known(data)
             if answer is not None:
                 self.since = self.touched
@@ -146,20 +108,13 @@ class HttpProtocol(asyncio.Protocol):
                     connection.step(Step.REQUEST)
                     self._defer(answer, data)
                 else:
-                    self.transport.write(written(answer))
+                    self.write(written(answer))
                 return
         connection.receive(data)
         self._advance()
 
-    def pause_writing(self) -> None:
-        self._flow.writable = False
-        self._unread = self.transport.get_write_buffer_size()
-        self.hold(self._unread)
-
     def resume_writing(self) -> None:
-        unread, self._unread = self._unread, 0
-        self.hold(-unread)
-        self._flow.resume_writing()
+        self._none_unread()
         if self.connection.waiting:
             self.loop.call_soon(self._advance)
 
@@ -188,7 +143,7 @@ class HttpProtocol(asyncio.Protocol):
     def _advance(self) -> None:
         """Go on with what has come, until there is no more of it or it must wait."""
         connection = self.connection
-        turns = MOST_AT_ONCE
+        turns = 0 if connection.state not in _BODIES and self._bounds.crowded(self._address) else MOST_AT_ONCE
         try:
             while turns and connection.waiting and (self._flow.writable or connection.state in _BODIES):
                 event = connection.next_event()
@@ -226,7 +181,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._defer(answer, request.head)
                 return
             if answer is not None:
-                self.transport.write(written(answer))
+                self.write(written(answer))
                 self.connection.step(Step.ANSWERED)
                 return
         self._serve(request.head, framing)
@@ -267,7 +222,7 @@ class HttpProtocol(asyncio.Protocol):
             head = request if isinstance(request, Head) else self._shared.heads.parse(request)[0]
             self._serve(head, Framing(0, expects=False, keep_alive=keep_alive))
             return
-        self.transport.write(written(answer))
+        self.write(written(answer))
         self.connection.step(Step.ANSWERED)
         self._go_on(last=not keep_alive)
 
@@ -282,6 +237,7 @@ class HttpProtocol(asyncio.Protocol):
 
     async def _run(self, exchange: HttpExchange) -> None:
         try:
+            await self._uncrowded()
             await self.app.serve(exchange)
         except asyncio.CancelledError:
             self.cut()
@@ -302,10 +258,6 @@ class HttpProtocol(asyncio.Protocol):
     @property
     def gone(self) -> bool:
         return self.connection.state in _OVER or self.transport.is_closing()
-
-    def hold(self, more: int) -> None:
-        """So many bytes more, or fewer, are held for the client."""
-        self._bounds.hold(self, self._address, more)
 
     def read_on(self, *, wanted: bool) -> None:
         self._enough = not wanted
@@ -365,7 +317,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def shed(self) -> None:
         """See bounds.Bounded."""
-        if self._unread or self.connection.state is not State.BODY:
+        if self._unread or self.gone or self.connection.state is not State.BODY:
             self.loop.call_soon(self.cut)
         else:
             self.loop.call_soon(self.refuse, 503, "too many bytes are held for requests, try again later")
@@ -380,7 +332,7 @@ class HttpProtocol(asyncio.Protocol):
         headers, body = self.app.refused(refusal)
         if connection.state is not State.REST and (exchange is None or not exchange.started):
             headers = [*headers, (b"content-length", b"%d" % len(body)), CLOSE]
-            self.transport.write(written(response_of(status, headers, b"" if head.method == b"HEAD" else body)))
+            self.write(written(response_of(status, headers, b"" if head.method == b"HEAD" else body)))
         self._linger()
         self._let_go()
 

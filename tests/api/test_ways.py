@@ -22,7 +22,7 @@ from registry.api.routes import BY_NAME, PATHS, ROUTES
 from registry.auth.access import Target
 from registry.transport.application import Deferred, Response
 from registry.transport.head import Head
-from registry.transport.protocol import Service
+from registry.transport.service import Service
 from tests.api.test_gate import MANIFEST, snapshot, target
 from tests.application import OCI_MANIFEST, Registry, digest_of
 from tests.databases import rows

@@ -121,6 +121,10 @@ class Application:
         else:
             self.log.append(f"{name}: done")
 
+    async def do_zeros(self, exchange: Exchange, query: dict[str, str]) -> None:
+        """So many bytes, without a wait."""
+        await answer(exchange.send, 200, bytes(int(exchange.scope["path"].split("/")[2])))
+
     async def do_missing(self, exchange: Exchange, query: dict[str, str]) -> None:
         await answer(exchange.send, 404, exchange.scope["path"].encode())
 

@@ -16,7 +16,7 @@ from typing import cast
 import uvicorn
 
 from registry.transport.limits import Limits
-from registry.transport.protocol import Service
+from registry.transport.service import Service
 from tests.protocol.client import Connection, Response
 from tests.transport.application import Application
 
@@ -26,6 +26,12 @@ class Served(uvicorn.Server):
 
     app: Application
     service: Service
+
+    loop: asyncio.AbstractEventLoop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
@@ -59,6 +65,11 @@ class Server:
         """Whether every connection, task and lane has been given back."""
         state = self.uvicorn.server_state
         return not state.connections and not state.tasks and self.app.lanes._free == 2
+
+    def halt(self, seconds: float) -> None:
+        """Have the event loop do nothing for so long, so that what is sent meanwhile comes together."""
+        self.uvicorn.loop.call_soon_threadsafe(time.sleep, seconds)
+        time.sleep(0.05)
 
     def until(self, condition: str, seconds: float = 5.0) -> None:
         """Wait for `condition` in the application's log, or "free"."""

@@ -21,7 +21,8 @@ from uvicorn.server import ServerState
 
 from registry.transport.bounds import RESERVE, SHARE, Bounds
 from registry.transport.limits import Limits
-from registry.transport.protocol import HttpProtocol, Service
+from registry.transport.protocol import HttpProtocol
+from registry.transport.service import Service
 from tests.protocol.client import Connection, encode
 from tests.transport.application import Application
 from tests.transport.server import Server, certificate, running
@@ -37,6 +38,7 @@ class Held:
     def __init__(self, since: float = 0.0, *, idle: bool = False) -> None:
         self.over = False
         self.held = 0
+        self.ending = False
         self.since = since
         self.idle = idle
         self.ends: list[str] = []
@@ -118,7 +120,9 @@ def test_too_many_bytes_end_what_holds_some_for_the_longest() -> None:
     assert [each.ends for each in (first, second, other)] == [[], [], []]
     bounds.hold(first, here, 1)
     assert (first.ends, second.ends, other.ends) == ([], ["shed"], [])
+    assert (bounds.held, bounds.crowded(here), bounds.crowded(there)) == (201, True, False), "it still holds them"
     bounds.leave(second, here)
+    assert not bounds.crowded(here)
     bounds.hold(second, here, -40)  # what it has left counts no more
     assert bounds.held == 161
     bounds.hold(first, here, 300)
@@ -298,6 +302,37 @@ def test_answers_that_are_not_read(tmp_path: Path, loop: str) -> None:
         time.sleep(0.3)
         assert server.uvicorn.service.bounds.held <= 16 * MIB
         assert 1 <= len(server.uvicorn.server_state.connections) <= 5
+
+
+def peak_resident(since: bool = False) -> int:
+    """The most bytes of memory that this process had since this was called with True."""
+    if since:
+        Path("/proc/self/clear_refs").write_text("5")
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("target", [f"/fast/{8 * MIB}", f"/zeros/{8 * MIB}"])
+def test_answers_that_are_not_read_come_together(tmp_path: Path, loop: str, target: str, tls: bool) -> None:
+    """All of the requests are there before the first of them is answered."""
+    limits = Limits(memory=64 * MIB)
+    with server_of(tmp_path, limits, loop, tls=tls) as server, ExitStack() as stack:
+        connections = [stack.enter_context(server.connect()) for _ in range(100)]
+        for connection in connections:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire = encode("GET", target)
+        before = peak_resident(since=True)
+        server.halt(0.3)
+        for connection in connections:
+            connection.send(wire)
+        assert server.get("/fast/1").status == 200
+        time.sleep(1)
+        assert peak_resident() - before < 240 * MIB, "800 MiB were asked for"
+        assert server.uvicorn.service.bounds.held <= 16 * MIB
+        assert 1 <= len(server.uvicorn.server_state.connections) <= 3
+        assert len(server.get(target).body) == 8 * MIB, "who reads is served"
 
 
 def test_small_chunks_keep_no_other_client_waiting(tmp_path: Path) -> None:
