@@ -26,7 +26,11 @@ def checked_certificate(config: Config) -> None:
     except _Encrypted:
         raise click.ClickException(f"tls.key {tls.key} needs a password; decrypt it with openssl pkey") from None
     except OSError as error:
-        reason = "they do not belong together" if "MISMATCH" in str(error) else "not a PEM file of that kind"
+        reason = (
+            "they do not belong together"
+            if "MISMATCH" in str(error)
+            else "they must be PEM files, of a certificate and of its key"
+        )
         raise click.ClickException(
             f"tls.certificate {tls.certificate} with tls.key {tls.key} cannot be used: {reason}"
         ) from None

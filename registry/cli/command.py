@@ -71,7 +71,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if os.environ.get("ENTREPOT_LOG_LEVEL") == "debug":
             raise
-        return _failed(f"{_told(error)} (ENTREPOT_LOG_LEVEL=debug shows the traceback)", 1)
+        return _failed(_told(error), 1)
     return result if isinstance(result, int) else 0
 
 
@@ -81,13 +81,18 @@ def _failed(message: str, code: int) -> int:
 
 
 def _usage(error: click.UsageError) -> str:
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace(". Did you mean ", ", did you mean ")
     path = error.ctx.command_path if error.ctx else "entrepot"
-    return f"{message[:1].lower()}{message[1:]}; {path} --help shows what is allowed"
+    end = "" if message.endswith("?") else ";"
+    return f"{message[:1].lower()}{message[1:]}{end} {path} --help shows what is allowed"
 
 
 def _told(error: Exception) -> str:
+    # An error of our own says what to do; for all others the traceback may be needed.
+    if isinstance(error, RuntimeError) and type(error).__module__.startswith("registry."):
+        return str(error)
+    name = f"unexpected {type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
-        return f"{name}{error.strerror.lower()}"
-    return str(error) if isinstance(error, RuntimeError) else f"unexpected {type(error).__name__}: {error}"
+        name += error.strerror.lower()
+    return f"{name} (ENTREPOT_LOG_LEVEL=debug shows the traceback)"

@@ -31,6 +31,8 @@ def check_access_log(config: Config) -> None:
 def _make(path: str, key: str, remedy: str, *, only_read: bool = False) -> None:
     try:
         os.makedirs(path, mode=0o750, exist_ok=True)
+    except FileExistsError:
+        raise click.ClickException(f"{key} {path} is not a folder; choose another with {remedy}") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(

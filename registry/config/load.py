@@ -107,9 +107,9 @@ def _known(key: str, value: object, origin: str) -> str:
 
 def _unknown(name: str, known: list[str], what: str, *, complete_list: bool = True) -> str:
     close = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name, list(SETTINGS), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    listed = f"; known: {', '.join(known)}" if complete_list else "; every variable is in docs/configuration.md"
-    return f"no such {what}{hint}{listed}"
+    hint = f"; did you mean {close[0]}?" if close else ";"
+    listed = f"known: {', '.join(known)}" if complete_list else "every variable is in docs/configuration.md"
+    return f"no such {what}{hint} {listed}"
 
 
 def file_from(environ: Mapping[str, str]) -> str | None:

@@ -66,13 +66,12 @@ class HttpProtocol(asyncio.Protocol):
         self.unsent = (0, 0)
         self.secure = False
         self._handshaking: asyncio.Task[None] | None = None
-        self._early = b""
-        """What came with the end of the handshake."""
+        self._early = b""  # came with the end of the handshake
         self._shared = shared
         self._reaper = shared.reaper(self.loop)
         self._bounds = shared.bounds
         self._address = ""
-        self.over = False
+        self.over = self._draining = False
         self._unusual = False
         """Whether nothing is answered by its bytes alone: over a bound, or draining."""
         self.held = 0
@@ -85,7 +84,6 @@ class HttpProtocol(asyncio.Protocol):
         """What is being answered by a task."""
         self._deferral: Deferral | None = None
         """What is to be answered by a callback."""
-        self._draining = False
         self._enough = False
         """Whether the application has more of a body than it wants to hold."""
         self._flow = Flow()
@@ -113,9 +111,10 @@ class HttpProtocol(asyncio.Protocol):
             self.connection_lost(None)
             return
         self.transport, self.secure, self._handshaking = over_tls, True, None
-        early, self._early = self._early, b""
-        if early:
-            self.data_received(early)
+        if self._early:
+            plain.resume_reading()
+            self.data_received(self._early)
+            self._early = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.connection.state is State.CLOSED:
@@ -131,8 +130,9 @@ class HttpProtocol(asyncio.Protocol):
         if not self.secure and self._shared.tls is not None:
             if self._handshaking is None:
                 self._handshaking = self.loop.create_task(self._handshake(data, self._shared.tls))
-            else:  # it is over, but the task does not know yet
+            else:  # it is over, but the task does not know yet: what else comes waits in the socket
                 self._early += data
+                self.transport.pause_reading()
             return
         self.touched = self.loop.time()
         if self._reaper.asleep:

@@ -49,7 +49,7 @@ def test_every_verb_can_be_imported() -> None:
     [
         (["serv"], "no such command 'serv'"),
         (["config", "chek"], "no such command 'chek'"),
-        (["serve", "--lissten", "x"], "--listen"),
+        (["serve", "--lissten", "x"], "no such option '--lissten', did you mean '--listen'? entrepot serve --help"),
         (["serve", "--workers"], "requires an argument"),
         (["serve", "extra"], "unexpected extra argument"),
         (["config", "check"], "missing argument"),

@@ -80,6 +80,8 @@ def test_a_root_that_cannot_be_made(tmp_path: Path, verb: str) -> None:
     text = refused(verb, "--root", f"{tmp_path}/file/root", "--listen", "127.0.0.1:0", code=1)
     assert f"server.root {tmp_path}/file/root cannot be made: not a directory" in text
     assert "--root DIR" in text
+    text = refused(verb, "--root", f"{tmp_path}/file", "--listen", "127.0.0.1:0", code=1)
+    assert f"server.root {tmp_path}/file is not a folder; choose another" in text
 
 
 def test_a_root_that_cannot_be_written_to(tmp_path: Path) -> None:
@@ -103,4 +105,4 @@ def test_migrate(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "entrepot.db").write_text("this is no database, although it is where one should be\n" * 100)
-    refused("migrate", "--root", str(tmp_path), code=1)
+    assert "traceback" not in refused("migrate", "--root", str(tmp_path), code=1)

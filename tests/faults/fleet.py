@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,7 @@ from tests.faults.oracle import Oracle
 from tests.faults.record import Record
 from tests.faults.server import Server
 from tests.faults.wire import Wire
-from tests.s3.servers import S3Server
-
-BUCKET = "registry"
+from tests.s3.servers import S3Server, make_bucket
 
 # What the replicas of a test are told on top of where their database and their bucket are: no second is wasted.
 QUICK = {
@@ -28,11 +27,13 @@ QUICK = {
 
 
 def settings(database: str, storage: S3Server, endpoint: str = "") -> dict[str, str]:
-    """The variables of a replica over this database and this storage, which it reaches at the endpoint."""
+    """The variables of replicas over this new database and a bucket of its own, which they reach at the endpoint."""
+    bucket = f"registry-{secrets.token_hex(4)}"
+    make_bucket(storage, bucket)
     return QUICK | {
         "ENTREPOT_DATABASE_URL": database,
         "ENTREPOT_STORAGE_DRIVER": "s3",
-        "ENTREPOT_S3_BUCKET": BUCKET,
+        "ENTREPOT_S3_BUCKET": bucket,
         "ENTREPOT_S3_ENDPOINT": endpoint or storage.endpoint,
         "ENTREPOT_S3_ADDRESSING": "path",
         "ENTREPOT_S3_REGION": storage.region,

@@ -99,7 +99,7 @@ def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
         (tmp_path / "missing.crt", one.key, f"tls.certificate {tmp_path}/missing.crt cannot be read: no such file"),
         (one.certificate, tmp_path / "missing.key", f"tls.key {tmp_path}/missing.key cannot be read: no such file"),
         (one.certificate, tmp_path, f"tls.key {tmp_path} cannot be read: is a directory"),
-        (garbage, one.key, f"tls.certificate {garbage} with tls.key {one.key} cannot be used"),
+        (garbage, one.key, f"tls.certificate {garbage} with tls.key {one.key} cannot be used: they must be PEM"),
         (one.certificate, other.key, "they do not belong together"),
         (one.certificate, encrypted, f"tls.key {encrypted} needs a password"),
     ):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.client import Client
 from tests.faults.content import MIB, Blob, blob
-from tests.faults.fleet import BUCKET, Fleet, settings
+from tests.faults.fleet import Fleet, settings
 from tests.faults.judges import any_503, busy_or_503
 from tests.faults.oracle import Oracle
 from tests.faults.record import BLOB, Key
@@ -31,7 +31,7 @@ from tests.s3.calls import (
     Fault,
 )
 from tests.s3.proxy import FaultProxy, at, at_random
-from tests.s3.servers import S3Server, gateway, make_bucket
+from tests.s3.servers import S3Server, gateway
 
 pytestmark = pytest.mark.faults
 
@@ -51,7 +51,6 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("s3")
     with gateway(folder / "gateway") as storage, FaultProxy(storage.endpoint) as proxy:
-        make_bucket(storage, BUCKET)
         environment = settings(shared().empty_database(), storage, proxy.endpoint)
         with Fleet(folder, "s3", environment) as fleet:
             fleet.start()

@@ -29,6 +29,11 @@ def test_declared_and_locked_agree(lock: str) -> None:
         version = pinned.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in {lock}: make lock"
         assert requirement.specifier.contains(version), f"{lock} pins {requirement.name} {version}: make lock"
+    declared = {canonicalize_name(Requirement(wanted).name) for wanted in DECLARED[lock]}
+    direct = re.findall(
+        r"^([\w.-]+)==.+\n(?:    --hash.+\n)+    # via .*entrepot \(pyproject\.toml\)", text, re.MULTILINE
+    )
+    assert set(direct) <= declared, f"{lock} pins what pyproject.toml no longer wants: make lock"
 
 
 @pytest.mark.parametrize("lock", DECLARED)

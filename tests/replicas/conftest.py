@@ -1,13 +1,13 @@
-"""What the tests of replicas share: one gateway with a bucket, a database of their own, and two replicas over both."""
+"""What the tests of replicas share: one gateway, a bucket and a database of their own, and two replicas over both."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.conftest import seed
-from tests.faults.fleet import BUCKET, Fleet, settings
+from tests.faults.fleet import Fleet, settings
 from tests.postgres.server import shared
-from tests.s3.servers import S3Server, gateway, make_bucket
+from tests.s3.servers import S3Server, gateway
 
 __all__ = ["seed"]
 
@@ -15,7 +15,6 @@ __all__ = ["seed"]
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with gateway(tmp_path_factory.mktemp("gateway")) as server:
-        make_bucket(server, BUCKET)
         yield server
 
 

@@ -108,9 +108,7 @@ def test_a_token_that_is_wrong_is_said(bucket: Bucket, session: Keys, wrong: dic
 
 def test_the_documented_policy_is_enough_and_no_more(bucket: Bucket, s3: S3Server) -> None:
     """What docs/s3.md says that the keys must be allowed."""
-    found = re.search(
-        r"## What the keys must be allowed\n+```json\n(.*?)```", (PROJECT / "docs/s3.md").read_text(), re.S
-    )
+    found = re.search(r"## Permissions\n+```json\n(.*?)```", (PROJECT / "docs/s3.md").read_text(), re.S)
     assert found
     policy = json.loads(found[1].replace(":::registry", f":::{bucket.name}"))
     all_of_it(driver(bucket, **vars(session_of(s3, policy))))

@@ -112,14 +112,15 @@ async def test_what_was_kept_beside_a_lost_upload_goes(registry: Registry, bucke
     lost.write(BIG[:100_000])
     lost.suspend()
     location = await registry.start("app")
-    assert (await registry.request("PATCH", location, BIG[:100_000])).status_code == 202
+    answer = await registry.request("PATCH", location, BIG[:100_000])
+    assert answer.status_code == 202
     assert len(bucket.keys("_uploads")) == 2
     assert await registry.job("uploads.sweep") == 0
     async with Registry(tmp_path / "root", bucket.settings | {"uploads.expire_after": "1s"}) as hasty:
         await asyncio.sleep(2.1)
         assert await hasty.job("uploads.sweep") == 1
     assert len(bucket.keys("_uploads")) == 1
-    assert (await registry.close(location, digest_of(BIG), BIG[100_000:])).status_code == 201
+    assert (await registry.close(answer.headers["location"], digest_of(BIG), BIG[100_000:])).status_code == 201
 
 
 async def test_the_job_does_it(bucket: Bucket, tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ async def test_chunks_are_sent_once(bucket: Bucket, registry: Registry) -> None:
         for start in range(0, len(BIG), 1 << 20):
             answer = await registry.request("PATCH", location, BIG[start : start + (1 << 20)])
             assert answer.status_code == 202
+            location = answer.headers["location"]
         assert (await registry.close(location, digest_of(BIG))).status_code == 201
     assert (found["CreateMultipartUpload"], found["UploadPart"], found["CompleteMultipartUpload"]) == (1, PARTS, 1)
     assert found["PutObject"] <= 1 + len(BIG) // (1 << 20)  # a tail for each chunk, and the place

@@ -367,3 +367,16 @@ async def test_a_session_that_is_written_to_does_not_expire(tmp_path: Path, buck
         body.go_on.set()
         assert await writing == 202
         assert await offset(two[1], location) == 300_000
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_the_worker_that_began_a_session_closes_what_another_went_on_with(
+    two: list[Registry], first: bool
+) -> None:
+    """The closing request brings the rest, at the first Location or at the newest."""
+    location = await two[0].start("app")
+    answer = await two[1].request("PATCH", location, DATA[:1000])
+    assert answer.status_code == 202
+    where = location if first else answer.headers["location"]
+    closed = await two[0].close(where, digest_of(DATA[:1500]), DATA[1000:1500], start=1000 if first else None)
+    assert closed.status_code == 201

@@ -38,6 +38,19 @@ async def test_the_bound_holds_over_all_workers(tmp_path: Path) -> None:
             assert not await opened(worker), "all are written down: there is no room"
 
 
+async def test_few_sessions_of_a_worker_are_not_counted_by_the_others(tmp_path: Path) -> None:
+    root, most, uncounted = tmp_path / "root", 300, 64
+    settings = SETTINGS | {"limits.uploads_per_client": str(most)}
+    async with Registry(root, settings) as one, Registry(root, settings) as two:
+        for _ in range(most // 4 - 1):
+            assert await opened(two)
+        found = [location for _ in range(most + 1) if (location := await opened(one))]
+        assert most - (most // 4 - 1) <= len(found) <= most - (most // 4 - 1) + uncounted
+        await two.job("uploads.flush")
+        assert not await opened(one)
+        assert not await opened(two)
+
+
 async def test_the_oldest_idle_sessions_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "root"
     async with Registry(root, SETTINGS) as one, Registry(root, SETTINGS) as two:

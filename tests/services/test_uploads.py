@@ -113,25 +113,6 @@ async def test_a_put_right_after_the_post_reads_and_waits_for_nothing(tmp_path: 
         assert partials(one) == []
 
 
-async def test_bytes_in_memory_are_one_requests_at_a_time(tmp_path: Path) -> None:
-    """What another worker is publishing from memory is not to be appended to."""
-    root, faults = tmp_path / "root", Faults()
-    driver = Faulty(load("filesystem", path=str(root / "storage")), faults)
-    async with Registry(root, SEVERAL, driver=driver) as one, Registry(root, SEVERAL) as two:
-        location = (await one.request("PATCH", await one.start("app"), DATA[:10])).headers["location"]
-        before, go_on = faults.count("put"), faults.hold("put")
-        closing = asyncio.create_task(one.close(location, digest_of(DATA[:10])))
-        async with asyncio.timeout(10):
-            while faults.count("put") == before:
-                await asyncio.sleep(0.01)
-        assert (await two.request("PATCH", location, b"more")).status_code == 429
-        assert (await two.close(location, digest_of(DATA[:10]))).status_code == 429
-        assert (await two.request("DELETE", location)).status_code == 429
-        go_on.set()
-        assert (await closing).status_code == 201
-        assert (await two.request("PATCH", location, b"more")).status_code == 404
-
-
 @pytest.mark.parametrize("size", [10, 100_000, HALF])
 @pytest.mark.parametrize("worker", [0, 1])
 async def test_a_chunk_sent_again_after_a_lost_answer_is_not_appended_twice(

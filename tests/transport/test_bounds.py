@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ipaddress
 import os
 import re
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
+import uvloop
+from uvicorn.server import ServerState
 
 from registry.transport.bounds import RESERVE, SHARE, Bounds
 from registry.transport.limits import Limits
+from registry.transport.protocol import HttpProtocol, Service
 from tests.protocol.client import Connection, encode
-from tests.transport.server import Server, running
+from tests.transport.application import Application
+from tests.transport.server import Server, certificate, running
 
 TEN = Limits(connections=10, connections_per_client=6, header_timeout=0.5, reserved=frozenset((b"/slow/health",)))
 
@@ -172,6 +179,31 @@ def test_what_is_no_handshake(tmp_path: Path, garbage: bytes) -> None:
                     pass
         assert server.get("/fast/1").status == 200
         server.until("free")
+
+
+def test_requests_on_the_heels_of_a_handshake_wait_in_the_socket(tmp_path: Path) -> None:
+    """Some loops pass megabytes on before the server knows that the handshake is over."""
+    key, cert = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    app = Application(Limits(), tmp_path)
+
+    async def scene() -> None:
+        service = Service(app, context)
+        ours, theirs = socket.socketpair()
+        protocol = cast(HttpProtocol, service.protocol(server_state=ServerState()))
+        await asyncio.get_running_loop().create_connection(lambda: protocol, sock=ours)
+        protocol.data_received(b"\x16\x03\x01\x02\x00\x01")
+        assert protocol.transport.is_reading()
+        protocol.data_received(b"GET / HTTP/1.1\r\n")
+        assert not protocol.transport.is_reading()
+        service.stop()
+        theirs.close()
+        await asyncio.sleep(0.1)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scene())
+    app.close()
 
 
 def resident() -> int:

@@ -47,6 +47,9 @@ class Buffers(Protocol):
     def open(self, upload: str, *, make: bool = False) -> contextlib.AbstractContextManager[Buffer | None]:
         """Have it alone; None where there is none and none is to be made. Raises Taken."""
 
+    def is_taken(self, upload: str) -> bool:
+        """Whether another request has it, or a worker that writes it down."""
+
 
 class _Own:
     def __init__(self, all: dict[str, bytes], upload: str) -> None:
@@ -75,6 +78,9 @@ class OwnBuffers:
     @contextlib.contextmanager
     def open(self, upload: str, *, make: bool = False) -> Iterator[Buffer | None]:
         yield _Own(self._all, upload) if make or upload in self._all else None
+
+    def is_taken(self, upload: str) -> bool:
+        return False
 
 
 class _Shared:
@@ -145,6 +151,19 @@ class SharedBuffers:
             yield _Shared(path, descriptor)
         finally:
             os.close(descriptor)
+
+    def is_taken(self, upload: str) -> bool:
+        try:
+            descriptor = os.open(f"{self._folder}/{upload}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def sweep(self, before: float) -> None:
         """Remove those not written to since that time (seconds since the epoch)."""

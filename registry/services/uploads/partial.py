@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from registry.oci.errors import TooManyRequests
 from registry.services.actor import Actor
 from registry.services.uploads.buffers import Buffer, Buffers, Taken
 from registry.services.uploads.life import Life
@@ -79,11 +78,7 @@ class PartialFiles:
 
     def is_buffer_taken(self, session: UploadSession) -> bool:
         """Whether another request has its buffer, or a worker that writes it down."""
-        try:
-            with self.buffer(session):
-                return False
-        except TooManyRequests:
-            return True
+        return self._buffers is not None and self._buffers.is_taken(session.id)
 
     def append_small(self, session: UploadSession, data: bytes, check: Check) -> bool:
         """Append to its buffer; False where the bytes have to go into the partial file."""
@@ -141,8 +136,8 @@ class PartialFiles:
             ingest = self._open(session)
             try:
                 actor.check_here()
-                if buffer is None and self.buffered(session):
-                    raise busy()  # another worker has begun with the buffer; it looks for a file after that
+                if buffer is None:
+                    self._refuse_buffered(session)
                 held = b"" if buffer is None else buffer.data
                 check(ingest.offset + len(held))
                 if held:
@@ -155,6 +150,12 @@ class PartialFiles:
                 session.state = ingest.suspend()
                 raise
         return ingest
+
+    def _refuse_buffered(self, session: UploadSession) -> None:
+        """Raises TooManyRequests when another worker has begun with the buffer; it looks for a file after that."""
+        with self.buffer(session) as late:  # it may be empty still, and locked
+            if late is not None:
+                raise busy()
 
     def append(self, session: UploadSession, check: Check, actor: Actor, data: bytes) -> None:
         """Append a chunk and let go."""

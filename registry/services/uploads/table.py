@@ -36,6 +36,9 @@ FORGET_ENDS_MS = 6 * YOUNG_MS
 SLACK = 4
 """Sessions of a client are counted in the transaction that opens one from this part of the bound on."""
 
+UNCOUNTED = 64
+"""Of a client, at most, that each worker opens without; by so many, until they are written down, others may exceed."""
+
 
 class SessionTable:
     """`shared`: other workers serve the sessions too. `local`: their files tell how far they are, not their rows.
@@ -189,7 +192,7 @@ class SessionTable:
         """Whether the client has few sessions, those of other workers as of the last `recount`."""
         if client not in self._counted:
             self._counted[client] = await self._database.read(lambda s: uploads.count_for(s, client))
-        return self._counted[client] + self._unstored[client] < most // SLACK
+        return self._counted[client] + self._unstored[client] < min(most // SLACK, UNCOUNTED)
 
     async def open_counted(self, session: UploadSession, most: int, idle_before: int) -> list[UploadRow] | None:
         """Write the new session down if its client has room; None then. Or else the oldest of the idle ones in its way.

@@ -170,7 +170,8 @@ class Uploads:
 
     async def finish(self, repository: str, text: str, digest: Digest, body: Body, span: Span, actor: Actor) -> int:
         """Append what the closing request brings, verify, publish; the blob's size. Raises DigestInvalid too."""
-        place, session = await self._find(repository, text, actor, to_write=True, whole=bool(body.length))
+        whole = bool(body.length) and (span is None or not span[0])
+        place, session = await self._find(repository, text, actor, to_write=True, whole=whole)
         async with self._writing(session, actor):
             _check_length(body, span)
             start = span[0] if span is not None else place.offset if body.length != 0 else None
@@ -331,6 +332,7 @@ class Uploads:
         """Raises BlobUploadUnknown."""
         await self._locations.ready()
         place = self._locations.parse(repository, actor.principal, text)
+        whole = whole and not place.offset
         return place, await self._table.find(repository, place, actor, to_write=to_write, whole=whole)
 
     @asynccontextmanager
