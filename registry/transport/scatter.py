@@ -6,8 +6,7 @@ framing between them aside, where it is compared with what was guessed. What was
 and decoded.
 
 A wrong guess may cost a copy, never a byte, and no chunk is taken for right without its framing having been compared.
-What it gains: "64 MiB blob push, POST+PATCH+PUT, chunked as docker sends it" in docs/benchmarks.md, which comes near
-the row that is not chunked.
+What it gains: "64 MiB blob push, POST+PATCH+PUT, chunked as docker sends it" in docs/benchmarks.md.
 """
 
 from __future__ import annotations
