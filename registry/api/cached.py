@@ -4,6 +4,9 @@ The index itself says whether it has changed (`Database.generation`), on every r
 a read would be: a tag moved by another worker is moved here. It is kept with the grant under which it was given, and is
 never given when that has expired or was revoked. Bytes of blobs are not kept, only where they are.
 
+What it gains: such an answer is a look-up and a comparison, with no parsing, read or building ("manifest by tag" in
+docs/benchmarks.md, beside "at random over all tags, no request twice").
+
 A key is the whole request in its bytes, which need not even be parsed when it comes again; or, for requests that differ
 in what a proxy says of the client, what the answer depends on.
 """

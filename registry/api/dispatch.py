@@ -218,7 +218,7 @@ class Dispatcher:
 
 
 def _redirect(request: Request, path: bytes) -> Answer:
-    """A body is sent again only by a client that is told to keep its method."""
+    """308 for all but reads: a client sends its body again only if the status has it keep its method."""
     query: bytes = request.scope["query_string"]
     is_read = request.method in ("GET", "HEAD")
     status = HTTPStatus.MOVED_PERMANENTLY if is_read else HTTPStatus.PERMANENT_REDIRECT

@@ -2,6 +2,10 @@
 
 A request that has come before costs a share in one small query, asked for all requests of the moment together, which
 says whether anything was committed since its answer was kept. Otherwise it costs a read, which shares round trips.
+
+It may never answer from what was kept without having asked after the request came: a commit of any replica is seen by
+the next request. What it gains: no thread or task waits for the server ("manifest by tag" under "PostgreSQL: against
+SQLite" in docs/benchmarks.md).
 """
 
 from __future__ import annotations

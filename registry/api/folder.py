@@ -1,4 +1,4 @@
-"""The handler of /v2/_entrepot/storage/folder: a program of this machine is told where the bytes lie.
+"""The handler of /v2/_entrepot/storage/folder: tells a program of this machine where the bytes lie.
 
 It can then link files instead of sending and receiving them. What it may do there is up to the file system; it is told
 only if it is root's or runs as the user of the registry, for others need not know. That its socket is such a user's is

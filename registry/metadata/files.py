@@ -1,7 +1,7 @@
 """Which files a SQLite database is, by device and inode: those that a server has open, or others of the same name.
 
 A database that is moved, replaced or removed is written to all the same by who has it open, and what is committed then
-is gone with the process. So its names are looked at before a write begins and before a durable one is told of.
+is gone with the process. So its names are looked at before a write begins and before a durable one is acknowledged.
 """
 
 from __future__ import annotations

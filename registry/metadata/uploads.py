@@ -130,12 +130,7 @@ def take(s: Session, id: str, repository: str, owner: str, at: int, until: int) 
     return None if row is None else UploadRow._make(row)
 
 
-def renew(s: Session, id: str, owner: str, until: int) -> bool:
-    """Keep the lease; False when it is the owner's no more."""
-    return s.run(_RENEW, upload_id=id, me=owner, until=until) > 0
-
-
-def renew_all(s: Session, ids: Iterable[str], owner: str, until: int) -> None:
+def renew(s: Session, ids: Iterable[str], owner: str, until: int) -> None:
     """Keep those of the leases that are still the owner's."""
     s.many(_RENEW, ({"upload_id": id, "me": owner, "until": until} for id in ids))
 
@@ -162,7 +157,7 @@ def end(s: Session, ending: Ending) -> None:
 
 
 def forget_ends(s: Session, before: str) -> None:
-    """Forget the ends of sessions with an id below that one: nobody believes in those without a row."""
+    """Forget the ends of sessions with an id below that one: no worker believes in those without a row."""
     s.defer(_FORGET_ENDS, before=before)
 
 

@@ -1,5 +1,7 @@
 """Group commit: one thread, one connection, and one transaction for everything that waits to be written.
 
+Those whose writes wait together share one wait for the disk ("small image push" in docs/benchmarks.md).
+
 Rules:
 1. A write's result is handed over only after the commit that holds it.
 2. A write that raises is undone alone; the others of its batch are not touched. The batch is first run without

@@ -24,15 +24,3 @@ class Body(Protocol):
 
 class Disconnected(Exception):
     """The client went away before the end of the body; what had arrived was handed over."""
-
-
-class Empty:
-    """No body at all."""
-
-    length: int | None = 0
-
-    async def read(self, limit: int) -> bytes:
-        return b""
-
-    async def take(self, sink: Callable[[Any], object]) -> int:
-        return 0

@@ -1,4 +1,4 @@
-"""Expiry of uploads: what nobody has touched for long goes, its bytes first.
+"""Expiry of uploads: what no request has touched for long goes, its bytes first.
 
 Sessions are found by their rows (`expire_uploads`). A process that is killed may leave bytes without a row: those of a
 young session, or of a blob in a single POST. They are found by looking through the folders (`Orphans`), now and then.
@@ -135,7 +135,7 @@ class Orphans:
                 yield from self._uploads(below)
 
     def _remove(self, repository: str, upload: str, before: float) -> bool:
-        """Remove it if it is old, no session's, and nobody is writing to it."""
+        """Remove it if it is old, no session's, and no process is writing to it."""
         if not self._driver.local:
             return self._remove_beside(repository, upload, before)
         path = paths.upload_data(repository, upload)
@@ -154,7 +154,7 @@ class Orphans:
         return False
 
     def _remove_beside(self, repository: str, upload: str, before: float) -> bool:
-        """What a suspended upload keeps in files of its folder, when it is nobody's any more."""
+        """What a suspended upload keeps in files of its folder, when it belongs to no session any more."""
         folder = paths.upload_dir(repository, upload)
         with suppress(NotFound):
             ages = [self._driver.stat(f"{folder}/{name}").modified for name in self._driver.list(folder)]

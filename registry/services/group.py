@@ -2,6 +2,9 @@
 
 What is to follow a blob's storing is begun by that thread, for all of a group at once: on the way over the event loop
 they would part, and be written to the index in several commits.
+
+It may never report a blob that is not durable, nor let the failure of one fail the others of its group. What it gains:
+one wait for the disk for up to MOST pushes ("small image push" in docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -81,25 +84,25 @@ class GroupPut:
             trouble = Unavailable(f"the group could not be stored: {error}")
             trouble.__cause__ = error
             found = [trouble] * len(group)
-        told = [one for one in zip(group, map(_go_on, group, found), strict=True) if one[1] is not _LATER]
-        for loop in {one.loop for one, _ in told}:
-            # A loop that was closed has nobody left to tell; the thread goes on for the others.
+        outcomes = [one for one in zip(group, map(_go_on, group, found), strict=True) if one[1] is not _DEFERRED]
+        for loop in {one.loop for one, _ in outcomes}:
+            # In a loop that was closed no caller waits; the thread goes on for the others.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_deliver, [outcome for outcome in told if outcome[0].loop is loop])
+                loop.call_soon_threadsafe(_deliver, [outcome for outcome in outcomes if outcome[0].loop is loop])
 
 
-_LATER = Exception("what follows tells of it")
+_DEFERRED = Exception("what follows tells of it")
 
 
 def _go_on(one: _Waiting, error: Exception | None) -> Exception | None:
-    """What to tell the caller now."""
+    """What the caller gets now."""
     if error is not None or one.then is None:
         return error
     try:
         one.then(one.loop, one.done)
     except Exception as refused:
         return refused
-    return _LATER
+    return _DEFERRED
 
 
 def _deliver(outcomes: list[tuple[_Waiting, Exception | None]]) -> None:

@@ -1,4 +1,4 @@
-"""What GETs and HEADs leave to be written down later, many together, so that none of them costs a write.
+"""Noted reads and leases: what GETs and HEADs leave to be written down in batches, so that none of them costs a write.
 
 Of a blob that was read: when, for the check of stored bytes. Of a blob whose presence a HEAD confirmed: a lease, as the
 client may act on that answer, leave the blob out of its push and name it in a manifest later.
@@ -6,7 +6,8 @@ client may act on that answer, leave the blob out of its push and name it in a m
 A confirmation is never dropped while the process lives: when many have come they are written at once, and those of a
 write that failed are written with the next. A kill loses those of the last INTERVAL_SECONDS; so whatever collects blobs
 has to wait for longer than that between finding one unused and taking it. To note something costs a tenth of a
-microsecond, and the same blob confirmed again and again is written once in half a lease.
+microsecond, and the same blob confirmed again and again is written once in half a lease ("blob, HEAD" in
+docs/benchmarks.md is without any write).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Noted:
             self.reads.add(digest)
 
     def confirm(self, blob: Confirmed) -> None:
-        """A client was told that the repository has the blob."""
+        """A HEAD has confirmed to a client that the repository has the blob."""
         self.confirmed.add(blob)
         if len(self.confirmed) >= MANY_CONFIRMED and (self._flushing is None or self._flushing.done()):
             self._flushing = asyncio.get_running_loop().create_task(self.flush())

@@ -2,13 +2,13 @@
 
 1. the bytes are verified against the digest, made durable and published under it (storage);
 2. one durable transaction says that the blob is there and that the repository has it (metadata);
-3. only then is the client told.
+3. only then does the client get its answer.
 
 Where the storage is not local, nothing in the index's transaction asks it anything: it may be far away, and all writes
 would wait.
 
-A blob that is here already is written again all the same: bits of the old bytes may have flipped without anybody having
-noticed, and what a client is told must hold for the bytes it has sent.
+A blob that is here already is written again all the same: bits of the old bytes may have flipped unnoticed, and an
+acknowledgement must hold for the bytes that the client has sent.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Response = tuple[bytes, bytes]
 """A whole answer: its status line, and the rest from the next header on. The transport puts the date between them."""
 
 Deferred = Callable[[Callable[[Response | None], None]], None]
-"""An answer that comes later: begins to find it, and has the function it is given called once, later, on the event
+"""A deferred response: begins to find it, and has the function it is given called once, later, on the event
 loop, with the answer, or with None to go the long way. What the client sends meanwhile waits."""
 
 Payload = tuple[Headers, bytes]

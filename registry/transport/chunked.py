@@ -50,7 +50,7 @@ class InvalidChunk(ValueError):
 
 
 class TooMuchBetween(InvalidChunk):
-    """A size line or the trailer is longer than anybody needs."""
+    """A size line or the trailer is longer than any client needs."""
 
 
 class Frame(NamedTuple):

@@ -193,7 +193,7 @@ class Connection:
         count = min(self.left, len(buffer) - at)
         data = buffer if count == len(buffer) else memoryview(buffer)[at : at + count]
         self._at = at + count
-        self._took(count)
+        self.took(count)
         return Data(data, not self.left)
 
     def _next_chunks(self, decoder: Chunked) -> Data:
@@ -214,25 +214,22 @@ class Connection:
     def pass_body(self) -> None:
         """The body that is here has been read."""
         self._at += self.left
-        self._took(self.left)
+        self.took(self.left)
 
     def abandon_body(self) -> None:
         """Bytes of the body are lost, so that its end cannot be found any more."""
         self.left, self.chunked = ENDLESS, None
 
     def took(self, count: int) -> None:
-        """`count` bytes of the body were read from the socket."""
-        self._took(count)
+        """`count` bytes of the body were read, here or from the socket."""
+        self.left -= count
+        if not self.left:
+            self.step(Step.END)
 
     def took_chunks(self, decoder: Chunked, rest: bytes) -> None:
         """`decoder` read some of the body from the socket, and `rest` of what follows it."""
         self._chunks_taken(decoder)
         self.receive(rest)
-
-    def _took(self, count: int) -> None:
-        self.left -= count
-        if not self.left:
-            self.step(Step.END)
 
     def _chunks_taken(self, decoder: Chunked) -> None:
         if decoder.done:

@@ -1,4 +1,10 @@
-"""The place of an answer that comes later."""
+"""A deferred response: its place in the order of the connection's answers, held until a callback brings it.
+
+What the client sends meanwhile waits, and one that is gone gets nothing. It may never hold more than one request of a
+connection, nor keep the event loop waiting. Without it each read of an index on a server, and each inline request,
+would have an exchange of messages of its own ("manifest by tag" under "PostgreSQL" and "small image push" in
+docs/benchmarks.md).
+"""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 The event loop copies a large body in small reads and one thread hop for each. A lane takes the socket for as long as
 bytes flow: one thread, one buffer, and every call in it (recv, hash, write, sendfile) runs without the interpreter's
 lock.
-A peer that stalls or drips gives its lane back, so slow clients cannot hold the lanes; the loop then serves them as
-usual.
+It may never hold a connection that does not flow: a peer that stalls or drips gives its lane back, and the loop serves
+it as usual. What it gains: "64 MiB blob pull" and "64 MiB blob push" in docs/benchmarks.md, by time and by CPU.
 """
 
 from __future__ import annotations

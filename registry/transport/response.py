@@ -67,7 +67,7 @@ class _Common:
 
 
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-"""Bytes that somebody pushed are what their type says, and never a page or a script."""
+"""Pushed bytes are what their type says, and never a page or a script."""
 
 common = _Common()
 

@@ -3,7 +3,10 @@
 Clients send chunks of one size (Go's HTTP client, and so docker and containerd: 32 KiB), so what will stand between
 them is known before it comes. One call asks the kernel to put bytes into the buffer, one behind the other, and the
 framing between them aside, where it is compared with what was guessed. What was guessed wrongly is put together again
-and decoded: that costs a copy, never a byte.
+and decoded.
+
+A wrong guess may cost a copy, never a byte, and no chunk is taken for right without its framing having been compared.
+What it gains: "64 MiB blob push, POST+PATCH+PUT, chunked as docker sends it" in docs/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,10 @@
 After a power cut the files of a journal that is left are stored again (`left`). Its files are content under its
 digest, so storing one again is harmless at any time and in any order. Each process has its own, under flock, which
 ends with it: the process that finds one without an owner may store what it holds.
+
+It may never publish a file before its bytes are synced here, nor be forgotten before a sync of the whole storage has
+succeeded. What it gains: one wait for a group, whatever number of files and folders ("small image push" in
+docs/benchmarks.md).
 """
 
 from __future__ import annotations

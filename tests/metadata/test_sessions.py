@@ -37,8 +37,11 @@ def test_a_leased_upload_is_its_owners_until_given_back_or_lapsed(database: Data
     assert take("a", 5) == upload("u1")._replace(owner="a", leased_until=15)
     assert take("b", 15) is None
     assert take("a", 6) == upload("u1")._replace(owner="a", leased_until=16)
-    assert database.write_now(lambda s: uploads.renew(s, "u1", "a", 20))
-    assert not database.write_now(lambda s: uploads.renew(s, "u1", "b", 99))
+    database.write_now(lambda s: uploads.renew(s, ["u1"], "a", 20))
+    database.write_now(lambda s: uploads.renew(s, ["u1"], "b", 99))
+    assert database.read_now(lambda s: uploads.find(s, "u1", "app")) == upload("u1")._replace(
+        owner="a", leased_until=20
+    )
     assert take("b", 20) is None
     assert not database.write_now(lambda s: uploads.advance(s, "u1", 5, "theirs", 7, "b"))
     assert database.write_now(lambda s: uploads.advance(s, "u1", 5, "mine", 7, "a"))
@@ -46,7 +49,8 @@ def test_a_leased_upload_is_its_owners_until_given_back_or_lapsed(database: Data
     assert database.read_now(lambda s: uploads.find(s, "u1", "app")) == free
     assert take("b", 8) == free._replace(owner="b", leased_until=18)
     assert take("c", 19) == free._replace(owner="c", leased_until=29)
-    assert not database.write_now(lambda s: uploads.renew(s, "u1", "b", 99))
+    database.write_now(lambda s: uploads.renew(s, ["u1"], "b", 99))
+    assert database.read_now(lambda s: uploads.find(s, "u1", "app")) == free._replace(owner="c", leased_until=29)
     assert not database.write_now(lambda s: uploads.advance(s, "u1", 9, "late", 30, "b"))
     assert database.write_now(lambda s: uploads.take(s, "u1", "other", "c", 40, 50)) is None
     assert database.write_now(lambda s: uploads.take(s, "u2", "app", "c", 40, 50)) is None

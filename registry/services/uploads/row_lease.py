@@ -66,7 +66,7 @@ class RowLease:
         if not due:
             return
         ids, me = [session.id for session in due], self._table.worker
-        await self._database.write(lambda s: uploads.renew_all(s, ids, me, now + LAPSE_MS), durable=False)
+        await self._database.write(lambda s: uploads.renew(s, ids, me, now + LAPSE_MS), durable=False)
         for session in due:
             session.leased_until = now + LAPSE_MS
 

@@ -90,10 +90,6 @@ class SessionTable:
         """The session of a row, as this worker knows it or as the row says."""
         return self._known.setdefault(row.id, UploadSession.stored(row, local=self._local))
 
-    def others_may_know(self, session: UploadSession) -> bool:
-        """Whether another worker may be serving it too."""
-        return self._shared and session.in_rows
-
     def may_be_stored(self, session: UploadSession) -> bool:
         """Whether to write it down: not when it is ending, nor while its bytes are where others cannot see them."""
         buffered = session.life is Life.BUFFERED and self._shared
@@ -316,7 +312,7 @@ class SessionTable:
             self._unstored[session.row.client] += 1
 
     async def forget(self, session: UploadSession, *, durable: bool = False) -> None:
-        """It is over; its row goes, `durable` where a client is told so."""
+        """It is over; its row goes, `durable` where the answer says so."""
         ending = self.ending(session)
         self.drop(session)
         if ending is not None:

@@ -54,7 +54,7 @@ class Upkeep:
         return await self.remove(await self._table.expired(before, limit), before)
 
     async def remove(self, rows: list[UploadRow], before: int) -> list[UploadRow]:
-        """Those of the sessions that were removed, as nobody has touched them since."""
+        """Those of the sessions that were removed, as no request has touched them since."""
         removed = []
         for row in rows:
             session = self._table.of_row(row)
@@ -96,7 +96,7 @@ class Upkeep:
         )
 
     async def flush(self) -> None:
-        """Write down the sessions that have changed; and forget those that nobody has used for long."""
+        """Write down the sessions that have changed; and forget those that no request has used for long."""
         now = now_ms()
         self._table.recount()
         await self._table.forget_ends()
@@ -105,7 +105,7 @@ class Upkeep:
         await self._ownership.renew()
         for session in self._table:
             if session.busy and session.in_rows and not session.leased and session.touched_at < now - STIR_MS:
-                session.touch()  # or another worker takes it for one that nobody uses
+                session.touch()  # or another worker takes it for an idle one
         changed = [session for session in self._table if session.dirty and not session.leased]
         for session in changed:
             if session.life is Life.BUFFERED and not session.busy:

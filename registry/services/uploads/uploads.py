@@ -60,7 +60,7 @@ Span = tuple[int, int] | None
 
 
 class Where(NamedTuple):
-    """What a client is told of a session."""
+    """What the answer says of a session."""
 
     upload: str
     offset: int
@@ -221,11 +221,11 @@ class Uploads:
             await self._table.forget(session, durable=True)
 
     async def monolithic(self, repository: str, digest: Digest, body: Body, actor: Actor) -> int:
-        """A blob in a single POST; its size. Nobody can come back to its session."""
+        """A blob in a single POST; its size. No request can come back to its session."""
         session = UploadSession.opened(repository, digest.algorithm, actor)
         session.busy = True
         if not self._content.local and not _is_small(body):
-            self._table.add(session)  # so that its bytes are known to be somebody's
+            self._table.add(session)  # so that its bytes are known to have a session
             self.used()
         self._count(1)
         try:
@@ -241,7 +241,7 @@ class Uploads:
             self._count(-1)
 
     async def _give_up(self, session: UploadSession) -> None:
-        """Remove what nobody can come back to; what cannot be removed now, expiry will."""
+        """Remove what no request can come back to; what cannot be removed now, expiry removes."""
         try:
             if session.life is Life.PARTIAL:
                 await self._run(lambda: self._partials.cancel(session, SYSTEM))
