@@ -138,8 +138,8 @@ class Publisher:
         """Give `repository` a blob that `source`, or any repository, has; False when none does, or it is damaged."""
 
         def link(session: Session) -> bool:
-            actor.check_here()  # it may have waited for other writes
             before, blob = blobs.mountable(session, repository, str(digest), source)
+            actor.check_here()  # it may have waited for other writes, here or for the turn
             if blob is None or not self._whole(digest, blob):
                 return False
             now = now_ms()

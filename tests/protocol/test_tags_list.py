@@ -107,7 +107,7 @@ def test_unknown_repository(client: Client) -> None:
 
 
 def test_invalid_name(client: Client) -> None:
-    for name in ("Upper", "a//b", "-a", "a..b", "a" * 256, "a_-b"):
+    for name in ("Upper", "-a", "a..b", "a" * 256, "a_-b"):
         response = client.get(f"/v2/{name}/tags/list")
         assert response.status in (400, 404), name
         assert response.code in ("NAME_INVALID", "NAME_UNKNOWN"), name
