@@ -33,6 +33,11 @@ class Deferral:
         self._owner = owner
         self._request = request
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether it changes nothing. What needs no parsing is a GET or HEAD."""
+        return isinstance(self._request, bytes) or self._request.method in (b"GET", b"HEAD")
+
     def told(self, answer: Response | None) -> None:
         """Called once, with the answer or None."""
         if not self._owner.gone:

@@ -46,6 +46,7 @@ class HttpExchange:
         self.in_lane = False
         self.disconnected = False
         self._abandoned = False
+        self._ended = False
         self.more_body = framing.length != 0
         self._link = link
         self._length = framing.length
@@ -88,6 +89,16 @@ class HttpExchange:
                 # Reset when it is closed: what the client does not read must not stay in the kernel.
                 self._reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._reader.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it changes nothing, and has come to its end."""
+        return not self.more_body and self.scope["method"] in ("GET", "HEAD")
+
+    def client_ended(self) -> None:
+        """The client may still read the answer; an application that waits for its end hears of it."""
+        self._ended = True
+        self._wake()
 
     def _release(self) -> None:
         """What the application was given is no longer counted; what it was not is still its own to take."""
@@ -136,8 +147,9 @@ class HttpExchange:
         if not self.more_body and not self._delivered and not self._cut_short and not self.complete:
             self._delivered = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        while not self.more_body and not self._cut_short and not self.complete:
+        while not self.more_body and not self._cut_short and not self.complete and not self._ended:
             await self._more()
+        self.disconnected |= self._ended
         return {"type": "http.disconnect"}
 
     async def take(self, sink: lanes.Sink) -> int:

@@ -37,6 +37,7 @@ FAST_METHODS = frozenset((b"GET", b"HEAD"))
 INLINE_METHODS = frozenset((b"POST", b"PATCH", b"PUT"))
 
 _BODIES = frozenset((State.BODY, State.REST))
+_BETWEEN = frozenset((State.IDLE, State.HEAD))
 _OVER = frozenset((State.CLOSING, State.CLOSED))
 
 
@@ -53,6 +54,8 @@ class HttpProtocol(Endpoint):
         self.unsent = (0, 0)
         self._reaper = shared.reaper(self.loop)
         self._draining = False
+        self._ended = False
+        """Whether the client has sent all that it will, and may still read answers."""
         self._unusual = False
         """Whether nothing is answered by its bytes alone: over a bound, or draining."""
         self._server_state = server_state
@@ -113,6 +116,25 @@ class HttpProtocol(Endpoint):
         connection.receive(data)
         self._advance()
 
+    def eof_received(self) -> bool:
+        """The client sends no more; whether the connection stays open, for answers that it may still read.
+
+        Only for GETs and HEADs: it may as well be gone, and then a request that changes something must not do so. A
+        connection over TLS has no half that can be closed.
+        """
+        state = self.connection.state
+        answering = self._deferral if self._exchange is None else self._exchange
+        self._ended = not (self.secure or self._handshaking) and (
+            state is State.ANSWER and answering is not None and answering.only_reads
+            if state not in _BETWEEN
+            else self.connection.waiting > 0
+        )
+        if self._ended:
+            if self._exchange is not None:
+                self._exchange.client_ended()
+            self.loop.call_soon(self._advance)
+        return self._ended
+
     def resume_writing(self) -> None:
         self._none_unread()
         if self.connection.waiting:
@@ -161,10 +183,15 @@ class HttpProtocol(Endpoint):
             self.loop.call_soon(self._advance)
         if waiting or not self._flow.reading:
             self._set_reading(waiting > (MOST_WAITING if turns else 0))
+        if self._ended and connection.state in _BETWEEN and (not waiting or (turns and self._flow.writable)):
+            self.transport.close()  # what waits, if anything, is the beginning of a request
 
     def _request(self, request: Request) -> None:
         self.since = self.touched
         framing = request.framing
+        if self._ended and (framing.length != 0 or request.head.method not in FAST_METHODS):
+            self.transport.close()
+            return
         if self.over:
             if request.head.url not in self.limits.reserved:
                 self.refuse(503, "too many connections, try again later")
@@ -289,7 +316,7 @@ class HttpProtocol(Endpoint):
         self.since = self.loop.time()
         if not last:
             self._set_reading(self.connection.waiting > MOST_WAITING)
-            if self.connection.waiting:
+            if self.connection.waiting or self._ended:
                 self.loop.call_soon(self._advance)
         elif self.connection.state is State.REST:
             self._linger()
@@ -313,7 +340,7 @@ class HttpProtocol(Endpoint):
     @property
     def idle(self) -> bool:
         """See bounds.Bounded."""
-        return self.connection.state in (State.IDLE, State.HEAD) and not self._unread and not self.gone
+        return self.connection.state in _BETWEEN and not self._unread and not self.gone
 
     def shed(self) -> None:
         """See bounds.Bounded."""
