@@ -25,9 +25,10 @@ class Flusher:
         """The descriptor that is watched for room."""
 
     def start(self) -> None:
-        """From now on, on the running loop."""
+        """From now on, on the running loop. Other workers count this one before it has answered anything."""
         self._loop = asyncio.get_running_loop()
         self._access_log.wake = self._metrics.wake = self.wake
+        self._metrics.flush(now=True)
 
     def stop(self) -> None:
         self._watch(-1)
@@ -36,9 +37,14 @@ class Flusher:
         self._loop = None
 
     def wake(self) -> None:
-        """There is something to write."""
-        if self._timer is None and self._loop is not None:
-            self._timer = self._loop.call_later(FLUSH_SECONDS, self._flush)
+        """There is something to write: it does not wait for what is tried again later."""
+        if self._loop is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= self._loop.time() + FLUSH_SECONDS:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(FLUSH_SECONDS, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
