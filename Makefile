@@ -10,7 +10,7 @@ CODE := registry storage runtime migrations tests
 
 # Several processes of tests, each with whole files, as most of a test's time is spent waiting; in the order of their names,
 # so that the longest are not the last.
-PROCESSES ?= 4
+PROCESSES ?= 3
 SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # What follows the verb or the test runner, as in: make serve ARGS="--listen 127.0.0.1:6000"
@@ -29,7 +29,7 @@ serve: $(STAMP) ## start a registry on 127.0.0.1:5000 that keeps its data in ent
 
 test: $(STAMP) ## run the tests, all but those of make e2e, conformance, bench
 	@tests/install-system-packages test
-	@echo "running some 6,000 tests in $(PROCESSES) processes: about twelve minutes on two cores"
+	@echo "running some 6,000 tests in $(PROCESSES) processes: about 13 minutes on two cores"
 	ENTREPOT_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/protocol
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/e2e --ignore=tests/bench --ignore=tests/conformance $(ARGS)
 
