@@ -112,8 +112,11 @@ class GroupWriter:
             started = perf_counter()
             outcomes = self._settled(batch)
             seconds = perf_counter() - started
+            if self._observe is not None:
+                self._follow(self._observe, "write", seconds)
             _deliver(outcomes)
-            self._tell(len(batch), seconds)
+            self._follow(self._backend.committed, len(batch))
+            self._follow(self.after_commit)
             del first, batch, outcomes  # what a write holds is not kept until the next one
             if last:
                 break
@@ -128,12 +131,9 @@ class GroupWriter:
             self._disconnect()
             return [_Outcome(write, None, error) for write in batch]
 
-    def _tell(self, count: int, seconds: float) -> None:
+    def _follow(self, call: Callable[..., None], *arguments: object) -> None:
         try:
-            if self._observe is not None:
-                self._observe("write", seconds)
-            self._backend.committed(count)
-            self.after_commit()
+            call(*arguments)
         except Exception:
             log.exception("what follows a commit failed; the commit stands")
 
